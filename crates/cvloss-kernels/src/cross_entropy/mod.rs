@@ -1,0 +1,65 @@
+//! Cross-entropy over classes: `−w_y ln p_y`, with label smoothing and soft labels.
+
+#![forbid(unsafe_code)]
+
+mod cpu;
+
+use crate::error::{Error, Result};
+use crate::loops::site::{self, Operands};
+use crate::options::{Gradient, Normalizer, Reduction};
+use crate::view::ViewMut;
+
+pub use cpu::CrossEntropy;
+
+/// Options of [`evaluate`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Share of the target that is spread over all classes, in `[0, 1]`.
+    pub label_smoothing: f64,
+    /// What the mean divides by.
+    pub normalizer: Normalizer,
+    /// How pixels are reduced.
+    pub reduction: Reduction,
+}
+
+/// Cross-entropy of logits (N, C, S) with class indices (N, 1, S) or distributions (N, C, S); see [`site::evaluate`].
+///
+/// With distributions, [`Normalizer::Weights`] sums the weight map alone: the class weights belong to no single pixel.
+pub fn evaluate(
+    options: &Options,
+    operands: &Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let Options {
+        label_smoothing,
+        normalizer,
+        reduction,
+    } = *options;
+    if !(0.0..=1.0).contains(&label_smoothing) {
+        return Err(Error::option(
+            "label_smoothing",
+            label_smoothing,
+            "a number in 0..=1",
+        ));
+    }
+    if label_smoothing == 0.0 && operands.target.dtype().is_index() {
+        site::evaluate(
+            CrossEntropy,
+            operands,
+            reduction,
+            normalizer,
+            values,
+            gradient,
+        )
+    } else {
+        site::evaluate_soft(
+            label_smoothing,
+            operands,
+            reduction,
+            normalizer,
+            values,
+            gradient,
+        )
+    }
+}

@@ -1,0 +1,131 @@
+//! Focal losses: cross-entropy damped by `(1 − p_t)^γ`, over a sigmoid or a softmax.
+
+#![forbid(unsafe_code)]
+
+mod cpu;
+
+use crate::error::{Error, Result};
+use crate::loops::pointwise::{self, Pointwise};
+use crate::loops::site;
+use crate::options::{Gradient, Normalizer, Reduction};
+use crate::view::ViewMut;
+
+pub use cpu::{Any, Exponent, Linear, Mixture, Softmax, Two, Zero};
+
+/// What sigmoid focal loss means where a target lies between 0 and 1. Both meanings agree at 0 and 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum SoftTargets {
+    /// `p_t = p t + (1 − p)(1 − t)`, once, in a cross-entropy with soft targets: torchvision, fvcore.
+    #[default]
+    Mixture,
+    /// The loss of a positive times `t` plus the loss of a negative times `1 − t`: kornia.
+    Linear,
+}
+
+/// Options of [`evaluate`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Weight of positives in `[0, 1]`; negatives have `1 − alpha`. Both 1 if absent.
+    pub alpha: Option<f64>,
+    /// Focusing parameter, at least 0.
+    pub gamma: f64,
+    /// The meaning of soft targets.
+    pub soft_targets: SoftTargets,
+    /// What the mean divides by.
+    pub normalizer: Normalizer,
+    /// How elements are reduced.
+    pub reduction: Reduction,
+}
+
+/// Sigmoid focal loss; the auxiliary operand is the weight of positives. See [`pointwise::evaluate`].
+pub fn evaluate(
+    options: &Options,
+    operands: &pointwise::Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    check_gamma(options.gamma)?;
+    let alpha = match options.alpha {
+        None => (1.0, 1.0),
+        Some(alpha) if (0.0..=1.0).contains(&alpha) => (alpha, 1.0 - alpha),
+        Some(alpha) => return Err(Error::option("alpha", alpha, "a number in 0..=1")),
+    };
+    let call = SigmoidCall {
+        options,
+        operands,
+        values,
+        gradient,
+    };
+    match (options.soft_targets, options.gamma) {
+        (SoftTargets::Mixture, 0.0) => call.run(Mixture { alpha, gamma: Zero }),
+        (SoftTargets::Mixture, 2.0) => call.run(Mixture { alpha, gamma: Two }),
+        (SoftTargets::Mixture, gamma) => call.run(Mixture {
+            alpha,
+            gamma: Any(gamma),
+        }),
+        (SoftTargets::Linear, 0.0) => call.run(Linear { alpha, gamma: Zero }),
+        (SoftTargets::Linear, 2.0) => call.run(Linear { alpha, gamma: Two }),
+        (SoftTargets::Linear, gamma) => call.run(Linear {
+            alpha,
+            gamma: Any(gamma),
+        }),
+    }
+}
+
+/// The arguments that do not depend on the formula.
+struct SigmoidCall<'a, 'i, 'v, 'g> {
+    options: &'a Options,
+    operands: &'a pointwise::Operands<'i>,
+    values: Option<ViewMut<'v>>,
+    gradient: Option<Gradient<'g>>,
+}
+
+impl SigmoidCall<'_, '_, '_, '_> {
+    fn run(self, formula: impl Pointwise) -> Result<f64> {
+        let Options {
+            reduction,
+            normalizer,
+            ..
+        } = *self.options;
+        pointwise::evaluate(
+            formula,
+            self.operands,
+            reduction,
+            normalizer,
+            self.values,
+            self.gradient,
+        )
+    }
+}
+
+/// Softmax focal loss with class indices. Class weights are its alpha. See [`site::evaluate`].
+pub fn evaluate_softmax(
+    gamma: f64,
+    normalizer: Normalizer,
+    reduction: Reduction,
+    operands: &site::Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    check_gamma(gamma)?;
+    if gamma == 2.0 {
+        let term = Softmax { gamma: Two };
+        site::evaluate(term, operands, reduction, normalizer, values, gradient)
+    } else {
+        let term = Softmax { gamma: Any(gamma) };
+        site::evaluate(term, operands, reduction, normalizer, values, gradient)
+    }
+}
+
+pub(crate) fn check_gamma(gamma: f64) -> Result<()> {
+    if gamma >= 0.0 && gamma.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::option(
+            "gamma",
+            gamma,
+            "a finite number of at least 0",
+        ))
+    }
+}

@@ -1,0 +1,26 @@
+//! Fused kernels of computer-vision losses: value and gradient in one evaluation, on memory that the caller owns.
+//!
+//! This crate knows no tensor library, no C ABI, no files and no network. Tensors come in as borrowed [`View`]s of shape
+//! (N, C, S): items, channels (classes) and all spatial axes in one. The `cvloss` crate puts candle tensors on top.
+//!
+//! Each loss is a folder: `mod.rs` has its options and what a caller runs, `cpu.rs` the formula, line by line. Loops are
+//! written once per shape, in [`loops`].
+
+pub mod bce;
+pub mod cross_entropy;
+mod error;
+pub mod focal;
+mod labels;
+pub mod loops;
+pub mod math;
+mod options;
+mod parallel;
+pub mod region;
+mod scalar;
+pub mod simd;
+mod view;
+
+pub use error::{Error, Result};
+pub use options::{Gradient, Normalizer, Reduction};
+pub use scalar::{DType, Prim, Scalar};
+pub use view::{View, ViewMut};

@@ -1,0 +1,571 @@
+//! A softmax over classes at each pixel, and one value per pixel.
+//!
+//! Two forms: a [`Term`] of the true class's probability, for class indices; and the cross-entropy with a distribution
+//! over classes, for soft or smoothed targets.
+
+use crate::error::{Error, Result, check_shape};
+use crate::labels::{IGNORED, Target};
+use crate::math::Real;
+use crate::options::{Gradient, Normalizer, Reduction};
+use crate::parallel;
+use crate::scalar::{DType, Prim, with_scratch};
+use crate::simd::{Isa, Task, dispatch};
+use crate::view::{View, ViewMut};
+
+use super::softmax::{PIXELS, Tile, cut, cut_mut, pieces, tile_pixels};
+use super::sum::sum;
+
+/// The formula of a loss on the probability of the true class.
+pub trait Term: Copy + Send + Sync {
+    /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true class's
+    /// `−ln p`, `p` and `1 − p` (each accurate on its own).
+    ///
+    /// Must be `#[inline(always)]` and branch-free.
+    fn eval<R: Real>(&self, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R);
+}
+
+/// What a site loss reads.
+#[derive(Clone, Debug)]
+pub struct Operands<'a> {
+    /// Logits (N, C, S).
+    pub input: View<'a>,
+    /// Class indices (N, 1, S), or distributions (N, C, S).
+    pub target: View<'a>,
+    /// Multiplies value and slope, (N, 1, S); 1 where absent.
+    pub weight: Option<View<'a>>,
+    /// One weight per class; 1 where absent.
+    pub class_weights: Option<&'a [f64]>,
+    /// Pixels with this index have value 0, slope 0, and leave every denominator.
+    pub ignore: Option<i64>,
+}
+
+/// How the target becomes a distribution over classes.
+#[derive(Clone, Copy)]
+enum Formula<T> {
+    /// A term of the true class.
+    Hard(T),
+    /// Cross-entropy with `(1 − smoothing)·target + smoothing / C`, each class times its weight.
+    Soft { smoothing: f64 },
+}
+
+/// Evaluates `term` at every pixel; the target must be class indices.
+///
+/// Returns the reduced value; with [`Reduction::None`] it writes one value per pixel to `values`, (N, 1, S), and returns
+/// their sum. The gradient is that of the reduced value, or with [`Reduction::None`] of each pixel's own value.
+pub fn evaluate<T: Term>(
+    term: T,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    start(
+        Formula::Hard(term),
+        operands,
+        reduction,
+        normalizer,
+        values,
+        gradient,
+    )
+}
+
+/// Evaluates cross-entropy with smoothed class indices or distributions; otherwise as [`evaluate`].
+pub fn evaluate_soft(
+    smoothing: f64,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let formula = Formula::<NoTerm>::Soft { smoothing };
+    start(formula, operands, reduction, normalizer, values, gradient)
+}
+
+/// Stands where no term is used.
+#[derive(Clone, Copy)]
+struct NoTerm;
+impl Term for NoTerm {
+    #[inline(always)]
+    fn eval<R: Real>(&self, _: R, _: R, _: R) -> (R, R) {
+        (R::zero(), R::zero())
+    }
+}
+
+fn start<T: Term>(
+    formula: Formula<T>,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let shape @ [items, classes, space] = operands.input.shape();
+    if let Some(weights) = operands.class_weights
+        && weights.len() != classes
+    {
+        return Err(Error::option(
+            "class_weights",
+            format!("{} numbers", weights.len()),
+            format!("{classes}, one per class"),
+        ));
+    }
+    if let Some(values) = &values {
+        check_shape("values", [items, 1, space], values.shape())?;
+    }
+    if let Some(gradient) = &gradient {
+        check_shape("gradient", shape, gradient.view.shape())?;
+    }
+    let target = Target::new(&operands.target, shape, operands.ignore)?;
+    if let (Formula::Hard(_), Target::Soft(view)) = (&formula, &target) {
+        return Err(Error::DType {
+            argument: "target",
+            expected: "u8, u32 or i64 class indices",
+            got: view.dtype(),
+        });
+    }
+    let mut call = Call {
+        formula,
+        input: operands.input.reborrow(),
+        target,
+        weight: match &operands.weight {
+            Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
+            None => None,
+        },
+        class_weights: operands.class_weights,
+        values,
+        gradient,
+    };
+    if space == 1 && items > 1 {
+        call = call.swap_items_and_space();
+    }
+    match operands.input.dtype() {
+        DType::F64 => Ok(call.reduce::<f64>(reduction, normalizer)),
+        DType::F32 | DType::F16 | DType::BF16 => Ok(call.reduce::<f32>(reduction, normalizer)),
+        got => Err(Error::DType {
+            argument: "input",
+            expected: "f32, f64, f16 or bf16",
+            got,
+        }),
+    }
+}
+
+/// A checked call.
+struct Call<'i, 'v, 'g, T> {
+    formula: Formula<T>,
+    input: View<'i>,
+    target: Target<'i>,
+    weight: Option<View<'i>>,
+    class_weights: Option<&'i [f64]>,
+    values: Option<ViewMut<'v>>,
+    gradient: Option<Gradient<'g>>,
+}
+
+impl<T: Term> Call<'_, '_, '_, T> {
+    /// N×C logits as one image of N pixels, so that tiles are full.
+    fn swap_items_and_space(self) -> Self {
+        Self {
+            input: self.input.swap_items_and_space(),
+            target: self.target.swap_items_and_space(),
+            weight: self.weight.map(View::swap_items_and_space),
+            values: self.values.map(ViewMut::swap_items_and_space),
+            gradient: self.gradient.map(|gradient| Gradient {
+                view: gradient.view.swap_items_and_space(),
+                ..gradient
+            }),
+            ..self
+        }
+    }
+
+    fn reduce<P: Prim>(mut self, reduction: Reduction, normalizer: Normalizer) -> f64 {
+        let denominator = match reduction {
+            Reduction::None | Reduction::Sum => 1.0,
+            Reduction::Mean => self.denominator::<P>(normalizer),
+        };
+        let factor = if denominator > 0.0 {
+            1.0 / denominator
+        } else {
+            0.0
+        };
+        if let Some(gradient) = &mut self.gradient {
+            gradient.scale *= factor;
+        }
+        self.run::<P>() * factor
+    }
+
+    fn denominator<P: Prim>(&self, normalizer: Normalizer) -> f64 {
+        let [items, _, space] = self.input.shape();
+        let pixels = (items * space) as f64;
+        let none_ignored = !matches!(self.target, Target::Indices(_, Some(_)));
+        let equal =
+            self.weight.is_none() && (self.class_weights.is_none() || self.is_soft_target());
+        match normalizer {
+            Normalizer::Elements if none_ignored => pixels,
+            Normalizer::Weights if none_ignored && equal => pixels,
+            Normalizer::Elements => self.count::<P>(|label, _| f64::from(label != P::of(IGNORED))),
+            Normalizer::Weights => {
+                let weights = match self.target {
+                    Target::Indices(..) => self.class_weights,
+                    Target::Soft(_) => None,
+                };
+                self.count::<P>(|label, weight| match weights {
+                    _ if label == P::of(IGNORED) => 0.0,
+                    Some(weights) => weight.to_f64() * weights[label.to_f64() as usize],
+                    None => weight.to_f64(),
+                })
+            }
+            Normalizer::Positives => self
+                .count::<P>(|label, _| f64::from(label > P::of(0.0)))
+                .max(1.0),
+        }
+    }
+
+    fn is_soft_target(&self) -> bool {
+        matches!(self.target, Target::Soft(_))
+    }
+
+    /// Sums `count` of label and weight over all pixels.
+    fn count<P: Prim>(&self, count: impl Fn(P, P) -> f64 + Sync + Send) -> f64 {
+        let [items, _, space] = self.input.shape();
+        let blocks =
+            (0..items).flat_map(|n| (0..space).step_by(PIXELS * 32).map(move |start| (n, start)));
+        let sums = parallel::map(blocks.collect(), |(n, first)| {
+            let mut labels = [P::default(); PIXELS];
+            let mut weights = [P::of(1.0); PIXELS];
+            let mut sum = 0.0;
+            for start in (first..space.min(first + PIXELS * 32)).step_by(PIXELS) {
+                let len = PIXELS.min(space - start);
+                self.target.read_labels(n, start, &mut labels[..len]);
+                if let Some(weight) = &self.weight {
+                    weight.read_row(n, 0, start, &mut weights[..len]);
+                }
+                let pairs = labels[..len].iter().zip(&weights[..len]);
+                sum += pairs
+                    .map(|(label, weight)| count(*label, *weight))
+                    .sum::<f64>();
+            }
+            sum
+        });
+        sums.into_iter().sum()
+    }
+
+    fn run<P: Prim>(self) -> f64 {
+        let cuts = pieces(self.input.shape());
+        let (scale, accumulate) = match &self.gradient {
+            Some(gradient) => (gradient.scale, gradient.accumulate),
+            None => (0.0, false),
+        };
+        let mut weight = self.weight.map(|view| cut(view, cuts).into_iter());
+        let mut values = self.values.map(|view| cut_mut(view, cuts).into_iter());
+        let mut gradient = self.gradient.map(|g| cut_mut(g.view, cuts).into_iter());
+        let inputs = cut(self.input, cuts).into_iter().zip(self.target.cut(cuts));
+        let pieces: Vec<_> = inputs
+            .map(|(input, target)| Piece {
+                formula: self.formula,
+                input,
+                target,
+                weight: weight.as_mut().and_then(Iterator::next),
+                class_weights: self.class_weights,
+                values: values.as_mut().and_then(Iterator::next),
+                gradient: gradient.as_mut().and_then(Iterator::next),
+                scale,
+                accumulate,
+            })
+            .collect();
+        parallel::map(pieces, Piece::run::<P>).into_iter().sum()
+    }
+}
+
+/// A block of pixels of some items and where their results go.
+struct Piece<'i, 'v, 'g, T> {
+    formula: Formula<T>,
+    input: View<'i>,
+    target: Target<'i>,
+    weight: Option<View<'i>>,
+    class_weights: Option<&'i [f64]>,
+    values: Option<ViewMut<'v>>,
+    gradient: Option<ViewMut<'g>>,
+    scale: f64,
+    accumulate: bool,
+}
+
+impl<T: Term> Piece<'_, '_, '_, T> {
+    /// Evaluates tile by tile; returns the sum of all values.
+    fn run<P: Prim>(mut self) -> f64 {
+        let [items, classes, space] = self.input.shape();
+        let stride = tile_pixels(classes).min(space.next_multiple_of(16));
+        with_scratch(classes * stride, |rows: &mut [P]| {
+            let mut total = 0.0;
+            for n in 0..items {
+                for start in (0..space).step_by(stride.max(1)) {
+                    let pixels = stride.min(space - start);
+                    let tile = Tile {
+                        rows: &mut *rows,
+                        stride,
+                        pixels,
+                    };
+                    total += self.tile(tile, n, start);
+                }
+            }
+            total
+        })
+    }
+
+    fn tile<P: Prim>(&mut self, mut tile: Tile<'_, P>, n: usize, start: usize) -> f64 {
+        let pixels = tile.pixels;
+        let mut labels = [P::default(); PIXELS];
+        let mut weights = [P::of(1.0); PIXELS];
+        let mut values = [P::default(); PIXELS];
+        let (labels, weights) = (&mut labels[..pixels], &mut weights[..pixels]);
+        tile.load(&self.input, n, start);
+        self.target.read_labels(n, start, labels);
+        if let Some(weight) = &self.weight {
+            weight.read_row(n, 0, start, weights);
+        }
+        for (weight, label) in weights.iter_mut().zip(&*labels) {
+            if *label == P::of(IGNORED) {
+                *weight = P::of(0.0);
+            }
+        }
+        let total = match self.formula {
+            Formula::Hard(term) => {
+                if let Some(class_weights) = self.class_weights {
+                    for (weight, label) in weights.iter_mut().zip(&*labels) {
+                        let class = label.to_f64().max(0.0) as usize;
+                        *weight = P::of(weight.to_f64() * class_weights[class]);
+                    }
+                }
+                dispatch(Hard {
+                    term,
+                    tile: &mut tile,
+                    labels,
+                    weights,
+                    scale: P::of(self.scale),
+                    values: &mut values,
+                    slopes: self.gradient.is_some(),
+                })
+            }
+            Formula::Soft { smoothing } => dispatch(Soft {
+                smoothing,
+                tile: &mut tile,
+                target: &self.target,
+                at: (n, start),
+                class_weights: self.class_weights,
+                labels,
+                weights,
+                scale: P::of(self.scale),
+                values: &mut values,
+                slopes: self.gradient.is_some(),
+            }),
+        };
+        if let Some(view) = &mut self.values {
+            view.write_row(n, 0, start, &values[..pixels], false);
+        }
+        if let Some(view) = &mut self.gradient {
+            tile.store(view, n, start, self.accumulate);
+        }
+        total
+    }
+}
+
+/// A tile of a term of the true class.
+struct Hard<'a, 't, T, P> {
+    term: T,
+    tile: &'a mut Tile<'t, P>,
+    labels: &'a [P],
+    weights: &'a [P],
+    scale: P,
+    values: &'a mut [P; PIXELS],
+    slopes: bool,
+}
+
+impl<T: Term, P: Prim> Task for Hard<'_, '_, T, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        self.eval::<P::Lane<I>>()
+    }
+}
+
+impl<T: Term, P: Prim> Hard<'_, '_, T, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) -> f64 {
+        let Self {
+            term,
+            tile,
+            labels,
+            weights,
+            scale,
+            values,
+            slopes,
+        } = self;
+        let n = tile.pixels;
+        let (mut a, mut b) = ([P::default(); PIXELS], [P::default(); PIXELS]);
+        let (mut own, mut rest) = ([P::default(); PIXELS], [P::default(); PIXELS]);
+        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        let (labels, weights, values) = (&labels[..n], &weights[..n], &mut values[..n]);
+        // The true class's shifted logit, and the sum of the other classes' exponentials.
+        tile.exponentiate::<R>(&mut a, &mut b, |c, d, e| {
+            let class = P::of(c as f64);
+            let (d, e) = (&d[..n], &e[..n]);
+            for i in 0..n {
+                let is_own = labels[i] == class;
+                own[i] = R::select(is_own, R::new(d[i]), R::new(own[i])).get();
+                let other = R::select(is_own, R::zero(), R::new(e[i]));
+                rest[i] = (R::new(rest[i]) + other).get();
+            }
+        });
+        let (pull_over_sum, own_slope) = (&mut a[..n], &mut b[..n]);
+        for i in 0..n {
+            let (d, others) = (R::new(own[i]), R::new(rest[i]));
+            let e = d.exp();
+            let sum = others + e;
+            let one_over_sum = R::one() / sum;
+            let (p, q) = (e * one_over_sum, others * one_over_sum);
+            // Where the true class leads, ln(1 + others/e) keeps the digits that ln(sum) loses.
+            let sure = (others / e).ln_1p_unit();
+            let minus_ln_p = R::select(others <= e, sure, sum.ln() - d);
+            let (value, pull) = term.eval(minus_ln_p, p, q);
+            let weight = R::new(weights[i]);
+            let keep = labels[i] != P::of(IGNORED);
+            values[i] = R::select(keep, value * weight, R::zero()).get();
+            let pull = R::select(keep, pull * weight * R::new(scale), R::zero());
+            pull_over_sum[i] = R::select(keep, pull * one_over_sum, R::zero()).get();
+            own_slope[i] = R::select(keep, -(pull * q), R::zero()).get();
+        }
+        if slopes {
+            for (c, row) in tile.classes().enumerate() {
+                let class = P::of(c as f64);
+                for i in 0..n {
+                    let slope = R::new(row[i]) * R::new(pull_over_sum[i]);
+                    row[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();
+                }
+            }
+        }
+        sum::<R>(values)
+    }
+}
+
+/// A tile of cross-entropy with a distribution.
+struct Soft<'a, 't, 'i, P> {
+    smoothing: f64,
+    tile: &'a mut Tile<'t, P>,
+    target: &'a Target<'i>,
+    at: (usize, usize),
+    class_weights: Option<&'a [f64]>,
+    labels: &'a [P],
+    weights: &'a [P],
+    scale: P,
+    values: &'a mut [P; PIXELS],
+    slopes: bool,
+}
+
+impl<P: Prim> Task for Soft<'_, '_, '_, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        self.eval::<P::Lane<I>>()
+    }
+}
+
+impl<P: Prim> Soft<'_, '_, '_, P> {
+    /// `−Σ a_c ln p_c = A ln Σe − Σ a_c d_c` with `A = Σ a_c`; its gradient is `A p_c − a_c`.
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) -> f64 {
+        let Self {
+            smoothing,
+            tile,
+            target,
+            at,
+            class_weights,
+            labels,
+            weights,
+            scale,
+            values,
+            slopes,
+        } = self;
+        let n = tile.pixels;
+        let classes = tile.rows.len() / tile.stride;
+        let (mut buffer, mut largest, mut d) = (
+            [P::default(); PIXELS],
+            [P::default(); PIXELS],
+            [P::default(); PIXELS],
+        );
+        let (mut all, mut dot, mut sums) = (
+            [P::default(); PIXELS],
+            [P::default(); PIXELS],
+            [P::default(); PIXELS],
+        );
+        let (buffer, all, dot, sums) = (
+            &mut buffer[..n],
+            &mut all[..n],
+            &mut dot[..n],
+            &mut sums[..n],
+        );
+        let (labels, weights, values) = (&labels[..n], &weights[..n], &mut values[..n]);
+        let keep = R::of(1.0 - smoothing);
+        let spread = R::of(smoothing / classes as f64);
+        let weight_of = |c: usize| R::of(class_weights.map_or(1.0, |weights| weights[c]));
+        tile.exponentiate::<R>(&mut largest, &mut d, |c, d, e| {
+            let d = &d[..n];
+            let t = target_row::<R>(target, at, c, labels, buffer);
+            let class_weight = weight_of(c);
+            for i in 0..n {
+                let share = (keep.mul_add(R::new(t[i]), spread)) * class_weight;
+                // A class of no share may have probability 0.
+                let term = R::select(share == R::zero(), share, share * R::new(d[i]));
+                all[i] = (R::new(all[i]) + share).get();
+                dot[i] = (R::new(dot[i]) + term).get();
+                sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
+            }
+        });
+        for i in 0..n {
+            let (all, sum) = (R::new(all[i]), R::new(sums[i]));
+            let kept = labels[i] != P::of(IGNORED);
+            let value = (all * sum.ln() - R::new(dot[i])) * R::new(weights[i]);
+            values[i] = R::select(kept, value, R::zero()).get();
+        }
+        if slopes {
+            for i in 0..n {
+                let pull = R::new(all[i]) / R::new(sums[i]);
+                all[i] = pull.get();
+            }
+            for (c, row) in tile.classes().enumerate() {
+                let t = target_row::<R>(target, at, c, labels, buffer);
+                let class_weight = weight_of(c);
+                for i in 0..n {
+                    let share = (keep.mul_add(R::new(t[i]), spread)) * class_weight;
+                    let slope = R::new(row[i]) * R::new(all[i]) - share;
+                    let slope = slope * (R::new(weights[i]) * R::new(scale));
+                    let kept = labels[i] != P::of(IGNORED);
+                    row[i] = R::select(kept, slope, R::zero()).get();
+                }
+            }
+        }
+        sum::<R>(values)
+    }
+}
+
+/// The target's share of class `c`, as it is or as one-hot of the labels.
+#[inline(always)]
+pub(crate) fn target_row<'b, R: Real>(
+    target: &Target<'_>,
+    (n, start): (usize, usize),
+    c: usize,
+    labels: &[R::Prim],
+    buffer: &'b mut [R::Prim],
+) -> &'b [R::Prim] {
+    match target {
+        Target::Soft(view) => view.read_row(n, c, start, buffer),
+        Target::Indices(..) => {
+            let class = R::Prim::of(c as f64);
+            for (t, label) in buffer.iter_mut().zip(labels) {
+                *t = R::select(*label == class, R::one(), R::zero()).get();
+            }
+        }
+    }
+    buffer
+}

@@ -1,0 +1,395 @@
+//! Real numbers as the kernels see them: arithmetic and elementary functions that the compiler can vectorise.
+//!
+//! Every function here is branch-free and `#[inline(always)]`, so that a loop over a slice becomes vector code for
+//! whatever instruction set the loop is compiled for (see [`crate::simd`]). The polynomials interpolate at Chebyshev
+//! nodes on the stated interval; `tests/math.rs` measures their error against the standard library.
+
+use std::fmt::Debug;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
+
+use crate::scalar::Prim;
+
+/// A real number in a kernel's inner loop: `f32` or `f64`, with or without fused multiply-add.
+///
+/// Comparisons that involve NaN choose so that NaN survives: NaN in gives NaN out.
+pub trait Real:
+    Copy
+    + Debug
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + Send
+    + Sync
+{
+    /// The primitive type in memory.
+    type Prim: Prim;
+
+    /// Wraps a primitive.
+    fn new(value: Self::Prim) -> Self;
+    /// The primitive inside.
+    fn get(self) -> Self::Prim;
+    /// Rounds an `f64` constant.
+    fn of(value: f64) -> Self;
+    /// `self * factor + addend`; fused where the instruction set has it.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// `e^self`; 0 below the normal range, infinite above it.
+    fn exp(self) -> Self;
+    /// Natural logarithm; −∞ at 0, NaN below.
+    fn ln(self) -> Self;
+    /// `ln(1 + self)` for `self` in `[0, 1]`, accurate relative to the result.
+    fn ln_1p_unit(self) -> Self;
+
+    /// Zero.
+    #[inline(always)]
+    fn zero() -> Self {
+        Self::of(0.0)
+    }
+
+    /// One.
+    #[inline(always)]
+    fn one() -> Self {
+        Self::of(1.0)
+    }
+
+    /// `yes` if `condition`, else `no`, without a branch.
+    #[inline(always)]
+    fn select(condition: bool, yes: Self, no: Self) -> Self {
+        if condition { yes } else { no }
+    }
+
+    /// The larger one; `self` if it is NaN.
+    #[inline(always)]
+    fn at_least(self, floor: Self) -> Self {
+        Self::select(self < floor, floor, self)
+    }
+
+    /// The smaller one; `self` if it is NaN.
+    #[inline(always)]
+    fn at_most(self, ceiling: Self) -> Self {
+        Self::select(self > ceiling, ceiling, self)
+    }
+}
+
+/// A primitive in a loop compiled with (`FUSED`) or without fused multiply-add.
+///
+/// The flag is in the type because `f32::mul_add` calls libm, some 20 times slower, where the target lacks the
+/// instruction.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[repr(transparent)]
+pub struct Lane<T, const FUSED: bool>(T);
+
+macro_rules! operators {
+    ($t:ty) => {
+        impl<const F: bool> Add for Lane<$t, F> {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+        impl<const F: bool> Sub for Lane<$t, F> {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+        impl<const F: bool> Mul for Lane<$t, F> {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Self(self.0 * other.0)
+            }
+        }
+        impl<const F: bool> Div for Lane<$t, F> {
+            type Output = Self;
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                Self(self.0 / other.0)
+            }
+        }
+        impl<const F: bool> Neg for Lane<$t, F> {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self(-self.0)
+            }
+        }
+        impl<const F: bool> AddAssign for Lane<$t, F> {
+            #[inline(always)]
+            fn add_assign(&mut self, other: Self) {
+                self.0 += other.0;
+            }
+        }
+        impl<const F: bool> SubAssign for Lane<$t, F> {
+            #[inline(always)]
+            fn sub_assign(&mut self, other: Self) {
+                self.0 -= other.0;
+            }
+        }
+    };
+}
+operators!(f32);
+operators!(f64);
+
+/// Evaluates a polynomial with coefficients from the constant upward.
+#[inline(always)]
+fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f64; N]) -> R {
+    let mut sum = R::of(coefficients[N - 1]);
+    for i in (0..N - 1).rev() {
+        sum = sum.mul_add(x, R::of(coefficients[i]));
+    }
+    sum
+}
+
+macro_rules! shared_methods {
+    ($t:ty) => {
+        type Prim = $t;
+
+        #[inline(always)]
+        fn new(value: $t) -> Self {
+            Self(value)
+        }
+        #[inline(always)]
+        fn get(self) -> $t {
+            self.0
+        }
+        #[inline(always)]
+        fn of(value: f64) -> Self {
+            Self(value as $t)
+        }
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            if F {
+                Self(self.0.mul_add(factor.0, addend.0))
+            } else {
+                Self(self.0 * factor.0 + addend.0)
+            }
+        }
+        #[inline(always)]
+        fn abs(self) -> Self {
+            Self(self.0.abs())
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            Self(self.0.sqrt())
+        }
+    };
+}
+
+/// Splits `x` into `k·ln 2 + r`, sums `e^r` from the given terms after `1 + r`, and scales by `2^k`.
+///
+/// Adding `1.5·2^(mantissa bits)` rounds to an integer and leaves it in the low bits, from which the exponent is built.
+macro_rules! exp_body {
+    ($x:expr, $t:ty, $bits:ty, magic: $magic:expr, mantissa: $mantissa:expr, bias: $bias:expr,
+     ln2: ($hi:expr, $lo:expr), range: ($min:expr, $max:expr), terms: $terms:expr) => {{
+        let x = $x;
+        let clamped = x.at_least(Self($min)).at_most(Self($max));
+        let shifted = clamped.mul_add(Self(std::f64::consts::LOG2_E as $t), Self($magic));
+        let k = shifted - Self($magic);
+        let r = k.mul_add(Self(-$lo), k.mul_add(Self(-$hi), clamped));
+        let sum = (r * r).mul_add(polynomial(r, $terms), r) + Self(1.0);
+        let scale = (shifted.0.to_bits() << $mantissa).wrapping_add(($bias as $bits) << $mantissa);
+        let y = sum * Self(<$t>::from_bits(scale));
+        let y = Self::select(x < Self($min), Self(0.0), y);
+        Self::select(x > Self($max), Self(<$t>::INFINITY), y)
+    }};
+}
+
+/// Splits a positive normal `x` into `2^k·m` with `m` in `[√½, √2)`: `(k, m − 1)`.
+///
+/// Subnormals are scaled into the normal range first.
+macro_rules! split_exponent {
+    ($x:expr, $t:ty, $bits:ty, $signed:ty, mantissa: $mantissa:expr, magic: $magic:expr, sqrt_half: $sqrt_half:expr) => {{
+        let tiny = $x < Self(<$t>::MIN_POSITIVE);
+        let lift = Self((1u64 << $mantissa) as $t);
+        let x = Self::select(tiny, $x * lift, $x);
+        let bits = x.0.to_bits();
+        let k = (bits.wrapping_sub($sqrt_half) as $signed) >> $mantissa;
+        let m = <$t>::from_bits(bits.wrapping_sub((k as $bits) << $mantissa));
+        // Integer to float through the mantissa of a large constant: vector code on every instruction set.
+        let k = Self(<$t>::from_bits(
+            (k as $bits).wrapping_add(($magic as $t).to_bits()),
+        )) - Self($magic);
+        let k = Self::select(tiny, k - Self($mantissa as $t), k);
+        (k, Self(m) - Self(1.0))
+    }};
+}
+
+impl<const F: bool> Real for Lane<f32, F> {
+    shared_methods!(f32);
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        exp_body!(self, f32, u32, magic: 12_582_912.0, mantissa: 23, bias: 127,
+            ln2: (0.693_359_4, -2.121_944_4e-4), range: (-87.336_54, 88.376_26),
+            terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
+    }
+
+    #[inline(always)]
+    fn ln(self) -> Self {
+        let (k, f) = split_exponent!(self, f32, u32, i32, mantissa: 23, magic: 12_582_912.0, sqrt_half: 0x3f35_04f3u32);
+        let q = polynomial(
+            f,
+            [
+                -0.499_999_999_4,
+                0.333_333_227_9,
+                -0.250_000_109_4,
+                0.200_014_467_2,
+                -0.166_675_367_7,
+                0.142_323_178_6,
+                -0.124_208_144_7,
+                0.118_121_361_4,
+                -0.115_572_878_8,
+                0.067_690_241_14,
+            ],
+        );
+        let small = k.mul_add(Self(-2.121_944_4e-4), f * f * q);
+        let y = k.mul_add(Self(0.693_359_4), small + f);
+        ln_edges(self, y)
+    }
+
+    /// `e + e²·q(e)`.
+    #[inline(always)]
+    fn ln_1p_unit(self) -> Self {
+        let q = polynomial(
+            self,
+            [
+                -0.499_999_995_2,
+                0.333_332_373_5,
+                -0.249_967_599_1,
+                0.199_567_079_5,
+                -0.163_651_528_7,
+                0.130_333_642_4,
+                -0.091_394_137_74,
+                0.049_309_973_43,
+                -0.017_184_266_98,
+                0.002_801_641_993,
+            ],
+        );
+        (self * self).mul_add(q, self)
+    }
+}
+
+impl<const F: bool> Real for Lane<f64, F> {
+    shared_methods!(f64);
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        exp_body!(self, f64, u64, magic: 6_755_399_441_055_744.0, mantissa: 52, bias: 1023,
+        ln2: (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10), range: (-708.396_418_532_264_1, 709.436_139_303_104_8),
+        terms: [
+            0.5, 0.166_666_666_666_666_71, 0.041_666_666_666_666_669_755, 0.008_333_333_333_326_135_1,
+            0.001_388_888_888_888_374_8, 0.000_198_412_698_748_206_25, 0.000_024_801_587_325_547_741,
+            2.755_725_540_020_642_4e-6, 2.755_727_364_311_029_5e-7, 2.510_521_700_472_074_5e-8,
+            2.091_468_696_808_687_7e-9,
+        ])
+    }
+
+    /// `ln m = 2 atanh(s)`, `s = f/(2 + f)`, and `2 atanh(s) = 2s + s·z·q(z)` with `z = s²`.
+    #[inline(always)]
+    fn ln(self) -> Self {
+        let (k, f) = split_exponent!(self, f64, u64, i64, mantissa: 52, magic: 6_755_399_441_055_744.0,
+            sqrt_half: 0x3fe6_a09e_667f_3bcdu64);
+        let s = f / (Self(2.0) + f);
+        let z = s * s;
+        let q = polynomial(
+            z,
+            [
+                0.666_666_666_666_666_97,
+                0.399_999_999_998_995_04,
+                0.285_714_286_259_754_85,
+                0.222_222_111_347_950_8,
+                0.181_828_891_252_617_22,
+                0.153_317_216_005_560_41,
+                0.146_164_496_850_434_06,
+            ],
+        );
+        // f − s·(f − z·q) is 2s + s·z·q without the rounding of 2s.
+        let small = k.mul_add(Self(1.908_214_929_270_587_7e-10), -(s * (f - z * q)));
+        let y = k.mul_add(Self(0.693_147_180_369_123_8), small + f);
+        ln_edges(self, y)
+    }
+
+    #[inline(always)]
+    fn ln_1p_unit(self) -> Self {
+        let s = self / (Self(2.0) + self);
+        let z = s * s;
+        let q = polynomial(
+            z,
+            [
+                0.666_666_666_666_666_67,
+                0.399_999_999_999_995_22,
+                0.285_714_285_716_000_99,
+                0.222_222_221_982_367_71,
+                0.181_818_198_979_627_14,
+                0.153_845_439_648_605_49,
+                0.133_351_786_314_492_56,
+                0.117_342_790_613_031_97,
+                0.108_451_783_948_800_15,
+                0.074_921_437_955_507_67,
+                0.156_305_778_009_228_5,
+            ],
+        );
+        self - s * (self - z * q)
+    }
+}
+
+/// −∞ at 0, NaN below 0 and at NaN, +∞ at +∞.
+#[inline(always)]
+fn ln_edges<R: Real>(x: R, y: R) -> R {
+    let y = R::select(x == R::of(f64::INFINITY), x, y);
+    let y = R::select(x > R::zero(), y, R::of(f64::NAN));
+    R::select(x == R::zero(), R::of(f64::NEG_INFINITY), y)
+}
+
+/// A logit's probability and softplus, each accurate on its own however large the logit.
+#[derive(Clone, Copy, Debug)]
+pub struct Logistic<R> {
+    /// `σ(x)`.
+    pub p: R,
+    /// `1 − σ(x)`.
+    pub q: R,
+    /// `−ln σ(x)`.
+    pub minus_ln_p: R,
+    /// `−ln (1 − σ(x))`.
+    pub minus_ln_q: R,
+}
+
+impl<R: Real> Logistic<R> {
+    /// Evaluates all four at `x`.
+    #[inline(always)]
+    pub fn new(x: R) -> Self {
+        let (zero, one) = (R::zero(), R::one());
+        let e = (-x.abs()).exp();
+        let larger = one / (one + e);
+        let smaller = e * larger;
+        let is_positive = x > zero;
+        let l = e.ln_1p_unit();
+        let l_plus = x.abs() + l;
+        Self {
+            p: R::select(is_positive, larger, smaller),
+            q: R::select(is_positive, smaller, larger),
+            minus_ln_p: R::select(is_positive, l, l_plus),
+            minus_ln_q: R::select(is_positive, l_plus, l),
+        }
+    }
+
+    /// Binary cross-entropy with target `t`, positives weighted by `a`, and its derivative.
+    #[inline(always)]
+    pub fn cross_entropy(self, t: R, a: R) -> (R, R) {
+        let (ta, n) = (t * a, R::one() - t);
+        let value = ta * self.minus_ln_p + n * self.minus_ln_q;
+        let slope = n * self.p - ta * self.q;
+        (value, slope)
+    }
+}

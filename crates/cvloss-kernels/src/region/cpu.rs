@@ -1,0 +1,136 @@
+//! Per-pixel losses that ride along with a region loss.
+
+#![forbid(unsafe_code)]
+
+use crate::bce::Bce;
+use crate::focal::{Any, Exponent, Linear, Mixture, Zero};
+use crate::loops::overlap::{SigmoidExtra, SoftmaxExtra};
+use crate::loops::pointwise::Pointwise;
+use crate::math::Real;
+
+/// Cross-entropy over the softmax: `−Σ_c share_c ln p_c = all ln(sum) − dot`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CrossEntropy<'a> {
+    pub(super) class_weights: Option<&'a [f64]>,
+    pub(super) label_smoothing: f64,
+    pub(super) classes: usize,
+}
+
+impl SoftmaxExtra for CrossEntropy<'_> {
+    const PRESENT: bool = true;
+
+    #[inline(always)]
+    fn share<R: Real>(&self, class: usize) -> (R, R, R) {
+        let weight = self.class_weights.map_or(1.0, |weights| weights[class]);
+        let keep = R::of(weight * (1.0 - self.label_smoothing));
+        let spread = R::of(weight * self.label_smoothing / self.classes as f64);
+        (keep, spread, R::one())
+    }
+
+    #[inline(always)]
+    fn eval<R: Real>(&self, all: R, dot: R, _: R, sum: R) -> (R, R, R) {
+        (all * sum.ln() - dot, all, R::one())
+    }
+}
+
+/// Focal loss over the softmax, of the one class whose target is 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Focal {
+    alpha: (f64, f64),
+    gamma: Any,
+}
+
+impl Focal {
+    pub(super) fn new(alpha: Option<f64>, gamma: f64) -> Self {
+        Self {
+            alpha: alpha.map_or((1.0, 1.0), |alpha| (1.0 - alpha, alpha)),
+            gamma: Any(gamma),
+        }
+    }
+}
+
+impl SoftmaxExtra for Focal {
+    const PRESENT: bool = true;
+
+    #[inline(always)]
+    fn share<R: Real>(&self, class: usize) -> (R, R, R) {
+        let alpha = if class == 0 {
+            self.alpha.0
+        } else {
+            self.alpha.1
+        };
+        (R::one(), R::zero(), R::of(alpha))
+    }
+
+    #[inline(always)]
+    fn eval<R: Real>(&self, all: R, dot: R, rest: R, sum: R) -> (R, R, R) {
+        let e = dot.exp();
+        let (p, q) = (e / sum, rest / sum);
+        let sure = (rest / e).ln_1p_unit();
+        let minus_ln_p = R::select(rest <= e, sure, sum.ln() - dot);
+        let (power, power_slope) = self.gamma.power(q, minus_ln_p * p);
+        let pull = all * (power + power_slope);
+        (all * power * minus_ln_p, pull, pull)
+    }
+}
+
+/// A pointwise formula with one auxiliary number per channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PerChannel<'a, F> {
+    formula: F,
+    auxiliary: Option<&'a [f64]>,
+}
+
+/// Binary cross-entropy with a weight of positives per channel.
+pub(super) type SigmoidCe<'a> = PerChannel<'a, Bce>;
+/// Sigmoid focal loss.
+pub(super) type SigmoidFocal<'a> = PerChannel<'a, Mixture<Any>>;
+/// Binary cross-entropy with positives weighted `β` and negatives `1 − β`.
+pub(super) type WeightedBce<'a> = PerChannel<'a, Linear<Zero>>;
+
+impl<'a> SigmoidCe<'a> {
+    pub(super) fn new(label_smoothing: f64, auxiliary: Option<&'a [f64]>) -> Self {
+        let formula = Bce { label_smoothing };
+        Self { formula, auxiliary }
+    }
+}
+
+impl SigmoidFocal<'_> {
+    pub(super) fn new(alpha: Option<f64>, gamma: f64) -> Self {
+        let alpha = alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
+        let formula = Mixture {
+            alpha,
+            gamma: Any(gamma),
+        };
+        Self {
+            formula,
+            auxiliary: None,
+        }
+    }
+}
+
+impl WeightedBce<'_> {
+    pub(super) fn new(beta: f64) -> Self {
+        let alpha = (beta, 1.0 - beta);
+        let formula = Linear { alpha, gamma: Zero };
+        Self {
+            formula,
+            auxiliary: None,
+        }
+    }
+}
+
+impl<F: Pointwise> Pointwise for PerChannel<'_, F> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R) {
+        self.formula.eval(x, t, a)
+    }
+}
+
+impl<F: Pointwise> SigmoidExtra for PerChannel<'_, F> {
+    const PRESENT: bool = true;
+    #[inline(always)]
+    fn auxiliary(&self, class: usize) -> f64 {
+        self.auxiliary.map_or(1.0, |auxiliary| auxiliary[class])
+    }
+}

@@ -1,0 +1,411 @@
+//! Region losses: Dice, Jaccard, Tversky and their relatives, alone or with a per-pixel loss.
+//!
+//! All of them are functions of three sums per item and class, `I = Σ p t`, `P = Σ p`, `T = Σ t`: a score
+//! `s = (a I + smooth_n) / (b I + c P + d T + smooth_d)`, a transform of it, and an average over classes. [`statistics`]
+//! takes the sums, [`value_and_grad`] goes on from them; sums pooled over several processes go in between
+//! ([`ItemStatistics::merge`]).
+
+#![forbid(unsafe_code)]
+
+mod cpu;
+mod score;
+
+use crate::error::{Error, Result};
+use crate::loops::overlap::{self, Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
+use crate::options::{Gradient, Reduction};
+use crate::view::ViewMut;
+
+pub use crate::loops::overlap::{Activation, Intersection, ItemStatistics, Operands};
+use cpu::{CrossEntropy, Focal, SigmoidCe, SigmoidFocal, WeightedBce};
+use score::Assessment;
+pub use score::{
+    Absent, Average, ClassAverage, Classes, Pooling, Score, Smooth, Transform, VolumeWeight,
+};
+
+/// Options of a region loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// How the input becomes probabilities.
+    pub activation: Activation,
+    /// The intersection of soft targets.
+    pub intersection: Intersection,
+    /// The score's coefficients.
+    pub score: Score,
+    /// `P` and `T` are sums of squares.
+    pub squared: bool,
+    /// What is added to numerator and denominator.
+    pub smooth: Smooth,
+    /// From a score to a loss.
+    pub transform: Transform,
+    /// The power of the class average.
+    pub power: f64,
+    /// What the sums run over.
+    pub pooling: Pooling,
+    /// How classes are put together.
+    pub average: Average,
+    /// What a class without target points does.
+    pub absent: Absent,
+    /// Which classes count.
+    pub classes: Classes,
+    /// One weight per class; 1 where absent.
+    pub class_weights: Option<Vec<f64>>,
+    /// What the average over classes divides by.
+    pub class_average: ClassAverage,
+    /// How items are reduced.
+    pub reduction: Reduction,
+    /// The factor of the region loss.
+    pub weight: f64,
+    /// A per-pixel loss on top.
+    pub extra: Extra,
+}
+
+/// A per-pixel loss that is evaluated in the same sweeps as the region loss.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Extra {
+    /// None.
+    #[default]
+    None,
+    /// `weight` times cross-entropy: of the softmax, averaged as torch does (over class weights for indices, over points
+    /// for distributions); or binary, with the class weights for positives, averaged over elements.
+    CrossEntropy {
+        /// The factor.
+        weight: f64,
+        /// One weight per class; 1 where absent.
+        class_weights: Option<Vec<f64>>,
+        /// Share of the target that is spread over the classes, or moved to the opposite.
+        label_smoothing: f64,
+    },
+    /// `weight` times focal loss: of the softmax, averaged over pixels (`alpha` for all classes but the first, which has
+    /// `1 − alpha`; needs hard targets); or of sigmoids, averaged over elements.
+    Focal {
+        /// The factor.
+        weight: f64,
+        /// Weight of positives.
+        alpha: Option<f64>,
+        /// Focusing parameter.
+        gamma: f64,
+    },
+    /// `weight` times `−β t ln p − (1 − β)(1 − t) ln(1 − p)`, averaged over elements; sigmoids only.
+    BalancedBce {
+        /// The factor.
+        weight: f64,
+        /// The weight of positives in `[0, 1]`.
+        beta: f64,
+    },
+}
+
+impl Extra {
+    /// The factor.
+    fn weight(&self) -> f64 {
+        match self {
+            Self::None => 0.0,
+            Self::CrossEntropy { weight, .. }
+            | Self::Focal { weight, .. }
+            | Self::BalancedBce { weight, .. } => *weight,
+        }
+    }
+}
+
+/// Value, and gradient if wanted: both sweeps.
+///
+/// `values`, (N, 1, 1) or with [`Pooling::Batch`] (1, 1, 1), receives one value per item with [`Reduction::None`]; the
+/// gradient is then that of each item's own value.
+pub fn evaluate(
+    options: &Options,
+    operands: &Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let statistics = statistics(options, operands)?;
+    value_and_grad(options, operands, &statistics, values, gradient)
+}
+
+/// The first sweep: the sums of every item.
+pub fn statistics(options: &Options, operands: &Operands<'_>) -> Result<Vec<ItemStatistics>> {
+    options.check(operands)?;
+    with_extras(options, operands, Statistics)
+}
+
+/// From sums to the value, and the second sweep if a gradient is wanted.
+///
+/// `statistics` has one entry per item. With [`Pooling::Batch`] each may be the item's own, or the first the sum of all
+/// and the others empty; to pool over processes, add what came from the others to the first.
+pub fn value_and_grad(
+    options: &Options,
+    operands: &Operands<'_>,
+    statistics: &[ItemStatistics],
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    options.check(operands)?;
+    let [items, classes, _] = operands.input.shape();
+    if statistics.len() != items || statistics.iter().any(|item| item.classes.len() != classes) {
+        return Err(Error::option(
+            "statistics",
+            format!("{} items", statistics.len()),
+            format!("{items} items of {classes} classes"),
+        ));
+    }
+    let Assessment {
+        value,
+        item_values,
+        slopes,
+    } = score::assess(options, statistics, operands.target.dtype().is_index());
+    if let Some(mut values) = values {
+        crate::error::check_shape("values", [item_values.len(), 1, 1], values.shape())?;
+        for (n, value) in item_values.iter().enumerate() {
+            values.write_row(n, 0, 0, &[*value], false);
+        }
+    }
+    if let Some(gradient) = gradient {
+        with_extras(
+            options,
+            operands,
+            Slopes {
+                slopes: &slopes,
+                gradient,
+            },
+        )?;
+    }
+    Ok(value)
+}
+
+/// The loss of every class: (N, C) values, or (1, C) with [`Pooling::Batch`]; for looking, without a gradient.
+pub fn class_losses(options: &Options, statistics: &[ItemStatistics]) -> Vec<Vec<f64>> {
+    score::class_losses(options, statistics)
+}
+
+impl Options {
+    /// Fails if an option is out of range or does not fit the number of classes.
+    fn check(&self, operands: &Operands<'_>) -> Result<()> {
+        let [_, classes, _] = operands.input.shape();
+        let extra_weights = match &self.extra {
+            Extra::CrossEntropy {
+                class_weights,
+                label_smoothing,
+                ..
+            } => {
+                if !(0.0..=1.0).contains(label_smoothing) {
+                    return Err(Error::option(
+                        "label_smoothing",
+                        label_smoothing,
+                        "a number in 0..=1",
+                    ));
+                }
+                class_weights.as_ref()
+            }
+            Extra::Focal { alpha, gamma, .. } => {
+                crate::focal::check_gamma(*gamma)?;
+                if alpha.is_some_and(|alpha| !(0.0..=1.0).contains(&alpha)) {
+                    return Err(Error::option(
+                        "alpha",
+                        alpha.unwrap_or_default(),
+                        "a number in 0..=1",
+                    ));
+                }
+                if self.activation == Activation::Softmax && !operands.target.dtype().is_index() {
+                    return Err(Error::DType {
+                        argument: "target",
+                        expected: "u8, u32 or i64 class indices (softmax focal loss)",
+                        got: operands.target.dtype(),
+                    });
+                }
+                None
+            }
+            Extra::BalancedBce { beta, .. } => {
+                if !(0.0..=1.0).contains(beta) {
+                    return Err(Error::option("beta", beta, "a number in 0..=1"));
+                }
+                if self.activation != Activation::Sigmoid {
+                    return Err(Error::option(
+                        "activation",
+                        format!("{:?}", self.activation),
+                        "Sigmoid",
+                    ));
+                }
+                None
+            }
+            Extra::None => None,
+        };
+        for weights in [self.class_weights.as_ref(), extra_weights]
+            .into_iter()
+            .flatten()
+        {
+            check_class_weights(weights, classes)?;
+        }
+        if let Classes::Listed(list) = &self.classes
+            && let Some(class) = list.iter().find(|class| **class >= classes)
+        {
+            return Err(Error::option(
+                "classes",
+                class,
+                format!("classes below {classes}"),
+            ));
+        }
+        for (option, number) in [
+            ("smooth.numerator", self.smooth.numerator),
+            ("smooth.denominator", self.smooth.denominator),
+            ("smooth.floor", self.smooth.floor),
+        ] {
+            if !(number >= 0.0 && number.is_finite()) {
+                return Err(Error::option(
+                    option,
+                    number,
+                    "a finite number of at least 0",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fails unless there is one finite weight of at least 0 per class.
+pub(crate) fn check_class_weights(weights: &[f64], classes: usize) -> Result<()> {
+    if weights.len() != classes {
+        return Err(Error::option(
+            "class_weights",
+            format!("{} numbers", weights.len()),
+            format!("{classes}, one per class"),
+        ));
+    }
+    match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+        Some(weight) => Err(Error::option(
+            "class_weights",
+            weight,
+            "finite numbers of at least 0",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A sweep, whatever rides along.
+trait Sweep {
+    type Output;
+    fn run<M: SoftmaxExtra, S: SigmoidExtra>(
+        self,
+        options: &overlap::Options,
+        extras: Extras<M, S>,
+        operands: &Operands<'_>,
+    ) -> Result<Self::Output>;
+}
+
+struct Statistics;
+impl Sweep for Statistics {
+    type Output = Vec<ItemStatistics>;
+    fn run<M: SoftmaxExtra, S: SigmoidExtra>(
+        self,
+        options: &overlap::Options,
+        extras: Extras<M, S>,
+        operands: &Operands<'_>,
+    ) -> Result<Self::Output> {
+        overlap::statistics(options, extras, operands)
+    }
+}
+
+struct Slopes<'a, 'g> {
+    slopes: &'a [overlap::ItemSlopes],
+    gradient: Gradient<'g>,
+}
+impl Sweep for Slopes<'_, '_> {
+    type Output = ();
+    fn run<M: SoftmaxExtra, S: SigmoidExtra>(
+        self,
+        options: &overlap::Options,
+        extras: Extras<M, S>,
+        operands: &Operands<'_>,
+    ) -> Result<()> {
+        overlap::gradient(options, extras, operands, self.slopes, self.gradient)
+    }
+}
+
+/// Runs a sweep with the formula that the options name.
+fn with_extras<W: Sweep>(
+    options: &Options,
+    operands: &Operands<'_>,
+    sweep: W,
+) -> Result<W::Output> {
+    let sums = overlap::Options {
+        activation: options.activation,
+        intersection: options.intersection,
+        squared: options.squared,
+    };
+    let softmax = options.activation == Activation::Softmax;
+    let classes = operands.input.shape()[1];
+    match &options.extra {
+        Extra::None => sweep.run(
+            &sums,
+            Extras {
+                softmax: NoExtra,
+                sigmoid: NoExtra,
+            },
+            operands,
+        ),
+        Extra::CrossEntropy {
+            class_weights,
+            label_smoothing,
+            ..
+        } => {
+            let class_weights = class_weights.as_deref();
+            let label_smoothing = *label_smoothing;
+            if softmax {
+                let extra = CrossEntropy {
+                    class_weights,
+                    label_smoothing,
+                    classes,
+                };
+                sweep.run(
+                    &sums,
+                    Extras {
+                        softmax: extra,
+                        sigmoid: NoExtra,
+                    },
+                    operands,
+                )
+            } else {
+                let extra = SigmoidCe::new(label_smoothing, class_weights);
+                sweep.run(
+                    &sums,
+                    Extras {
+                        softmax: NoExtra,
+                        sigmoid: extra,
+                    },
+                    operands,
+                )
+            }
+        }
+        Extra::Focal { alpha, gamma, .. } => {
+            if softmax {
+                let extra = Focal::new(*alpha, *gamma);
+                sweep.run(
+                    &sums,
+                    Extras {
+                        softmax: extra,
+                        sigmoid: NoExtra,
+                    },
+                    operands,
+                )
+            } else {
+                let extra = SigmoidFocal::new(*alpha, *gamma);
+                sweep.run(
+                    &sums,
+                    Extras {
+                        softmax: NoExtra,
+                        sigmoid: extra,
+                    },
+                    operands,
+                )
+            }
+        }
+        Extra::BalancedBce { beta, .. } => {
+            let extra = WeightedBce::new(*beta);
+            sweep.run(
+                &sums,
+                Extras {
+                    softmax: NoExtra,
+                    sigmoid: extra,
+                },
+                operands,
+            )
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Number types: what lies in memory ([`Scalar`]) and what kernels compute in ([`Prim`]).
+
+use std::cell::Cell;
+use std::thread::LocalKey;
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use ndarray::{ArrayView3, ArrayViewMut3};
+
+use crate::math::Real;
+use crate::simd::Isa;
+use crate::view::{View, ViewMut};
+
+/// The element type of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum DType {
+    F32,
+    F64,
+    F16,
+    BF16,
+    U8,
+    U32,
+    I64,
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::F16 => "f16",
+            Self::BF16 => "bf16",
+            Self::U8 => "u8",
+            Self::U32 => "u32",
+            Self::I64 => "i64",
+        })
+    }
+}
+
+/// A type that kernels compute in: `f32` (also for halves) or `f64`.
+pub trait Prim: Scalar + PartialOrd {
+    /// Its arithmetic on an instruction set.
+    type Lane<I: Isa>: Real<Prim = Self>;
+    /// Rounds from `f64`.
+    fn of(value: f64) -> Self;
+    /// Widens to `f64`.
+    fn to_f64(self) -> f64;
+    /// Widens or keeps.
+    fn from_f32(value: f32) -> Self;
+    /// Narrows or keeps.
+    fn to_f32(self) -> f32;
+    /// This thread's work memory, kept between calls.
+    fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
+    /// The array inside `view`, if it holds this type.
+    fn array<'v, 'a>(view: &'v View<'a>) -> Option<&'v ArrayView3<'a, Self>>;
+    /// The array inside `view`, if it holds this type.
+    fn array_mut<'v, 'a>(view: &'v mut ViewMut<'a>) -> Option<&'v mut ArrayViewMut3<'a, Self>>;
+}
+
+/// Lends `len` numbers of this thread's work memory, of any content.
+pub(crate) fn with_scratch<P: Prim, T>(len: usize, work: impl FnOnce(&mut [P]) -> T) -> T {
+    // Taken out while in use: a nested call would find none and allocate.
+    let mut memory = P::scratch().take();
+    if memory.len() < len {
+        memory.resize(len, P::default());
+    }
+    let result = work(&mut memory[..len]);
+    P::scratch().set(memory);
+    result
+}
+
+/// A type that tensors hold.
+pub trait Scalar: Copy + Default + Send + Sync + 'static {
+    /// Its name at run time.
+    const DTYPE: DType;
+    /// Converts to a compute type.
+    fn read<P: Prim>(self) -> P;
+    /// Rounds from a compute type.
+    fn write<P: Prim>(value: P) -> Self;
+    /// [`Scalar::read`] over a slice.
+    fn read_slice<P: Prim>(from: &[Self], to: &mut [P]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = from.read();
+        }
+    }
+    /// [`Scalar::write`] over a slice.
+    fn write_slice<P: Prim>(from: &[P], to: &mut [Self]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = Self::write(*from);
+        }
+    }
+}
+
+macro_rules! prim {
+    ($t:ident, $dtype:ident) => {
+        impl Prim for $t {
+            type Lane<I: Isa> = I::$dtype;
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                value as $t
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn from_f32(value: f32) -> Self {
+                value as $t
+            }
+            #[inline(always)]
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
+            fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
+                thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });
+                &SCRATCH
+            }
+            fn array<'v, 'a>(view: &'v View<'a>) -> Option<&'v ArrayView3<'a, Self>> {
+                match view {
+                    View::$dtype(array) => Some(array),
+                    _ => None,
+                }
+            }
+            fn array_mut<'v, 'a>(
+                view: &'v mut ViewMut<'a>,
+            ) -> Option<&'v mut ArrayViewMut3<'a, Self>> {
+                match view {
+                    ViewMut::$dtype(array) => Some(array),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+prim!(f32, F32);
+prim!(f64, F64);
+
+macro_rules! scalar {
+    ($t:ty, $dtype:ident) => {
+        impl Scalar for $t {
+            const DTYPE: DType = DType::$dtype;
+            #[inline(always)]
+            fn read<P: Prim>(self) -> P {
+                // f64 holds every value of these types exactly (i64 up to 2⁵³).
+                P::of(self as f64)
+            }
+            #[inline(always)]
+            fn write<P: Prim>(value: P) -> Self {
+                value.to_f64() as $t
+            }
+        }
+    };
+}
+scalar!(f32, F32);
+scalar!(f64, F64);
+scalar!(u8, U8);
+scalar!(u32, U32);
+scalar!(i64, I64);
+
+/// Elements converted at a time between `f32` and another compute type.
+const BLOCK: usize = 256;
+
+macro_rules! half_scalar {
+    ($t:ty, $dtype:ident) => {
+        impl Scalar for $t {
+            const DTYPE: DType = DType::$dtype;
+            #[inline(always)]
+            fn read<P: Prim>(self) -> P {
+                P::from_f32(self.to_f32())
+            }
+            #[inline(always)]
+            fn write<P: Prim>(value: P) -> Self {
+                Self::from_f32(value.to_f32())
+            }
+            // `half` converts slices with vector instructions, single numbers through a check of the CPU each.
+            fn read_slice<P: Prim>(from: &[Self], to: &mut [P]) {
+                let mut block = [0f32; BLOCK];
+                for (from, to) in from.chunks(BLOCK).zip(to.chunks_mut(BLOCK)) {
+                    let block = &mut block[..from.len()];
+                    from.convert_to_f32_slice(block);
+                    f32::read_slice(block, to);
+                }
+            }
+            fn write_slice<P: Prim>(from: &[P], to: &mut [Self]) {
+                let mut block = [0f32; BLOCK];
+                for (from, to) in from.chunks(BLOCK).zip(to.chunks_mut(BLOCK)) {
+                    let block = &mut block[..from.len()];
+                    for (b, from) in block.iter_mut().zip(from) {
+                        *b = from.to_f32();
+                    }
+                    to.convert_from_f32_slice(block);
+                }
+            }
+        }
+    };
+}
+half_scalar!(f16, F16);
+half_scalar!(bf16, BF16);
+
+impl DType {
+    /// Whether class indices may have this type.
+    pub fn is_index(self) -> bool {
+        matches!(self, Self::U8 | Self::U32 | Self::I64)
+    }
+}

@@ -1,0 +1,129 @@
+//! Run-time choice of the instruction set.
+//!
+//! A loop is a [`Task`]: plain Rust, generic over the [`Isa`], with everything inside `#[inline(always)]`. [`dispatch`]
+//! runs it inside a function compiled for the best instruction set of this machine, where LLVM vectorises it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::math::{Lane, Real};
+
+/// An instruction set, as the types of its arithmetic.
+pub trait Isa: Send + Sync + 'static {
+    /// `f32` arithmetic.
+    type F32: Real<Prim = f32>;
+    /// `f64` arithmetic.
+    type F64: Real<Prim = f64>;
+}
+
+/// Instruction sets with fused multiply-add: AVX-512, AVX2 with FMA, NEON.
+pub struct Fused;
+impl Isa for Fused {
+    type F32 = Lane<f32, true>;
+    type F64 = Lane<f64, true>;
+}
+
+/// What every target has.
+pub struct Portable;
+impl Isa for Portable {
+    type F32 = Lane<f32, false>;
+    type F64 = Lane<f64, false>;
+}
+
+/// A loop to be compiled once per instruction set. `run` must be `#[inline(always)]`, and so must all that it calls.
+pub trait Task {
+    /// What it returns.
+    type Output;
+    /// Runs the loop.
+    fn run<I: Isa>(self) -> Self::Output;
+}
+
+/// Instruction sets from the least to the most capable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// What the target guarantees (SSE2 on x86-64).
+    Portable = 1,
+    /// Fused multiply-add with 128 or 256 bits: NEON, or AVX2 with FMA.
+    Fma = 2,
+    /// AVX-512 F, BW, DQ, VL.
+    Avx512 = 3,
+}
+
+static LIMIT: AtomicU8 = AtomicU8::new(Level::Avx512 as u8);
+static FOUND: AtomicU8 = AtomicU8::new(0);
+
+/// Uses no instruction set above `level` from now on, in the whole process.
+///
+/// Results differ in the last bits between levels; a limit makes them the same on different machines.
+pub fn limit(level: Level) {
+    LIMIT.store(level as u8, Ordering::Relaxed);
+}
+
+/// The instruction set in use.
+pub fn level() -> Level {
+    let mut found = FOUND.load(Ordering::Relaxed);
+    if found == 0 {
+        found = detect() as u8;
+        FOUND.store(found, Ordering::Relaxed);
+    }
+    match found.min(LIMIT.load(Ordering::Relaxed)) {
+        3 => Level::Avx512,
+        2 => Level::Fma,
+        _ => Level::Portable,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
+    let fma = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("bmi2");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match (fma, avx512) {
+        (true, true) => Level::Avx512,
+        (true, false) => Level::Fma,
+        _ => Level::Portable,
+    }
+}
+
+// NEON and its fused multiply-add belong to every AArch64 target of Rust.
+#[cfg(target_arch = "aarch64")]
+fn detect() -> Level {
+    Level::Fma
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn detect() -> Level {
+    Level::Portable
+}
+
+/// Runs `task` with the best instruction set that this machine has and [`limit`] allows.
+#[inline]
+pub fn dispatch<T: Task>(task: T) -> T::Output {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `level` returned it, so every feature that `avx512` enables was detected on this machine.
+        Level::Avx512 => unsafe { avx512(task) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above, for `avx2`.
+        Level::Fma => unsafe { avx2(task) },
+        #[cfg(target_arch = "aarch64")]
+        Level::Fma | Level::Avx512 => task.run::<Fused>(),
+        _ => task.run::<Portable>(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+fn avx512<T: Task>(task: T) -> T::Output {
+    task.run::<Fused>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi2")]
+fn avx2<T: Task>(task: T) -> T::Output {
+    task.run::<Fused>()
+}

@@ -1,0 +1,164 @@
+//! Tensors in host memory as the kernels see them: (N, C, S) views, borrowed.
+
+use std::ops::Range;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor};
+use cvloss_kernels as kernels;
+use kernels::{View, ViewMut};
+
+use crate::error::{Error, Result};
+
+/// Which axes of a tensor are items, channels and space.
+#[derive(Clone, Debug)]
+pub(crate) struct Axes {
+    items: Range<usize>,
+    channels: Range<usize>,
+    space: Range<usize>,
+}
+
+impl Axes {
+    /// (N, C, *) for losses of pixels.
+    pub(crate) fn sites(rank: usize) -> Self {
+        Self {
+            items: 0..1,
+            channels: 1..2,
+            space: 2..rank,
+        }
+    }
+
+    /// Any shape, for losses of elements. The channels of a matrix are its rows' elements, so that rows are long.
+    pub(crate) fn elements(rank: usize) -> Self {
+        match rank {
+            0 | 1 => Self {
+                items: 0..0,
+                channels: 0..0,
+                space: 0..rank,
+            },
+            2 => Self {
+                items: 0..0,
+                channels: 0..1,
+                space: 1..2,
+            },
+            _ => Self::sites(rank),
+        }
+    }
+
+    /// (N, C, S) of a tensor's dimensions.
+    pub(crate) fn shape(&self, dims: &[usize]) -> [usize; 3] {
+        [&self.items, &self.channels, &self.space].map(|axes| dims[axes.clone()].iter().product())
+    }
+
+    /// One stride per (N, C, S), if the axes of each merge.
+    fn strides(&self, dims: &[usize], strides: &[usize]) -> Option<[usize; 3]> {
+        let merge =
+            |axes: &Range<usize>| merged_stride(&dims[axes.clone()], &strides[axes.clone()]);
+        Some([
+            merge(&self.items)?,
+            merge(&self.channels)?,
+            merge(&self.space)?,
+        ])
+    }
+}
+
+/// The stride of several axes walked as one, if they can be.
+fn merged_stride(dims: &[usize], strides: &[usize]) -> Option<usize> {
+    let mut axes = dims.iter().zip(strides).rev().filter(|(dim, _)| **dim != 1);
+    let (mut len, stride) = match axes.next() {
+        None => return Some(0),
+        Some((dim, stride)) => (*dim, *stride),
+    };
+    for (dim, outer) in axes {
+        if *outer != stride * len {
+            return None;
+        }
+        len *= dim;
+    }
+    Some(stride)
+}
+
+/// A tensor whose strides fit its axes: the tensor itself wherever possible, else a contiguous copy.
+pub(crate) fn viewable(tensor: &Tensor, axes: &Axes) -> candle_core::Result<Tensor> {
+    match axes.strides(tensor.dims(), tensor.stride()) {
+        Some(_) => Ok(tensor.clone()),
+        None => tensor.contiguous(),
+    }
+}
+
+/// Lends a view of `tensor`, which must be [`viewable`] along `axes`.
+pub(crate) fn with_view<T>(
+    tensor: &Tensor,
+    axes: &Axes,
+    run: impl FnOnce(View<'_>) -> Result<T>,
+) -> Result<T> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let shape = axes.shape(layout.dims());
+    let strides = axes
+        .strides(layout.dims(), layout.stride())
+        .ok_or_else(|| candle_core::Error::msg("strides do not merge"))?;
+    let Storage::Cpu(storage) = &*storage else {
+        return Err(candle_core::Error::msg("tensor is not in host memory").into());
+    };
+    let start = layout.start_offset();
+    macro_rules! view {
+        ($($variant:ident)*) => {
+            match storage {
+                $(CpuStorage::$variant(data) => {
+                    // An empty tensor may start at the end of its storage.
+                    let data = data.get(start..).unwrap_or_default();
+                    View::with_strides(data, shape, strides)
+                })*
+                other => {
+                    let message = format!("dtype {:?} is not supported", other.dtype());
+                    return Err(candle_core::Error::msg(message).into());
+                }
+            }
+        };
+    }
+    let view = view!(F32 F64 F16 BF16 U8 U32 I64);
+    run(view.map_err(|error| candle_core::Error::msg(error))?)
+}
+
+/// Memory for a gradient or for per-item values: `f64` for `f64` inputs, else `f32`.
+#[derive(Debug)]
+pub(crate) enum Buffer {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl Buffer {
+    pub(crate) fn new(input: DType, len: usize) -> Self {
+        match input {
+            DType::F64 => Self::F64(vec![0.0; len]),
+            _ => Self::F32(vec![0.0; len]),
+        }
+    }
+
+    pub(crate) fn view(&mut self, shape: [usize; 3]) -> kernels::Result<ViewMut<'_>> {
+        match self {
+            Self::F32(data) => ViewMut::new(data, shape),
+            Self::F64(data) => ViewMut::new(data, shape),
+        }
+    }
+
+    pub(crate) fn into_tensor(self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
+        match self {
+            Self::F32(data) => Tensor::from_vec(data, shape.into(), &Device::Cpu),
+            Self::F64(data) => Tensor::from_vec(data, shape.into(), &Device::Cpu),
+        }
+    }
+}
+
+/// Fails unless two tensors lie on the same device.
+pub(crate) fn check_device(
+    loss: &'static str,
+    argument: &'static str,
+    tensor: &Tensor,
+    input: &Tensor,
+) -> Result<()> {
+    if tensor.device().same_device(input.device()) {
+        Ok(())
+    } else {
+        Err(Error::Device { loss, argument })
+    }
+}

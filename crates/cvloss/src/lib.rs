@@ -1,0 +1,47 @@
+//! Computer-vision losses for [candle](candle_core), fused: each returns its value and its gradient in one evaluation.
+//!
+//! The configuration struct is the loss:
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor, Var};
+//! use cvloss::{FocalLoss, Loss};
+//!
+//! let logits = Var::randn(0f32, 1., (2, 3, 8, 8), &Device::Cpu)?;
+//! let target = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu)?;
+//! let loss = FocalLoss { gamma: 1.5, ..FocalLoss::default() };
+//!
+//! // In a training loop: on candle's tape.
+//! let gradients = loss.forward(&logits, &target)?.backward()?;
+//! assert!(gradients.get(&logits).is_some());
+//!
+//! // Without a tape.
+//! let (_value, _gradient) = loss.value_and_grad(&logits, &target)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! On the CPU a kernel of [`cvloss_kernels`] runs, vectorised and in parallel, with the same bits for any number of threads.
+//! On other devices the same formula runs as candle operations ([`Loss::composed`]).
+//!
+//! Peers disagree silently on what a loss means; here each choice is an option that names the peer. Conventions that all
+//! losses keep are in `docs/conventions.md` of the repository.
+
+#![forbid(unsafe_code)]
+
+mod autograd;
+mod error;
+mod host;
+mod loss;
+mod ops;
+pub mod segmentation;
+mod sum;
+
+pub use cvloss_kernels::focal::SoftTargets;
+pub use cvloss_kernels::region::{
+    Absent, Activation, Average, ClassAverage, Classes, Intersection, ItemStatistics, Pooling,
+    Smooth, Transform, VolumeWeight,
+};
+pub use cvloss_kernels::{Normalizer, Reduction};
+pub use error::{Error, Result};
+pub use loss::{Accumulator, Inputs, Loss, Value};
+pub use segmentation::*;
+pub use sum::{LossSum, Term, Terms};

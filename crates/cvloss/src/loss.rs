@@ -1,0 +1,518 @@
+//! What every loss can do.
+
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use cvloss_kernels as kernels;
+use kernels::{Gradient, Reduction, View, ViewMut};
+
+use crate::autograd;
+use crate::error::{Error, Result};
+use crate::host::{self, Axes, Buffer};
+
+/// The tensors that a loss reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Logits or probabilities.
+    pub input: &'a Tensor,
+    /// Class indices, or soft targets.
+    pub target: &'a Tensor,
+    /// A weight map or mask.
+    pub weight: Option<&'a Tensor>,
+}
+
+/// A loss: a function that returns its value and, when asked, its gradient, in one evaluation.
+///
+/// Values are `f32` (`f64` for `f64` inputs), whatever the input: halves are computed in `f32`. Gradients flow to the
+/// input alone. On the CPU a fused kernel runs; on a device without one, the same formula composed of candle operations.
+pub trait Loss {
+    /// Its name in errors and reports.
+    fn name(&self) -> &'static str;
+
+    /// The value of `inputs`; and its gradient with respect to the input, added to `gradient`, if there is one.
+    ///
+    /// This is the evaluation that all others are made of. It records nothing on candle's tape.
+    fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value>;
+
+    /// The same value composed of candle operations, on any device and on candle's tape.
+    ///
+    /// Slower than [`Loss::forward`] by one or two orders of magnitude on a CPU; the only form with higher-order
+    /// derivatives.
+    fn composed(&self, inputs: &Inputs<'_>) -> Result<Tensor>;
+
+    /// The loss on candle's tape: `forward(..)?.backward()?` gives the gradient of `input`.
+    fn forward(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
+        on_tape(
+            self,
+            &Inputs {
+                input,
+                target,
+                weight: None,
+            },
+        )
+    }
+
+    /// As [`Loss::forward`], with a weight map or mask.
+    fn forward_weighted(&self, input: &Tensor, target: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let weight = Some(weight);
+        on_tape(
+            self,
+            &Inputs {
+                input,
+                target,
+                weight,
+            },
+        )
+    }
+
+    /// The loss and its gradient with respect to `input`, without a tape.
+    ///
+    /// With [`Reduction::None`], the gradient is that of each item's own value. The gradient of half inputs is `f32`: the
+    /// slopes of a mean over an image underflow in `f16`.
+    fn value_and_grad(&self, input: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor)> {
+        without_tape(
+            self,
+            &Inputs {
+                input,
+                target,
+                weight: None,
+            },
+        )
+    }
+
+    /// As [`Loss::value_and_grad`], with a weight map or mask.
+    fn value_and_grad_weighted(
+        &self,
+        input: &Tensor,
+        target: &Tensor,
+        weight: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
+        let weight = Some(weight);
+        without_tape(
+            self,
+            &Inputs {
+                input,
+                target,
+                weight,
+            },
+        )
+    }
+}
+
+/// What a loss evaluates to.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// A scalar, or one number per item with [`Reduction::None`].
+    pub tensor: Tensor,
+    /// The shape of `tensor` with axes of length 1 put in, so that it broadcasts to the input.
+    pub items: Shape,
+}
+
+impl Value {
+    /// A scalar of the dtype that goes with an input's.
+    pub fn scalar(value: f64, input: &Tensor) -> Result<Self> {
+        let tensor = Tensor::new(value, &Device::Cpu)?.to_dtype(value_dtype(input.dtype()))?;
+        Ok(Self {
+            tensor,
+            items: Shape::from(()),
+        })
+    }
+}
+
+/// Values are `f32`, or `f64` for `f64` inputs.
+pub(crate) fn value_dtype(input: DType) -> DType {
+    match input {
+        DType::F64 => DType::F64,
+        _ => DType::F32,
+    }
+}
+
+/// Host memory in which the gradients of several losses add up.
+#[derive(Debug)]
+pub struct Accumulator {
+    buffer: Buffer,
+    shape: Shape,
+    /// Multiplies what is added next.
+    pub(crate) scale: f64,
+    /// Whether anything has been added.
+    filled: bool,
+}
+
+impl Accumulator {
+    /// Zeros in the shape of `input`.
+    pub fn new(input: &Tensor) -> Self {
+        Self {
+            buffer: Buffer::new(input.dtype(), input.elem_count()),
+            shape: input.shape().clone(),
+            scale: 1.0,
+            filled: false,
+        }
+    }
+
+    /// The sum of all gradients.
+    pub fn into_tensor(self) -> Result<Tensor> {
+        Ok(self.buffer.into_tensor(self.shape)?)
+    }
+
+    /// The memory as a kernel's gradient. The first kernel overwrites, others add.
+    fn gradient(&mut self, shape: [usize; 3]) -> kernels::Result<Gradient<'_>> {
+        let accumulate = std::mem::replace(&mut self.filled, true);
+        Ok(Gradient {
+            scale: self.scale,
+            accumulate,
+            view: self.buffer.view(shape)?,
+        })
+    }
+}
+
+fn on_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<Tensor> {
+    if !inputs.input.device().is_cpu() {
+        return loss.composed(inputs);
+    }
+    if !inputs.input.track_op() {
+        return Ok(loss.evaluate(inputs, None)?.tensor);
+    }
+    let mut gradient = Accumulator::new(inputs.input);
+    let value = loss.evaluate(inputs, Some(&mut gradient))?;
+    let gradient = gradient.into_tensor()?;
+    Ok(autograd::attach(
+        inputs.input,
+        &value.tensor,
+        gradient,
+        value.items,
+    )?)
+}
+
+fn without_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<(Tensor, Tensor)> {
+    if !inputs.input.device().is_cpu() {
+        return composed_value_and_grad(loss, inputs);
+    }
+    let mut gradient = Accumulator::new(inputs.input);
+    let value = loss.evaluate(inputs, Some(&mut gradient))?;
+    Ok((value.tensor, gradient.into_tensor()?))
+}
+
+/// Value and gradient of the composed form, by candle's tape.
+pub(crate) fn composed_value_and_grad<L: Loss + ?Sized>(
+    loss: &L,
+    inputs: &Inputs<'_>,
+) -> Result<(Tensor, Tensor)> {
+    let wide = inputs.input.to_dtype(value_dtype(inputs.input.dtype()))?;
+    let var = Var::from_tensor(&wide.detach())?;
+    let input = var.as_tensor().to_dtype(inputs.input.dtype())?;
+    let value = loss.composed(&Inputs {
+        input: &input,
+        ..*inputs
+    })?;
+    let gradients = value.sum_all()?.backward()?;
+    let gradient = match gradients.get(&var) {
+        Some(gradient) => gradient.clone(),
+        None => var.zeros_like()?,
+    };
+    Ok((value.detach(), gradient))
+}
+
+/// How a loss's tensors are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Geometry {
+    /// One value per element; the target has the input's shape.
+    Elements,
+    /// One value per pixel or coarser; classes on axis 1.
+    Sites,
+}
+
+/// A kernel's arguments.
+pub(crate) struct Call<'i, 'o> {
+    pub(crate) input: View<'i>,
+    pub(crate) target: View<'i>,
+    pub(crate) weight: Option<View<'i>>,
+    pub(crate) values: Option<ViewMut<'o>>,
+    pub(crate) gradient: Option<Gradient<'o>>,
+    /// The axis of the views that holds the channels.
+    pub(crate) channel_axis: usize,
+}
+
+/// A loss with one kernel. Implementing this is implementing [`Loss`].
+pub(crate) trait Fused {
+    const NAME: &'static str;
+    const GEOMETRY: Geometry;
+
+    fn reduction(&self) -> Reduction;
+
+    /// The shape of per-item values, and of the same with axes of length 1 put in.
+    fn items(&self, input: &Shape) -> (Shape, Shape);
+
+    /// Fails if options do not fit the input.
+    fn check(&self, _input: &Tensor) -> Result<()> {
+        Ok(())
+    }
+
+    /// Runs the kernel; returns the reduced value.
+    fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64>;
+
+    /// The composed form, of checked inputs: the target has the input's rank, and halves are `f32`.
+    fn compose(&self, inputs: &Inputs<'_>) -> candle_core::Result<Tensor>;
+}
+
+#[allow(private_bounds)]
+impl<L: Fused> Loss for L {
+    fn name(&self) -> &'static str {
+        L::NAME
+    }
+
+    fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value> {
+        let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
+        self.check(inputs.input)?;
+        checked.evaluate(self, gradient)
+    }
+
+    fn composed(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
+        let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
+        self.check(inputs.input)?;
+        let dtype = value_dtype(checked.input.dtype());
+        let wide = |tensor: &Tensor| match tensor.dtype().is_float() {
+            true => tensor.to_dtype(dtype),
+            false => Ok(tensor.clone()),
+        };
+        let weight = checked.weight.as_ref().map(wide).transpose()?;
+        Ok(self.compose(&Inputs {
+            input: &wide(&checked.input)?,
+            target: &wide(&checked.target)?,
+            weight: weight.as_ref(),
+        })?)
+    }
+}
+
+/// Tensors whose shapes, types and devices go together; targets and weights have the input's rank.
+pub(crate) struct Checked {
+    loss: &'static str,
+    axes: Axes,
+    channel_axis: usize,
+    input: Tensor,
+    target: Tensor,
+    weight: Option<Tensor>,
+}
+
+impl Checked {
+    pub(crate) fn new(loss: &'static str, geometry: Geometry, inputs: &Inputs<'_>) -> Result<Self> {
+        let input = inputs.input;
+        if !matches!(
+            input.dtype(),
+            DType::F32 | DType::F64 | DType::F16 | DType::BF16
+        ) {
+            return Err(Error::DType {
+                loss,
+                argument: "input",
+                expected: "F32, F64, F16 or BF16".into(),
+                got: input.dtype(),
+            });
+        }
+        let axes = match geometry {
+            Geometry::Elements => Axes::elements(input.rank()),
+            Geometry::Sites if input.rank() < 2 => {
+                return Err(Error::Shape {
+                    loss,
+                    argument: "input",
+                    expected: "(N, C, *)".into(),
+                    got: input.shape().clone(),
+                });
+            }
+            Geometry::Sites => Axes::sites(input.rank()),
+        };
+        host::check_device(loss, "target", inputs.target, input)?;
+        let target = fit_target(loss, geometry, input, inputs.target)?;
+        let weight = match inputs.weight {
+            None => None,
+            Some(weight) => {
+                host::check_device(loss, "weight", weight, input)?;
+                Some(fit_weight(loss, geometry, input, weight)?)
+            }
+        };
+        // A matrix of elements has its channels in the rows: see `Axes::elements`.
+        let channel_axis = match geometry {
+            Geometry::Elements if input.rank() == 2 => 2,
+            _ => 1,
+        };
+        Ok(Self {
+            loss,
+            axes,
+            channel_axis,
+            input: input.clone(),
+            target,
+            weight,
+        })
+    }
+
+    fn evaluate<L: Fused>(&self, loss: &L, gradient: Option<&mut Accumulator>) -> Result<Value> {
+        let (item_shape, items) = loss.items(self.input.shape());
+        let mut values = match loss.reduction() {
+            Reduction::None => Some(Buffer::new(self.input.dtype(), item_shape.elem_count())),
+            _ => None,
+        };
+        let item_view = match items.rank() {
+            0 => [1; 3],
+            _ => self.axes.shape(items.dims()),
+        };
+        let into = values.as_mut().map(|values| (values, item_view));
+        let value = self.call(into, gradient, |call| loss.run(call))?;
+        match values {
+            None => Value::scalar(value, &self.input),
+            Some(values) => Ok(Value {
+                tensor: values.into_tensor(item_shape)?,
+                items,
+            }),
+        }
+    }
+
+    /// Lends all tensors to a kernel.
+    pub(crate) fn call<T>(
+        &self,
+        values: Option<(&mut Buffer, [usize; 3])>,
+        gradient: Option<&mut Accumulator>,
+        run: impl FnOnce(Call<'_, '_>) -> kernels::Result<T>,
+    ) -> Result<T> {
+        let axes = &self.axes;
+        let shape = axes.shape(self.input.dims());
+        let channel_axis = self.channel_axis;
+        let named = |source| Error::Kernel {
+            loss: self.loss,
+            source,
+        };
+        let (input, target) = (
+            host::viewable(&self.input, axes)?,
+            host::viewable(&self.target, axes)?,
+        );
+        let weight = match &self.weight {
+            Some(weight) => Some(host::viewable(weight, axes)?),
+            None => None,
+        };
+        let start = |input: View<'_>, target: View<'_>, weight: Option<View<'_>>| {
+            let gradient = match gradient {
+                Some(gradient) => Some(gradient.gradient(shape).map_err(named)?),
+                None => None,
+            };
+            let values = match values {
+                Some((values, shape)) => Some(values.view(shape).map_err(named)?),
+                None => None,
+            };
+            run(Call {
+                input,
+                target,
+                weight,
+                values,
+                gradient,
+                channel_axis,
+            })
+            .map_err(named)
+        };
+        host::with_view(&input, axes, |input| {
+            host::with_view(&target, axes, |target| match &weight {
+                Some(weight) => {
+                    host::with_view(weight, axes, |weight| start(input, target, Some(weight)))
+                }
+                None => start(input, target, None),
+            })
+        })
+    }
+}
+
+/// The target with the input's rank: its shape, or for indices (N, 1, *).
+fn fit_target(
+    loss: &'static str,
+    geometry: Geometry,
+    input: &Tensor,
+    target: &Tensor,
+) -> Result<Tensor> {
+    let is_index = matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
+    if !is_index && target.dtype() != input.dtype() {
+        return Err(Error::DType {
+            loss,
+            argument: "target",
+            expected: format!("U8, U32, I64 or the input's {:?}", input.dtype()),
+            got: target.dtype(),
+        });
+    }
+    let dims = input.dims();
+    let single = without_channels(dims);
+    let one_channel = dims.get(1) == Some(&1);
+    let by_class = geometry == Geometry::Sites && is_index;
+    let full = if by_class { single.as_slice() } else { dims };
+    if target.dims() == full {
+        return Ok(target.clone());
+    }
+    // (N, *) for (N, 1, *).
+    if (by_class || one_channel)
+        && target.rank() + 1 == dims.len()
+        && without_axis_1(&single) == target.dims()
+    {
+        return Ok(target.unsqueeze(1)?);
+    }
+    let expected = match (by_class, one_channel) {
+        (true, _) => format!("{:?} or {full:?} (class indices)", without_axis_1(&single)),
+        (false, true) => format!("{full:?} or {:?}", without_axis_1(&single)),
+        (false, false) => format!("{full:?}"),
+    };
+    Err(Error::Shape {
+        loss,
+        argument: "target",
+        expected,
+        got: target.shape().clone(),
+    })
+}
+
+/// The weight with the input's rank: broadcast to the input's shape, or one number per pixel as (N, 1, *).
+fn fit_weight(
+    loss: &'static str,
+    geometry: Geometry,
+    input: &Tensor,
+    weight: &Tensor,
+) -> Result<Tensor> {
+    if weight.dtype() != input.dtype() {
+        return Err(Error::DType {
+            loss,
+            argument: "weight",
+            expected: format!("the input's {:?}", input.dtype()),
+            got: weight.dtype(),
+        });
+    }
+    let dims = input.dims();
+    let (fitted, expected) = match geometry {
+        Geometry::Elements => {
+            let fitted = weight.broadcast_as(dims);
+            (fitted.ok(), format!("one that broadcasts to {dims:?}"))
+        }
+        Geometry::Sites => {
+            let single = without_channels(dims);
+            let per_pixel = without_axis_1(&single);
+            let fitted = if weight.dims() == per_pixel {
+                Some(weight.unsqueeze(1)?)
+            } else {
+                Some(weight.clone()).filter(|weight| weight.dims() == single)
+            };
+            (fitted, format!("{per_pixel:?} or {single:?}"))
+        }
+    };
+    let got = weight.shape().clone();
+    fitted.ok_or(Error::Shape {
+        loss,
+        argument: "weight",
+        expected,
+        got,
+    })
+}
+
+/// (N, 1, *) of (N, C, *).
+fn without_channels(dims: &[usize]) -> Vec<usize> {
+    let mut dims = dims.to_vec();
+    if let Some(channels) = dims.get_mut(1) {
+        *channels = 1;
+    }
+    dims
+}
+
+/// (N, *) of (N, 1, *).
+fn without_axis_1(dims: &[usize]) -> Vec<usize> {
+    let mut dims = dims.to_vec();
+    if dims.len() > 1 {
+        dims.remove(1);
+    }
+    dims
+}

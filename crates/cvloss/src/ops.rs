@@ -1,0 +1,110 @@
+//! Formulas composed of candle operations: stable, on the tape, and around candle 0.11's wrong gradients.
+//!
+//! All tensors here are `f32` or `f64`.
+
+use candle_core::{DType, Result, Tensor};
+use cvloss_kernels::{Normalizer, Reduction};
+
+/// `softplus(x) = ln(1 + e^x)` as a log-sum-exp: candle's gradients of `abs` and `relu` at 0 are one-sided.
+pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
+    let shift = x.relu()?.detach();
+    let sum = ((x - &shift)?.exp()? + shift.neg()?.exp()?)?;
+    sum.log()? + shift
+}
+
+/// `σ(x) = e^(−softplus(−x))`.
+pub(crate) fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    softplus(&x.neg()?)?.neg()?.exp()
+}
+
+/// Over axis 1.
+pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
+    let shifted = x.broadcast_sub(&x.max_keepdim(1)?.detach())?;
+    let sum = shifted.exp()?.sum_keepdim(1)?;
+    shifted.broadcast_sub(&sum.log()?)
+}
+
+/// `x^γ` for `x ≥ 0`, with gradient 0 at 0, where candle's is infinite or NaN.
+pub(crate) fn power(x: &Tensor, gamma: f64) -> Result<Tensor> {
+    if gamma == 0.0 {
+        return x.ones_like();
+    }
+    let is_zero = x.le(1e-37)?;
+    let safe = is_zero.where_cond(&x.ones_like()?, x)?;
+    is_zero.where_cond(&x.zeros_like()?, &(safe.log()? * gamma)?.exp()?)
+}
+
+/// Class indices (N, 1, *) as one-hot (N, C, *) and a mask of the points that count (N, 1, *).
+///
+/// An index outside the classes makes the mask NaN, and with it the loss: a device does not report it otherwise.
+pub(crate) fn one_hot(
+    target: &Tensor,
+    classes: usize,
+    ignore: Option<i64>,
+    dtype: DType,
+) -> Result<(Tensor, Tensor)> {
+    let labels = target.to_dtype(DType::I64)?;
+    let mut shape = vec![1; target.rank()];
+    shape[1] = classes;
+    // One channel is foreground (1) against background (0).
+    let numbers = match classes {
+        1 => Tensor::ones(1, DType::I64, target.device())?,
+        _ => Tensor::arange(0i64, classes as i64, target.device())?,
+    };
+    let hot = labels
+        .broadcast_eq(&numbers.reshape(shape)?)?
+        .to_dtype(dtype)?;
+    let mask = match ignore {
+        Some(ignore) => labels.ne(ignore)?.to_dtype(dtype)?,
+        None => labels.ones_like()?.to_dtype(dtype)?,
+    };
+    let too_small = labels.lt(0i64)?;
+    let too_large = labels.ge(classes.max(2) as i64)?;
+    let outside = (too_small.to_dtype(dtype)? + too_large.to_dtype(dtype)?)?.mul(&mask)?;
+    let nan = (mask.ones_like()? * f64::NAN)?;
+    let mask = outside.gt(0.0)?.where_cond(&nan, &mask)?;
+    // An ignored class takes no part in any sum.
+    Ok((hot.broadcast_mul(&mask)?, mask))
+}
+
+/// One number per class, along axis 1 of a tensor of rank `rank`.
+pub(crate) fn per_class(numbers: &[f64], like: &Tensor) -> Result<Tensor> {
+    let mut shape = vec![1; like.rank()];
+    shape[1] = numbers.len();
+    Tensor::new(numbers, like.device())?
+        .to_dtype(like.dtype())?
+        .reshape(shape)
+}
+
+/// Points that count, where a target equals what is to be ignored.
+pub(crate) fn keep_mask(target: &Tensor, ignore: Option<f64>, dtype: DType) -> Result<Tensor> {
+    let target = target.to_dtype(dtype)?;
+    match ignore {
+        None => target.ones_like(),
+        Some(ignore) => target.ne(ignore)?.to_dtype(dtype),
+    }
+}
+
+/// Reduces `values`, 0 where ignored, of points with `mask` 0 or 1, `weights` and `positives`.
+pub(crate) fn reduce(
+    values: &Tensor,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    mask: &Tensor,
+    weights: &Tensor,
+    positives: &Tensor,
+) -> Result<Tensor> {
+    match reduction {
+        Reduction::None => Ok(values.clone()),
+        Reduction::Sum => values.sum_all(),
+        Reduction::Mean => {
+            let denominator = match normalizer {
+                Normalizer::Elements => mask.sum_all()?,
+                Normalizer::Weights => weights.sum_all()?,
+                Normalizer::Positives => positives.sum_all()?.maximum(1.0)?,
+            };
+            // Nothing counts: the sum is 0, and so is the mean.
+            values.sum_all()? / denominator.maximum(1e-37)?
+        }
+    }
+}

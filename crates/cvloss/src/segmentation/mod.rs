@@ -1,0 +1,21 @@
+//! Losses of segmentation and dense classification.
+
+mod bce;
+mod combo;
+mod cross_entropy;
+mod dice;
+mod focal;
+mod jaccard;
+mod region;
+mod softmax_focal;
+mod tversky;
+
+pub use bce::BceLoss;
+pub use combo::{ComboLoss, DiceCeLoss, DiceFocalLoss};
+pub use cross_entropy::CrossEntropyLoss;
+pub use dice::{DiceForm, DiceLoss};
+pub use focal::FocalLoss;
+pub use jaccard::JaccardLoss;
+pub use region::{PooledLoss, Region, RegionStatistics};
+pub use softmax_focal::{ClassAlpha, SoftmaxFocalLoss};
+pub use tversky::{FocalPower, FocalTverskyLoss, TverskyLoss};

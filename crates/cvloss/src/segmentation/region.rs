@@ -1,0 +1,563 @@
+//! What region losses share: options, sums, the composed form.
+
+use candle_core::{Result, Shape, Tensor};
+use cvloss_kernels as kernels;
+use kernels::Reduction;
+use kernels::region::{
+    Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, ItemStatistics,
+    Operands, Options, Pooling, Score, Smooth, Transform, VolumeWeight,
+};
+
+use super::cross_entropy::class_target;
+use crate::error;
+use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Inputs, Value};
+use crate::ops;
+
+/// Options that Dice, Jaccard, Tversky and their relatives share.
+///
+/// All of them see prediction `p` and target `t` only through `I = Σ p t`, `P = Σ p`, `T = Σ t`, per image and class (or as
+/// `pooling` and `average` say), and make a score `s` of these sums.
+///
+/// # Shapes
+/// - input: `(N, C, *)`, logits unless the activation is [`Activation::Identity`]
+/// - target: class indices `(N, *)` or `(N, 1, *)` as u8, u32, i64, or one-hot or soft targets `(N, C, *)` in the input's
+///   dtype. With one channel, index 1 is the foreground, and axis 1 may be left out
+/// - weight: a mask or weight map `(N, *)` or `(N, 1, *)`, which multiplies the terms of all sums
+/// - value: `[]`; with [`Reduction::None`] `(N)`, one value per image, or `[]` where the batch is pooled
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+pub struct Region {
+    /// How the input becomes probabilities. Default: softmax.
+    pub activation: Activation,
+    /// What one item's sums run over. Default: each image by itself.
+    pub pooling: Pooling,
+    /// How classes are put together. Default: one loss per class, then their average.
+    pub average: Average,
+    /// The intersection with soft targets. Default: the product.
+    pub intersection: Intersection,
+    /// What is added to numerator and denominator.
+    pub smooth: Smooth,
+    /// What a class without target points does. Default: it counts.
+    pub absent: Absent,
+    /// Which classes count. Default: all.
+    pub classes: Classes,
+    /// One weight per class; 1 where absent.
+    pub class_weights: Option<Vec<f64>>,
+    /// What the weighted sum over classes is divided by. Default: the number of classes that count.
+    pub class_average: ClassAverage,
+    /// Points with this index leave all sums. Default −100.
+    pub ignore_index: Option<i64>,
+    /// How images are reduced. Default: mean.
+    pub reduction: Reduction,
+}
+
+impl Default for Region {
+    fn default() -> Self {
+        Self {
+            activation: Activation::Softmax,
+            pooling: Pooling::Image,
+            average: Average::Macro,
+            intersection: Intersection::Product,
+            smooth: Smooth {
+                numerator: 1e-5,
+                denominator: 1e-5,
+                floor: 0.0,
+            },
+            absent: Absent::Count,
+            classes: Classes::All,
+            class_weights: None,
+            class_average: ClassAverage::Count,
+            ignore_index: Some(-100),
+            reduction: Reduction::Mean,
+        }
+    }
+}
+
+impl Region {
+    /// For one channel of logits: sigmoid.
+    pub fn binary() -> Self {
+        Self {
+            activation: Activation::Sigmoid,
+            ..Self::default()
+        }
+    }
+
+    /// The kernel's options for a score, without transform, power or per-pixel loss.
+    pub(super) fn options(&self, score: Score) -> Options {
+        Options {
+            activation: self.activation,
+            intersection: self.intersection,
+            score,
+            squared: false,
+            smooth: self.smooth,
+            transform: Transform::Linear,
+            power: 1.0,
+            pooling: self.pooling,
+            average: self.average,
+            absent: self.absent,
+            classes: self.classes.clone(),
+            class_weights: self.class_weights.clone(),
+            class_average: self.class_average,
+            reduction: self.reduction,
+            weight: 1.0,
+            extra: Extra::None,
+        }
+    }
+}
+
+/// A loss that is a function of region sums. Implementing this is implementing [`Loss`](crate::Loss).
+pub(crate) trait RegionLoss {
+    const NAME: &'static str;
+
+    fn options(&self) -> Options;
+    fn ignore_index(&self) -> Option<i64>;
+}
+
+impl<L: RegionLoss> Fused for L {
+    const NAME: &'static str = <L as RegionLoss>::NAME;
+    const GEOMETRY: Geometry = Geometry::Sites;
+
+    fn reduction(&self) -> Reduction {
+        self.options().reduction
+    }
+
+    fn items(&self, input: &Shape) -> (Shape, Shape) {
+        let options = self.options();
+        match (options.reduction, options.pooling) {
+            (Reduction::None, Pooling::Image) => {
+                let images = input.dims()[0];
+                let mut wide = vec![1; input.rank()];
+                wide[0] = images;
+                (Shape::from(images), Shape::from(wide))
+            }
+            _ => (Shape::from(()), Shape::from(())),
+        }
+    }
+
+    fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
+        let Call {
+            input,
+            target,
+            weight,
+            values,
+            gradient,
+            ..
+        } = call;
+        let operands = Operands {
+            input,
+            target,
+            weight,
+            ignore: self.ignore_index(),
+        };
+        kernels::region::evaluate(&self.options(), &operands, values, gradient)
+    }
+
+    fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
+        compose(&self.options(), self.ignore_index(), inputs)
+    }
+}
+
+/// The sums that a region loss is made of, per image and class.
+///
+/// A loss that pools the batch is exact over several processes if their sums are added before going on: see
+/// [`PooledLoss`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegionStatistics {
+    items: Vec<ItemStatistics>,
+}
+
+impl RegionStatistics {
+    /// The sums of each image.
+    pub fn items(&self) -> &[ItemStatistics] {
+        &self.items
+    }
+
+    /// Adds the sums of another part of the batch, as if its images stood beside these.
+    ///
+    /// Only for losses with [`Pooling::Batch`].
+    pub fn pool(&mut self, other: &Self) {
+        if let Some(first) = self.items.first_mut() {
+            for item in &other.items {
+                first.merge(item);
+            }
+        }
+    }
+}
+
+/// A loss that can be cut at its sums: statistics first, value and gradient from statistics after.
+///
+/// In data-parallel training with [`Pooling::Batch`], every process takes the [`statistics`](Self::statistics) of its part,
+/// adds those of the others ([`RegionStatistics::pool`]), and goes on; all then have the value of the whole batch, and each
+/// its own part of the exact gradient.
+pub trait PooledLoss {
+    /// The sums of `inputs`.
+    fn statistics(&self, inputs: &Inputs<'_>) -> error::Result<RegionStatistics>;
+
+    /// The value and the gradient of `inputs`, given sums of which those of `inputs` are a part.
+    fn value_and_grad_from(
+        &self,
+        inputs: &Inputs<'_>,
+        statistics: &RegionStatistics,
+    ) -> error::Result<(Tensor, Tensor)>;
+
+    /// The loss of every image and class, `(N, C)`, or `(1, C)` where the batch is pooled. For looking: no gradient, no
+    /// weights, no averaging.
+    fn class_losses(&self, inputs: &Inputs<'_>) -> error::Result<Vec<Vec<f64>>>;
+}
+
+#[allow(private_bounds)]
+impl<L: RegionLoss> PooledLoss for L {
+    fn statistics(&self, inputs: &Inputs<'_>) -> error::Result<RegionStatistics> {
+        let options = self.options();
+        let run = |call: Call<'_, '_>| {
+            let Call {
+                input,
+                target,
+                weight,
+                ..
+            } = call;
+            let operands = Operands {
+                input,
+                target,
+                weight,
+                ignore: self.ignore_index(),
+            };
+            kernels::region::statistics(&options, &operands)
+        };
+        let items = Checked::new(<L as RegionLoss>::NAME, Geometry::Sites, inputs)?
+            .call(None, None, run)?;
+        Ok(RegionStatistics { items })
+    }
+
+    fn value_and_grad_from(
+        &self,
+        inputs: &Inputs<'_>,
+        statistics: &RegionStatistics,
+    ) -> error::Result<(Tensor, Tensor)> {
+        let mut options = self.options();
+        if options.reduction == Reduction::None {
+            options.reduction = Reduction::Sum;
+        }
+        let mut gradient = Accumulator::new(inputs.input);
+        let run = |call: Call<'_, '_>| {
+            let Call {
+                input,
+                target,
+                weight,
+                gradient,
+                ..
+            } = call;
+            let operands = Operands {
+                input,
+                target,
+                weight,
+                ignore: self.ignore_index(),
+            };
+            kernels::region::value_and_grad(&options, &operands, &statistics.items, None, gradient)
+        };
+        let checked = Checked::new(<L as RegionLoss>::NAME, Geometry::Sites, inputs)?;
+        let value = checked.call(None, Some(&mut gradient), run)?;
+        Ok((
+            Value::scalar(value, inputs.input)?.tensor,
+            gradient.into_tensor()?,
+        ))
+    }
+
+    fn class_losses(&self, inputs: &Inputs<'_>) -> error::Result<Vec<Vec<f64>>> {
+        let statistics = self.statistics(inputs)?;
+        Ok(kernels::region::class_losses(
+            &self.options(),
+            &statistics.items,
+        ))
+    }
+}
+
+/// The loss composed of candle operations.
+fn compose(options: &Options, ignore: Option<i64>, inputs: &Inputs<'_>) -> Result<Tensor> {
+    let x = inputs.input;
+    let (t, mask) = class_target(x, inputs.target, ignore)?;
+    let p = match options.activation {
+        Activation::Softmax => ops::log_softmax(x)?.exp()?,
+        Activation::Sigmoid => ops::sigmoid(x)?,
+        Activation::Identity => x.clone(),
+    };
+    let weight = match inputs.weight {
+        Some(weight) => (weight * &mask)?,
+        None => mask.clone(),
+    };
+    // Per item and class, over all that comes after axis 1; then over the batch, if pooled.
+    let sum = |values: &Tensor| -> Result<Tensor> {
+        let sums = values.flatten_from(2)?.sum(2)?;
+        match options.pooling {
+            Pooling::Image => Ok(sums),
+            Pooling::Batch => sums.sum_keepdim(0),
+        }
+    };
+    let flat = |values: &Tensor| match values.rank() {
+        2 => values.unsqueeze(2),
+        _ => Ok(values.clone()),
+    };
+    let (x, p, t, mask, weight) = (flat(x)?, flat(&p)?, flat(&t)?, flat(&mask)?, flat(&weight)?);
+    let squared = |values: &Tensor| {
+        if options.squared {
+            values.sqr()
+        } else {
+            Ok(values.clone())
+        }
+    };
+    let overlap = match options.intersection {
+        Intersection::Product => (&p * &t)?,
+        // min(p, t), whose gradient is halved in a tie by candle too.
+        Intersection::Minimum => p.minimum(&t)?,
+    };
+    let sums = Sums {
+        i: sum(&overlap.broadcast_mul(&weight)?)?,
+        p: sum(&squared(&p)?.broadcast_mul(&weight)?)?,
+        t: sum(&squared(&t)?.broadcast_mul(&weight)?)?.detach(),
+    };
+    let region = (sums.region_loss(options)? * options.weight)?;
+    let region = match options.reduction {
+        Reduction::Mean => region.mean_all()?,
+        Reduction::None | Reduction::Sum => region,
+    };
+    let values = match extra_loss(options, inputs, &x, &t, &mask, &weight, &sum)? {
+        Some(extra) => (region + extra)?,
+        None => region,
+    };
+    match (options.reduction, options.pooling) {
+        (Reduction::None, Pooling::Image) => Ok(values),
+        _ => values.sum_all(),
+    }
+}
+
+/// Region sums (items, classes).
+struct Sums {
+    i: Tensor,
+    p: Tensor,
+    t: Tensor,
+}
+
+impl Sums {
+    /// One loss per item.
+    fn region_loss(&self, options: &Options) -> Result<Tensor> {
+        let classes = self.t.dim(1)?;
+        let class_weights = self.class_weights(options, classes)?;
+        let losses = match options.average {
+            Average::Macro => {
+                let losses = self.losses(options)?;
+                let is_present = self.t.gt(0.0)?.to_dtype(self.t.dtype())?;
+                let included = self
+                    .included(options, classes)?
+                    .broadcast_as(is_present.shape())?;
+                let counted = match options.absent {
+                    Absent::Skip => (&included * &is_present)?,
+                    Absent::Count | Absent::Zero => included.clone(),
+                };
+                let valued = match options.absent {
+                    Absent::Count => included,
+                    Absent::Skip | Absent::Zero => (included * is_present)?,
+                };
+                let weighted = (losses * valued)?.broadcast_mul(&class_weights)?.sum(1)?;
+                let denominator = match options.class_average {
+                    ClassAverage::Count => counted.sum(1)?,
+                    ClassAverage::Weights => counted.broadcast_mul(&class_weights)?.sum(1)?,
+                };
+                (weighted / denominator.maximum(1e-37)?)?
+            }
+            Average::Micro | Average::Generalized(_) => {
+                let weights = self
+                    .volume_weights(options)?
+                    .broadcast_mul(&class_weights)?;
+                let weights = weights.broadcast_mul(&self.included(options, classes)?)?;
+                let total = |values: &Tensor| (values * &weights)?.sum_keepdim(1);
+                let pooled = Sums {
+                    i: total(&self.i)?,
+                    p: total(&self.p)?,
+                    t: total(&self.t)?,
+                };
+                let losses = pooled.losses(options)?;
+                let losses = match options.absent {
+                    Absent::Count => losses,
+                    _ => (losses * pooled.t.gt(0.0)?.to_dtype(pooled.t.dtype())?)?,
+                };
+                losses.squeeze(1)?
+            }
+        };
+        match options.power {
+            1.0 => Ok(losses),
+            power => ops::power(&losses, power),
+        }
+    }
+
+    /// One loss per item and class.
+    fn losses(&self, options: &Options) -> Result<Tensor> {
+        let Score {
+            i_num,
+            i_den,
+            p_den,
+            t_den,
+        } = options.score;
+        let numerator = self.i.affine(i_num, options.smooth.numerator)?;
+        let denominator = ((&self.i * i_den)? + (&self.p * p_den)?)?;
+        let denominator = (denominator + self.t.affine(t_den, options.smooth.denominator)?)?;
+        let floor = (denominator.ones_like()? * options.smooth.floor)?;
+        let denominator = denominator.lt(&floor)?.where_cond(&floor, &denominator)?;
+        let is_empty = denominator.eq(0.0)?;
+        let one = denominator.ones_like()?;
+        let score = (numerator / is_empty.where_cond(&one, &denominator)?)?;
+        let score = is_empty.where_cond(&one, &score)?;
+        let loss = score.affine(-1.0, 1.0)?;
+        match options.transform {
+            Transform::Linear => Ok(loss),
+            Transform::Negative => score.neg(),
+            Transform::Log => {
+                let least = (&one * 1e-7)?;
+                score.lt(&least)?.where_cond(&least, &score)?.log()?.neg()
+            }
+            // ln cosh x = x + ln(1 + e^(−2x)) − ln 2, symmetric in x.
+            Transform::LogCosh => {
+                (&loss + ops::softplus(&(&loss * -2.0)?)?)? - std::f64::consts::LN_2
+            }
+            Transform::Power(gamma) => ops::power(&loss, gamma),
+        }
+    }
+
+    fn class_weights(&self, options: &Options, classes: usize) -> Result<Tensor> {
+        let ones = vec![1.0; classes];
+        ops::per_class(options.class_weights.as_deref().unwrap_or(&ones), &self.t)
+    }
+
+    fn included(&self, options: &Options, classes: usize) -> Result<Tensor> {
+        let include = |class| match &options.classes {
+            Classes::All => true,
+            Classes::Foreground => class > 0 || classes == 1,
+            Classes::Listed(list) => list.contains(&class),
+        };
+        let included: Vec<_> = (0..classes)
+            .map(|class| f64::from(u8::from(include(class))))
+            .collect();
+        ops::per_class(&included, &self.t)
+    }
+
+    /// The weights of generalized Dice; 1 without it.
+    fn volume_weights(&self, options: &Options) -> Result<Tensor> {
+        let inverse = match options.average {
+            Average::Generalized(VolumeWeight::Square) => self.t.sqr()?.recip()?,
+            Average::Generalized(VolumeWeight::Simple) => self.t.recip()?,
+            _ => return self.t.ones_like(),
+        };
+        let is_absent = self.t.eq(0.0)?;
+        let finite = is_absent.where_cond(&self.t.zeros_like()?, &inverse)?;
+        let included = finite.broadcast_mul(&self.included(options, self.t.dim(1)?)?)?;
+        let largest = included.max_keepdim(1)?.broadcast_as(self.t.shape())?;
+        is_absent.where_cond(&largest, &finite)
+    }
+}
+
+/// The per-pixel loss, if there is one: of each item, or with a mean of all points.
+fn extra_loss(
+    options: &Options,
+    inputs: &Inputs<'_>,
+    x: &Tensor,
+    t: &Tensor,
+    mask: &Tensor,
+    weight: &Tensor,
+    sum: &dyn Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Option<Tensor>> {
+    let total = |values: &Tensor| -> Result<Tensor> {
+        let items = sum(values)?.sum(1)?;
+        match options.reduction {
+            Reduction::Mean => items.sum_all(),
+            Reduction::None | Reduction::Sum => Ok(items),
+        }
+    };
+    let per_item = |values: &Tensor| total(&values.broadcast_mul(weight)?);
+    let channels = x.dim(1)? as f64;
+    let points = total(mask)?;
+    let is_softmax = options.activation == Activation::Softmax;
+    let ratio = |values: Tensor, denominator: Tensor, factor: f64| {
+        (per_item(&values)? / denominator.maximum(1e-37)?)? * factor
+    };
+    let binary = |t: &Tensor| -> Result<(Tensor, Tensor)> {
+        let positive = (t * ops::softplus(&x.neg()?)?)?;
+        let negative = (t.affine(-1.0, 1.0)? * ops::softplus(x)?)?;
+        Ok((positive, negative))
+    };
+    let loss = match &options.extra {
+        Extra::None => return Ok(None),
+        Extra::CrossEntropy {
+            weight: factor,
+            class_weights,
+            label_smoothing,
+        } if is_softmax => {
+            let s = *label_smoothing;
+            let smooth = t.affine(1.0 - s, s / channels)?;
+            let weighted = |t: &Tensor| match class_weights {
+                Some(weights) => t.broadcast_mul(&ops::per_class(weights, t)?),
+                None => Ok(t.clone()),
+            };
+            let values = (weighted(&smooth)? * ops::log_softmax(x)?)?
+                .sum_keepdim(1)?
+                .neg()?;
+            let denominator = match (class_weights, inputs.target.dtype().is_float()) {
+                (Some(_), false) => per_item(&weighted(t)?)?,
+                _ => total(weight)?,
+            };
+            ratio(values, denominator, *factor)
+        }
+        Extra::CrossEntropy {
+            weight: factor,
+            class_weights,
+            label_smoothing,
+        } => {
+            let s = *label_smoothing;
+            let (positive, negative) = binary(&t.affine(1.0 - 2.0 * s, s)?)?;
+            let positive = super::bce::scale_channels(&positive, class_weights.as_deref())?;
+            ratio((positive + negative)?, (points * channels)?, *factor)
+        }
+        Extra::Focal {
+            weight: factor,
+            alpha,
+            gamma,
+        } if is_softmax => {
+            let ln_p = ops::log_softmax(x)?;
+            let others = (ln_p.exp()? * t.affine(-1.0, 1.0)?)?.sum_keepdim(1)?;
+            let own = (&ln_p * t)?.sum_keepdim(1)?.neg()?;
+            let mut weights = vec![alpha.unwrap_or(1.0); x.dim(1)?];
+            weights[0] = alpha.map_or(1.0, |alpha| 1.0 - alpha);
+            let alpha = t
+                .broadcast_mul(&ops::per_class(&weights, t)?)?
+                .sum_keepdim(1)?;
+            ratio(
+                ((ops::power(&others, *gamma)? * own)? * alpha)?,
+                points,
+                *factor,
+            )
+        }
+        Extra::Focal {
+            weight: factor,
+            alpha,
+            gamma,
+        } => {
+            let (positive, negative) = binary(t)?;
+            let (p, q) = (ops::sigmoid(x)?, ops::sigmoid(&x.neg()?)?);
+            let n = t.affine(-1.0, 1.0)?;
+            let m = ((p * &n)? + (q * t)?)?;
+            let (of_positives, of_negatives) =
+                alpha.map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
+            let alpha = ((t * of_positives)? + (n * of_negatives)?)?;
+            let values = ((alpha * ops::power(&m, *gamma)?)? * (positive + negative)?)?;
+            ratio(values, (points * channels)?, *factor)
+        }
+        Extra::BalancedBce {
+            weight: factor,
+            beta,
+        } => {
+            let (positive, negative) = binary(t)?;
+            let values = ((positive * *beta)? + (negative * (1.0 - beta))?)?;
+            ratio(values, (points * channels)?, *factor)
+        }
+    };
+    loss.map(Some)
+}

@@ -1,0 +1,30 @@
+//! Every loss equals the peers that `golden/README.md` names, value and gradient.
+
+use anyhow::Result;
+use cvloss_testkit::golden::check;
+
+macro_rules! golden {
+    ($($name:ident: $loss:ty, $least:expr;)*) => {$(
+        #[test]
+        fn $name() -> Result<()> {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/", stringify!($name), ".safetensors");
+            let cases = check::<$loss>(path)?;
+            anyhow::ensure!(cases >= $least, "only {cases} cases");
+            Ok(())
+        }
+    )*};
+}
+
+golden! {
+    bce: cvloss::BceLoss, 10;
+    combo: cvloss::ComboLoss, 4;
+    cross_entropy: cvloss::CrossEntropyLoss, 10;
+    dice: cvloss::DiceLoss, 20;
+    dice_ce: cvloss::DiceCeLoss, 5;
+    dice_focal: cvloss::DiceFocalLoss, 5;
+    focal: cvloss::FocalLoss, 10;
+    focal_tversky: cvloss::FocalTverskyLoss, 5;
+    jaccard: cvloss::JaccardLoss, 5;
+    softmax_focal: cvloss::SoftmaxFocalLoss, 5;
+    tversky: cvloss::TverskyLoss, 5;
+}
