@@ -43,6 +43,10 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// `e^self`; 0 below the normal range, infinite above it.
     fn exp(self) -> Self;
+    /// `e^self` for `self ≤ 0`, at least some 1e-38 (`f32`) or 1e-308 (`f64`); cheaper than [`exp`](Self::exp).
+    fn exp_nonpositive(self) -> Self;
+    /// `1 / self` for `self` in `[1, 2]`; cheaper than a division where there is fused multiply-add.
+    fn recip_1_to_2(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
     fn ln(self) -> Self;
     /// `ln(1 + self)` for `self` in `[0, 1]`, accurate relative to the result.
@@ -186,23 +190,32 @@ macro_rules! shared_methods {
     };
 }
 
-/// Splits `x` into `k·ln 2 + r`, sums `e^r` from the given terms after `1 + r`, and scales by `2^k`.
+/// Splits a clamped `x` into `k·ln 2 + r`, sums `e^r` from the given terms after `1 + r`, and scales by `2^k`.
 ///
 /// Adding `1.5·2^(mantissa bits)` rounds to an integer and leaves it in the low bits, from which the exponent is built.
-macro_rules! exp_body {
-    ($x:expr, $t:ty, $bits:ty, magic: $magic:expr, mantissa: $mantissa:expr, bias: $bias:expr,
-     ln2: ($hi:expr, $lo:expr), range: ($min:expr, $max:expr), terms: $terms:expr) => {{
-        let x = $x;
-        let clamped = x.at_least(Self($min)).at_most(Self($max));
+macro_rules! exp_core {
+    ($clamped:expr, $t:ty, $bits:ty, magic: $magic:expr, mantissa: $mantissa:expr, bias: $bias:expr,
+     ln2: ($hi:expr, $lo:expr), terms: $terms:expr) => {{
+        let clamped = $clamped;
         let shifted = clamped.mul_add(Self(std::f64::consts::LOG2_E as $t), Self($magic));
         let k = shifted - Self($magic);
         let r = k.mul_add(Self(-$lo), k.mul_add(Self(-$hi), clamped));
         let sum = (r * r).mul_add(polynomial(r, $terms), r) + Self(1.0);
         let scale = (shifted.0.to_bits() << $mantissa).wrapping_add(($bias as $bits) << $mantissa);
-        let y = sum * Self(<$t>::from_bits(scale));
-        let y = Self::select(x < Self($min), Self(0.0), y);
-        Self::select(x > Self($max), Self(<$t>::INFINITY), y)
+        sum * Self(<$t>::from_bits(scale))
     }};
+}
+
+/// The functions built on `exp_core`, for arguments whose exponent stays in range.
+macro_rules! exponentials {
+    ($t:ty, $min:expr, $max:expr) => {
+        #[inline(always)]
+        fn exp(self) -> Self {
+            let y = self.at_least(Self($min)).at_most(Self($max)).exp_in_range();
+            let y = Self::select(self < Self($min), Self(0.0), y);
+            Self::select(self > Self($max), Self(<$t>::INFINITY), y)
+        }
+    };
 }
 
 /// Splits a positive normal `x` into `2^k·m` with `m` in `[√½, √2)`: `(k, m − 1)`.
@@ -225,14 +238,54 @@ macro_rules! split_exponent {
     }};
 }
 
+/// `2^f` for `f` in `[−½, ½]`.
+const EXP2_F32: [f64; 7] = [
+    1.0,
+    0.693_147_188,
+    0.240_226_507_6,
+    0.055_503_570_71,
+    0.009_618_082_52,
+    0.001_339_088_633,
+    0.000_154_531_828_3,
+];
+
+impl<const F: bool> Lane<f32, F> {
+    #[inline(always)]
+    fn exp_in_range(self) -> Self {
+        exp_core!(self, f32, u32, magic: 12_582_912.0, mantissa: 23, bias: 127,
+            ln2: (0.693_359_4, -2.121_944_4e-4),
+            terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
+    }
+}
+
 impl<const F: bool> Real for Lane<f32, F> {
     shared_methods!(f32);
+    exponentials!(f32, -87.336_54, 88.376_26);
 
+    /// `2^y` with `y = x log₂e`: the fraction's polynomial, and the integer added to its exponent.
+    ///
+    /// The one rounding of `log₂e` grows to a relative error of 1e-6 at the smallest results.
     #[inline(always)]
-    fn exp(self) -> Self {
-        exp_body!(self, f32, u32, magic: 12_582_912.0, mantissa: 23, bias: 127,
-            ln2: (0.693_359_4, -2.121_944_4e-4), range: (-87.336_54, 88.376_26),
-            terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
+    fn exp_nonpositive(self) -> Self {
+        let clamped = self.at_least(Self(-86.0));
+        let shifted = clamped.mul_add(Self(std::f32::consts::LOG2_E), Self(12_582_912.0));
+        let k = shifted - Self(12_582_912.0);
+        let fraction = clamped.mul_add(Self(std::f32::consts::LOG2_E), -k);
+        let y = polynomial(fraction, EXP2_F32);
+        Self(f32::from_bits(
+            y.0.to_bits().wrapping_add(shifted.0.to_bits() << 23),
+        ))
+    }
+
+    /// A quadratic guess, good to 1 %, and two Newton steps.
+    #[inline(always)]
+    fn recip_1_to_2(self) -> Self {
+        if !F {
+            return Self(1.0) / self;
+        }
+        let guess = polynomial(self, [2.121_212_12, -1.454_545_45, 0.323_232_323]);
+        let guess = guess.mul_add((-self).mul_add(guess, Self(1.0)), guess);
+        guess.mul_add((-self).mul_add(guess, Self(1.0)), guess)
     }
 
     #[inline(always)]
@@ -280,19 +333,32 @@ impl<const F: bool> Real for Lane<f32, F> {
     }
 }
 
-impl<const F: bool> Real for Lane<f64, F> {
-    shared_methods!(f64);
-
+impl<const F: bool> Lane<f64, F> {
     #[inline(always)]
-    fn exp(self) -> Self {
-        exp_body!(self, f64, u64, magic: 6_755_399_441_055_744.0, mantissa: 52, bias: 1023,
-        ln2: (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10), range: (-708.396_418_532_264_1, 709.436_139_303_104_8),
+    fn exp_in_range(self) -> Self {
+        exp_core!(self, f64, u64, magic: 6_755_399_441_055_744.0, mantissa: 52, bias: 1023,
+        ln2: (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10),
         terms: [
             0.5, 0.166_666_666_666_666_71, 0.041_666_666_666_666_669_755, 0.008_333_333_333_326_135_1,
             0.001_388_888_888_888_374_8, 0.000_198_412_698_748_206_25, 0.000_024_801_587_325_547_741,
             2.755_725_540_020_642_4e-6, 2.755_727_364_311_029_5e-7, 2.510_521_700_472_074_5e-8,
             2.091_468_696_808_687_7e-9,
         ])
+    }
+}
+
+impl<const F: bool> Real for Lane<f64, F> {
+    shared_methods!(f64);
+    exponentials!(f64, -708.396_418_532_264_1, 709.436_139_303_104_8);
+
+    #[inline(always)]
+    fn exp_nonpositive(self) -> Self {
+        self.at_least(Self(-708.0)).exp_in_range()
+    }
+
+    #[inline(always)]
+    fn recip_1_to_2(self) -> Self {
+        Self(1.0) / self
     }
 
     /// `ln m = 2 atanh(s)`, `s = f/(2 + f)`, and `2 atanh(s) = 2s + s·z·q(z)` with `z = s²`.
@@ -352,13 +418,40 @@ fn ln_edges<R: Real>(x: R, y: R) -> R {
     R::select(x == R::zero(), R::of(f64::NEG_INFINITY), y)
 }
 
-/// A logit's probability and softplus, each accurate on its own however large the logit.
+/// A logit's probability and that of the opposite, each accurate on its own however large the logit.
 #[derive(Clone, Copy, Debug)]
-pub struct Logistic<R> {
+pub struct Odds<R> {
     /// `σ(x)`.
     pub p: R,
     /// `1 − σ(x)`.
     pub q: R,
+}
+
+impl<R: Real> Odds<R> {
+    /// Evaluates both at `x`.
+    #[inline(always)]
+    pub fn new(x: R) -> Self {
+        Self::with_exp(x, (-x.abs()).exp_nonpositive())
+    }
+
+    /// As [`new`](Self::new), given `e^(−|x|)`.
+    #[inline(always)]
+    fn with_exp(x: R, e: R) -> Self {
+        let larger = (R::one() + e).recip_1_to_2();
+        let smaller = e * larger;
+        let is_positive = x > R::zero();
+        Self {
+            p: R::select(is_positive, larger, smaller),
+            q: R::select(is_positive, smaller, larger),
+        }
+    }
+}
+
+/// A logit's probability and softplus, each accurate on its own however large the logit.
+#[derive(Clone, Copy, Debug)]
+pub struct Logistic<R> {
+    /// `σ(x)` and `1 − σ(x)`.
+    pub odds: Odds<R>,
     /// `−ln σ(x)`.
     pub minus_ln_p: R,
     /// `−ln (1 − σ(x))`.
@@ -369,18 +462,12 @@ impl<R: Real> Logistic<R> {
     /// Evaluates all four at `x`.
     #[inline(always)]
     pub fn new(x: R) -> Self {
-        let (zero, one) = (R::zero(), R::one());
-        let e = (-x.abs()).exp();
-        let larger = one / (one + e);
-        let smaller = e * larger;
-        let is_positive = x > zero;
+        let e = (-x.abs()).exp_nonpositive();
         let l = e.ln_1p_unit();
-        let l_plus = x.abs() + l;
         Self {
-            p: R::select(is_positive, larger, smaller),
-            q: R::select(is_positive, smaller, larger),
-            minus_ln_p: R::select(is_positive, l, l_plus),
-            minus_ln_q: R::select(is_positive, l_plus, l),
+            odds: Odds::with_exp(x, e),
+            minus_ln_p: (-x).at_least(R::zero()) + l,
+            minus_ln_q: x.at_least(R::zero()) + l,
         }
     }
 
@@ -388,8 +475,8 @@ impl<R: Real> Logistic<R> {
     #[inline(always)]
     pub fn cross_entropy(self, t: R, a: R) -> (R, R) {
         let (ta, n) = (t * a, R::one() - t);
-        let value = ta * self.minus_ln_p + n * self.minus_ln_q;
-        let slope = n * self.p - ta * self.q;
+        let value = ta.mul_add(self.minus_ln_p, n * self.minus_ln_q);
+        let slope = n.mul_add(self.odds.p, -(ta * self.odds.q));
         (value, slope)
     }
 }

@@ -198,19 +198,15 @@ impl<'a> View<'a> {
     /// Copies and converts `row.len()` elements of row (n, c) from `start` on.
     #[inline]
     pub(crate) fn read_row<P: Prim>(&self, n: usize, c: usize, start: usize, row: &mut [P]) {
-        if let Some(array) = P::array(self) {
-            let from = array.slice(s![n, c, start..start + row.len()]);
-            match from.to_slice() {
-                Some(from) => row.copy_from_slice(from),
-                None => copy_each(from.iter(), row.iter_mut()),
-            }
+        if let Some(from) = self.row(n, c, start, row.len()) {
+            row.copy_from_slice(from);
             return;
         }
         with_array!(self, array => {
-            let from = array.slice(s![n, c, start..start + row.len()]);
+            let from = line(array, n, c);
             match from.to_slice() {
-                Some(from) => Scalar::read_slice(from, row),
-                None => for (to, from) in row.iter_mut().zip(from) {
+                Some(from) => Scalar::read_slice(&from[start..start + row.len()], row),
+                None => for (to, from) in row.iter_mut().zip(from.slice(s![start..])) {
                     *to = from.read();
                 },
             }
@@ -226,19 +222,21 @@ impl<'a> View<'a> {
         start: usize,
         len: usize,
     ) -> Option<&[P]> {
-        P::array(self)?
-            .slice(s![n, c, start..start + len])
-            .to_slice()
+        let row = line(P::array(self)?, n, c).to_slice()?;
+        Some(&row[start..start + len])
     }
 }
 
-fn copy_each<'a, P: Copy + 'a>(
-    from: impl Iterator<Item = &'a P>,
-    to: impl Iterator<Item = &'a mut P>,
-) {
-    for (to, from) in to.zip(from) {
-        *to = *from;
-    }
+/// Row (n, c). Cheaper than a slice of all three axes.
+#[inline]
+fn line<'v, T>(array: &'v Array<'_, T>, n: usize, c: usize) -> ArrayView1<'v, T> {
+    array.index_axis(Axis(0), n).index_axis_move(Axis(0), c)
+}
+
+/// Row (n, c), to write.
+#[inline]
+fn line_mut<'v, T>(array: &'v mut ArrayMut<'_, T>, n: usize, c: usize) -> ArrayViewMut1<'v, T> {
+    array.index_axis_mut(Axis(0), n).index_axis_move(Axis(0), c)
 }
 
 fn layout_error(error: ndarray::ShapeError) -> Error {
@@ -341,6 +339,12 @@ impl<'a> ViewMut<'a> {
         halves!(F32 F64 F16 BF16)
     }
 
+    /// Whether [`row`](Self::row) lends rows of this type.
+    #[inline]
+    pub(crate) fn lends<P: Prim>(&mut self) -> bool {
+        P::array_mut(self).is_some_and(|array| array.strides()[2] == 1 || array.len_of(Axis(2)) < 2)
+    }
+
     /// `len` elements of row (n, c) from `start` on, where a kernel may write them as they are.
     #[inline]
     pub(crate) fn row<P: Prim>(
@@ -350,9 +354,8 @@ impl<'a> ViewMut<'a> {
         start: usize,
         len: usize,
     ) -> Option<&mut [P]> {
-        P::array_mut(self)?
-            .slice_mut(s![n, c, start..start + len])
-            .into_slice()
+        let row = line_mut(P::array_mut(self)?, n, c).into_slice()?;
+        Some(&mut row[start..start + len])
     }
 
     /// Converts and stores a row, or adds it to what is there.
@@ -366,10 +369,10 @@ impl<'a> ViewMut<'a> {
         add: bool,
     ) {
         with_array_mut!(self, array => {
-            let mut to = array.slice_mut(s![n, c, start..start + row.len()]);
+            let mut to = line_mut(array, n, c);
             match to.as_slice_mut() {
-                Some(to) if !add => Scalar::write_slice(row, to),
-                _ => for (to, from) in to.iter_mut().zip(row) {
+                Some(to) if !add => Scalar::write_slice(row, &mut to[start..start + row.len()]),
+                _ => for (to, from) in to.iter_mut().skip(start).zip(row) {
                     let old = if add { to.read::<P>().to_f64() } else { 0.0 };
                     *to = Scalar::write(P::of(old + from.to_f64()));
                 },

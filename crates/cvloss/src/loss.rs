@@ -147,6 +147,11 @@ impl Accumulator {
         }
     }
 
+    /// Starts anew in the same memory: fresh memory costs more time than most losses.
+    pub fn restart(&mut self) {
+        self.filled = false;
+    }
+
     /// The sum of all gradients.
     pub fn into_tensor(self) -> Result<Tensor> {
         Ok(self.buffer.into_tensor(self.shape)?)

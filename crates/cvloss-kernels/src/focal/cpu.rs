@@ -4,7 +4,7 @@
 
 use crate::loops::pointwise::Pointwise;
 use crate::loops::site::Term;
-use crate::math::{Logistic, Real};
+use crate::math::{Logistic, Odds, Real};
 
 /// `x^γ` for `x ≥ 0`, as a type where that saves time.
 pub trait Exponent: Copy + Send + Sync {
@@ -68,11 +68,12 @@ impl<E: Exponent> Pointwise for Mixture<E> {
         let n = R::one() - t;
         let logistic = Logistic::new(x);
         let (ce, ce_slope) = logistic.cross_entropy(t, a);
-        let alpha = R::of(self.alpha.0) * t + R::of(self.alpha.1) * n;
-        let m = logistic.p * n + logistic.q * t;
-        let (power, power_slope) = self.gamma.power(m, (n - t) * logistic.p * logistic.q);
+        let alpha = R::of(self.alpha.0).mul_add(t, R::of(self.alpha.1) * n);
+        let Odds { p, q } = logistic.odds;
+        let m = p.mul_add(n, q * t);
+        let (power, power_slope) = self.gamma.power(m, (n - t) * (p * q));
         let value = alpha * power * ce;
-        let slope = alpha * (power_slope * ce + power * ce_slope);
+        let slope = alpha * power_slope.mul_add(ce, power * ce_slope);
         (value, slope)
     }
 }
@@ -91,8 +92,7 @@ impl<E: Exponent> Pointwise for Linear<E> {
     #[inline(always)]
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R) {
         let Logistic {
-            p,
-            q,
+            odds: Odds { p, q },
             minus_ln_p,
             minus_ln_q,
         } = Logistic::new(x);

@@ -8,15 +8,17 @@ use crate::error::{Error, Result, check_shape};
 use crate::labels::{IGNORED, Target};
 use crate::loops::pointwise::Pointwise;
 use crate::loops::site::target_row;
-use crate::math::Real;
+use crate::math::{Odds, Real};
 use crate::options::Gradient;
 use crate::parallel;
 use crate::scalar::{DType, Prim, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
-use super::softmax::{PIXELS, Tile, cut, cut_mut, pieces, tile_pixels};
-use super::sum::sum;
+use super::softmax::{
+    PIXELS, Sink, Source, cut, cut_mut, exponentiate, largest_logits, pieces, tile_pixels,
+};
+use super::sum::{class_sums, sum};
 
 /// How the input becomes probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -270,7 +272,7 @@ impl<'i, M: SoftmaxExtra, S: SigmoidExtra> Call<'i, M, S> {
             Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
             None => None,
         };
-        let target = Target::new(&operands.target, shape, operands.ignore)?;
+        let (target, _) = Target::new(&operands.target, shape, operands.ignore)?;
         let options = *options;
         let block = Block {
             options,
@@ -309,10 +311,31 @@ struct Piece<'i, M, S> {
     block: Block<'i>,
 }
 
+/// Rows of work memory, made once per piece: clearing them for each tile would cost as much as a sweep's arithmetic.
+struct Work<P> {
+    input: [P; PIXELS],
+    target: [P; PIXELS],
+    output: [P; PIXELS],
+    terms: Terms<P>,
+}
+
+impl<P: Prim> Work<P> {
+    fn new() -> Self {
+        let zeros = [P::default(); PIXELS];
+        Self {
+            input: zeros,
+            target: zeros,
+            output: zeros,
+            terms: Terms::new(),
+        }
+    }
+}
+
 /// Label and weight of the pixels of a tile. An ignored pixel has weight 0.
 struct Points<P> {
     labels: [P; PIXELS],
     weights: [P; PIXELS],
+    kept: f64,
 }
 
 impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
@@ -320,25 +343,46 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
         let Self { extras, block } = self;
         let [items, classes, _] = block.input.shape();
         let mut all = vec![ItemStatistics::empty(classes); items];
-        block.tiles(|tile, at, points: &Points<P>| {
-            let found = &mut all[at.0];
-            let ignored = P::of(IGNORED);
-            found.points += points.labels[..tile.pixels]
-                .iter()
-                .filter(|l| **l != ignored)
-                .count() as f64;
+        let mut work = Work::new();
+        block.tiles(|tile: &mut [P], pixels, n, start, points| {
+            let found = &mut all[n];
+            let work = &mut work;
+            found.points += points.kept;
+            let input = Source {
+                view: &block.input,
+                n,
+                start,
+            };
             match block.options.activation {
                 Activation::Softmax => {
-                    let site = block.site(extras.softmax, points, at);
+                    let site = Site {
+                        block: &block,
+                        extra: extras.softmax,
+                        points,
+                        input,
+                        pixels,
+                    };
                     dispatch(SoftmaxStatistics { site, tile, found });
                 }
                 Activation::Sigmoid => {
-                    let site = block.site(extras.sigmoid, points, at);
-                    dispatch(RowStatistics::<_, _, true> { site, tile, found });
+                    let site = Site {
+                        block: &block,
+                        extra: extras.sigmoid,
+                        points,
+                        input,
+                        pixels,
+                    };
+                    dispatch(RowStatistics::<_, _, true> { site, work, found });
                 }
                 Activation::Identity => {
-                    let site = block.site(NoExtra, points, at);
-                    dispatch(RowStatistics::<_, _, false> { site, tile, found });
+                    let site = Site {
+                        block: &block,
+                        extra: NoExtra,
+                        points,
+                        input,
+                        pixels,
+                    };
+                    dispatch(RowStatistics::<_, _, false> { site, work, found });
                 }
             }
         });
@@ -353,77 +397,95 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
         accumulate: bool,
     ) {
         let Self { extras, block } = self;
-        block.tiles(|tile, at, points: &Points<P>| {
-            let slopes = &slopes[at.0];
+        let mut work = Work::new();
+        block.tiles(|tile: &mut [P], pixels, n, start, points| {
+            let work = &mut work;
+            let slopes = &slopes[n];
+            let input = Source {
+                view: &block.input,
+                n,
+                start,
+            };
+            let into = Sink {
+                view: &mut *view,
+                n,
+                start,
+                accumulate,
+            };
             match block.options.activation {
                 Activation::Softmax => {
-                    let site = block.site(extras.softmax, points, at);
+                    let site = Site {
+                        block: &block,
+                        extra: extras.softmax,
+                        points,
+                        input,
+                        pixels,
+                    };
                     dispatch(SoftmaxGradient {
                         site,
                         tile,
                         slopes,
                         scale,
+                        into,
                     });
                 }
                 Activation::Sigmoid => {
-                    let site = block.site(extras.sigmoid, points, at);
+                    let site = Site {
+                        block: &block,
+                        extra: extras.sigmoid,
+                        points,
+                        input,
+                        pixels,
+                    };
                     dispatch(RowGradient::<_, _, true> {
                         site,
-                        tile,
+                        work,
                         slopes,
                         scale,
+                        into,
                     });
                 }
                 Activation::Identity => {
-                    let site = block.site(NoExtra, points, at);
+                    let site = Site {
+                        block: &block,
+                        extra: NoExtra,
+                        points,
+                        input,
+                        pixels,
+                    };
                     dispatch(RowGradient::<_, _, false> {
                         site,
-                        tile,
+                        work,
                         slopes,
                         scale,
+                        into,
                     });
                 }
             }
-            tile.store(view, at.0, at.1, accumulate);
         });
     }
 }
 
-impl<'i> Block<'i> {
-    fn site<'a, E, P>(
-        &'a self,
-        extra: E,
-        points: &'a Points<P>,
-        at: (usize, usize),
-    ) -> Site<'a, 'i, E, P> {
-        Site {
-            block: self,
-            extra,
-            points,
-            at,
-        }
-    }
-
-    /// Loads every tile of logits with its points.
-    fn tiles<P: Prim>(&self, mut visit: impl FnMut(&mut Tile<'_, P>, (usize, usize), &Points<P>)) {
+impl Block<'_> {
+    /// Visits every tile: work memory for one number per class and pixel, how many pixels, item, first pixel, points.
+    fn tiles<P: Prim>(&self, mut visit: impl FnMut(&mut [P], usize, usize, usize, &Points<P>)) {
         let [items, classes, space] = self.input.shape();
-        let stride = tile_pixels(classes).min(space.next_multiple_of(16));
+        let (stride, work) = match self.options.activation {
+            Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
+            Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
+        };
         let mut points = Points {
             labels: [P::default(); PIXELS],
             weights: [P::of(1.0); PIXELS],
+            kept: 0.0,
         };
-        with_scratch(classes * stride, |rows: &mut [P]| {
+        with_scratch(work, |tile: &mut [P]| {
             for n in 0..items {
-                for start in (0..space).step_by(stride.max(1)) {
+                for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
-                    let mut tile = Tile {
-                        rows: &mut *rows,
-                        stride,
-                        pixels,
-                    };
-                    tile.load(&self.input, n, start);
                     self.load_points(&mut points, n, start, pixels);
-                    visit(&mut tile, (n, start), &points);
+                    let tile = &mut tile[..work.min(classes * pixels)];
+                    visit(tile, pixels, n, start, &points);
                 }
             }
         });
@@ -432,24 +494,51 @@ impl<'i> Block<'i> {
     fn load_points<P: Prim>(&self, points: &mut Points<P>, n: usize, start: usize, pixels: usize) {
         let (labels, weights) = (&mut points.labels[..pixels], &mut points.weights[..pixels]);
         self.target.read_labels(n, start, labels);
-        match &self.weight {
-            Some(weight) => weight.read_row(n, 0, start, weights),
-            None => weights.fill(P::of(1.0)),
+        points.kept = pixels as f64;
+        if let Some(weight) = &self.weight {
+            weight.read_row(n, 0, start, weights);
         }
-        for (weight, label) in weights.iter_mut().zip(labels) {
-            if *label == P::of(IGNORED) {
-                *weight = P::of(0.0);
-            }
+        if self.target.ignores() {
+            points.kept = dispatch(DropIgnored {
+                labels,
+                weights,
+                refill: self.weight.is_none(),
+            });
         }
     }
 }
 
-/// A tile's surroundings: what it is part of, what rides along, its points, and its item and first pixel.
+/// Gives ignored pixels weight 0, and others 1 if `refill`; counts the others.
+struct DropIgnored<'a, P> {
+    labels: &'a [P],
+    weights: &'a mut [P],
+    refill: bool,
+}
+
+impl<P: Prim> Task for DropIgnored<'_, P> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        let (labels, weights) = (self.labels, &mut self.weights[..self.labels.len()]);
+        let (zero, one, ignored) = (P::of(0.0), P::of(1.0), P::of(IGNORED));
+        let mut kept = 0u32;
+        for i in 0..labels.len() {
+            let keep = labels[i] != ignored;
+            let weight = if self.refill { one } else { weights[i] };
+            weights[i] = if keep { weight } else { zero };
+            kept += u32::from(keep);
+        }
+        f64::from(kept)
+    }
+}
+
+/// A tile's surroundings: what it is part of, what rides along, its points and its logits.
 struct Site<'a, 'i, E, P> {
     block: &'a Block<'i>,
     extra: E,
     points: &'a Points<P>,
-    at: (usize, usize),
+    input: Source<'a, 'i>,
+    pixels: usize,
 }
 
 /// What the options make of a probability and a target, as numbers so that one loop serves all.
@@ -470,74 +559,94 @@ impl<R: Real> Shape<R> {
         }
     }
 
-    /// A point's term of `P` or `T`.
-    #[inline(always)]
-    fn volume(&self, x: R) -> R {
-        x * x.mul_add(self.square, self.linear)
-    }
-
-    /// A point's term of `I`.
-    #[inline(always)]
-    fn intersection(&self, p: R, t: R) -> R {
-        R::select(self.minimum, p.at_most(t), p * t)
-    }
-
     /// `∂L/∂p` of a point.
     #[inline(always)]
     fn slope(&self, p: R, t: R, by_intersection: R, by_volume: R) -> R {
         let tie = R::select(p == t, R::of(0.5), R::zero());
         let minimum = R::select(p < t, R::one(), tie);
         let intersection = R::select(self.minimum, minimum, t);
-        let volume = self.linear + (self.square + self.square) * p;
-        by_intersection * intersection + by_volume * volume
+        let volume = (self.square + self.square).mul_add(p, self.linear);
+        by_intersection.mul_add(intersection, by_volume * volume)
+    }
+}
+
+/// A class's sums, point by point.
+struct Terms<P> {
+    i: [P; PIXELS],
+    p: [P; PIXELS],
+    t: [P; PIXELS],
+}
+
+impl<P: Prim> Terms<P> {
+    fn new() -> Self {
+        let zeros = [P::default(); PIXELS];
+        Self {
+            i: zeros,
+            p: zeros,
+            t: zeros,
+        }
+    }
+
+    /// Sets the terms of point `index`. A point of weight 0 counts nothing, whatever its logits.
+    #[inline(always)]
+    fn set<R: Real<Prim = P>>(&mut self, index: usize, shape: &Shape<R>, p: R, t: R, w: R) {
+        let p = R::select(w != R::zero(), p, R::zero());
+        let (pw, tw) = (p * w, t * w);
+        let intersection = R::select(shape.minimum, p.at_most(t) * w, pw * t);
+        self.i[index] = intersection.get();
+        self.p[index] = (pw * p.mul_add(shape.square, shape.linear)).get();
+        self.t[index] = (tw * t.mul_add(shape.square, shape.linear)).get();
+    }
+
+    #[inline(always)]
+    fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [f64; 3]) {
+        for (total, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
+            *total += sum::<R>(&row[..n]);
+        }
     }
 }
 
 impl<E, P: Prim> Site<'_, '_, E, P> {
     /// The target's row of class `c`. A single channel is class 1 against class 0.
     #[inline(always)]
-    fn target_row<'b, R: Real<Prim = P>>(&self, c: usize, buffer: &'b mut [P]) -> &'b [P] {
-        let [_, classes, _] = self.block.input.shape();
-        let class = if classes == 1 { 1 } else { c };
-        match &self.block.target {
-            Target::Soft(_) => self.target_at::<R>(c, buffer),
-            Target::Indices(..) => self.target_at::<R>(class, buffer),
-        }
+    fn target_row<'b, R: Real<Prim = P>>(&'b self, c: usize, buffer: &'b mut [P]) -> &'b [P] {
+        let target = &self.block.target;
+        let one_channel = self.block.input.shape()[1] == 1;
+        let class = match target {
+            Target::Indices(..) if one_channel => 1,
+            _ => c,
+        };
+        let at = (self.input.n, self.input.start);
+        let labels = &self.points.labels[..self.pixels];
+        &target_row::<R>(target, at, class, labels, buffer)[..self.pixels]
     }
 
-    #[inline(always)]
-    fn target_at<'b, R: Real<Prim = P>>(&self, class: usize, buffer: &'b mut [P]) -> &'b [P] {
-        let labels = &self.points.labels[..buffer.len()];
-        target_row::<R>(&self.block.target, self.at, class, labels, buffer)
+    fn classes(&self) -> usize {
+        self.block.input.shape()[1]
     }
 
-    /// Adds the sums of a class's probabilities and targets.
-    #[inline(always)]
-    fn add_sums<R: Real<Prim = P>>(&self, p: &[P], t: &[P], into: &mut [f64; 3]) {
-        let n = p.len();
-        let shape = Shape::<R>::new(&self.block.options);
-        let (t, weights) = (&t[..n], &self.points.weights[..n]);
-        let (mut i_row, mut p_row, mut t_row) = (
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-        );
-        let (i_row, p_row, t_row) = (&mut i_row[..n], &mut p_row[..n], &mut t_row[..n]);
-        for i in 0..n {
-            let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
-            // A point of weight 0 counts nothing, whatever its logits.
-            let keep = w != R::zero();
-            i_row[i] = R::select(keep, shape.intersection(p, t) * w, R::zero()).get();
-            p_row[i] = R::select(keep, shape.volume(p) * w, R::zero()).get();
-            t_row[i] = R::select(keep, shape.volume(t) * w, R::zero()).get();
+    /// Whether `I`, `P` and `T` are sums of probabilities over labelled pixels: the common case, which has a short cut.
+    fn is_simple(&self) -> bool {
+        matches!(self.block.target, Target::Indices(..)) && !self.block.options.squared
+    }
+
+    /// Clears the columns of pixels of weight 0, so that whatever their logits are does not count.
+    fn drop_weightless(&self, tile: &mut [P], row: &mut [P]) {
+        if !self.block.target.ignores() && self.block.weight.is_none() {
+            return;
         }
-        for (sum_of, row) in into.iter_mut().zip([&*i_row, p_row, t_row]) {
-            *sum_of += sum::<R>(row);
+        let zero = P::of(0.0);
+        for i in (0..self.pixels).filter(|i| self.points.weights[*i] == zero) {
+            row[i] = zero;
+            tile.iter_mut()
+                .skip(i)
+                .step_by(self.pixels)
+                .for_each(|e| *e = zero);
         }
     }
 }
 
-/// Work rows of a softmax sweep: what the classes of a pixel add up to.
+/// What the classes of each pixel add up to: see [`SoftmaxExtra`].
 struct Sums<P> {
     sum: [P; PIXELS],
     all: [P; PIXELS],
@@ -546,14 +655,10 @@ struct Sums<P> {
 }
 
 impl<P: Prim> Sums<P> {
-    /// Exponentiates the tile and sums over classes.
+    /// Exponentiates logits into `tile` and sums over classes.
     #[inline(always)]
-    fn new<R: Real<Prim = P>, E: SoftmaxExtra>(
-        site: &Site<'_, '_, E, P>,
-        tile: &mut Tile<'_, P>,
-        buffer: &mut [P],
-    ) -> Self {
-        let n = tile.pixels;
+    fn new<R: Real<Prim = P>, E: SoftmaxExtra>(site: &Site<'_, '_, E, P>, tile: &mut [P]) -> Self {
+        let n = site.pixels;
         let zeros = [P::default(); PIXELS];
         let mut sums = Self {
             sum: zeros,
@@ -561,41 +666,55 @@ impl<P: Prim> Sums<P> {
             dot: zeros,
             rest: zeros,
         };
-        let (mut largest, mut d) = (zeros, zeros);
-        let extra = site.extra;
-        tile.exponentiate::<R>(&mut largest, &mut d, |c, d, e| {
-            let (d, e) = (&d[..n], &e[..n]);
-            let sum = &mut sums.sum[..n];
+        let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
+        let (largest, buffer, target_buffer) =
+            (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
+        let (sum, all) = (&mut sums.sum[..n], &mut sums.all[..n]);
+        let (dot, rest) = (&mut sums.dot[..n], &mut sums.rest[..n]);
+        largest_logits::<R>(site.input, site.classes(), largest, buffer);
+        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
+            let logits = &site.input.row(c, buffer)[..n];
+            exponentiate::<R>(logits, largest, e);
             for i in 0..n {
                 sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
             }
             if E::PRESENT {
-                let t = site.target_row::<R>(c, buffer);
-                let (k1, k0, v) = extra.share::<R>(c);
-                let (all, dot, rest) =
-                    (&mut sums.all[..n], &mut sums.dot[..n], &mut sums.rest[..n]);
+                let t = site.target_row::<R>(c, target_buffer);
+                let (k1, k0, v) = site.extra.share::<R>(c);
                 for i in 0..n {
-                    let t = R::new(t[i]);
+                    let (t, e) = (R::new(t[i]), R::new(e[i]));
+                    let d = R::new(logits[i]) - R::new(largest[i]);
                     let share = k1.mul_add(t, k0);
                     // A class of no share may have probability 0.
-                    let term = R::select(share == R::zero(), share, share * R::new(d[i]));
-                    all[i] = (R::new(all[i]) + v * share).get();
+                    let term = R::select(share == R::zero(), share, share * d);
+                    all[i] = v.mul_add(share, R::new(all[i])).get();
                     dot[i] = (R::new(dot[i]) + term).get();
-                    rest[i] = (R::new(rest[i]) + (R::one() - t) * R::new(e[i])).get();
+                    rest[i] = (R::one() - t).mul_add(e, R::new(rest[i])).get();
                 }
             }
-        });
+        }
         sums
+    }
+
+    /// What rides along, at pixel `i`.
+    #[inline(always)]
+    fn extra<R: Real<Prim = P>, E: SoftmaxExtra>(&self, extra: E, i: usize) -> (R, R, R) {
+        extra.eval(
+            R::new(self.all[i]),
+            R::new(self.dot[i]),
+            R::new(self.rest[i]),
+            R::new(self.sum[i]),
+        )
     }
 }
 
-struct SoftmaxStatistics<'a, 'i, 't, E, P> {
+struct SoftmaxStatistics<'a, 'i, E, P> {
     site: Site<'a, 'i, E, P>,
-    tile: &'a mut Tile<'t, P>,
+    tile: &'a mut [P],
     found: &'a mut ItemStatistics,
 }
 
-impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, '_, E, P> {
+impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -603,55 +722,60 @@ impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, '_, E, P> {
     }
 }
 
-impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, '_, E, P> {
+impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self { site, tile, found } = self;
-        let n = tile.pixels;
-        let mut buffer = [P::default(); PIXELS];
-        let buffer = &mut buffer[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile, buffer);
+        let n = site.pixels;
         let weights = &site.points.weights[..n];
+        let mut sums = Sums::new::<R, E>(&site, tile);
         if E::PRESENT {
-            let extra = site.extra;
-            let Sums {
-                sum,
-                all,
-                dot,
-                rest,
-            } = &mut sums;
             for i in 0..n {
-                let (value, _, _) = extra.eval(
-                    R::new(all[i]),
-                    R::new(dot[i]),
-                    R::new(rest[i]),
-                    R::new(sum[i]),
-                );
+                let (value, _, _) = sums.extra::<R, E>(site.extra, i);
                 let w = R::new(weights[i]);
-                dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
+                sums.dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
             }
-            found.extra += self::sum::<R>(&dot[..n]);
+            found.extra += sum::<R>(&sums.dot[..n]);
         }
-        found.mass += self::sum::<R>(weights);
+        found.mass += sum::<R>(weights);
         let one_over_sum = &mut sums.sum[..n];
         for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();
         }
-        for (c, row) in tile.classes().enumerate() {
+        if site.is_simple() {
             for i in 0..n {
-                row[i] = (R::new(row[i]) * R::new(one_over_sum[i])).get();
+                one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
             }
-            let t = site.target_row::<R>(c, buffer);
-            site.add_sums::<R>(row, t, &mut found.classes[c]);
+            site.drop_weightless(tile, one_over_sum);
+            let labels = &site.points.labels[..n];
+            for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
+                let sums = class_sums::<R>(e, one_over_sum, weights, labels, P::of(c as f64));
+                for (found, sum) in found.iter_mut().zip(sums) {
+                    *found += sum;
+                }
+            }
+            return;
+        }
+        let shape = Shape::<R>::new(&site.block.options);
+        let mut buffer = [P::default(); PIXELS];
+        let mut terms = Terms::new();
+        for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
+            let t = site.target_row::<R>(c, &mut buffer[..n]);
+            for i in 0..n {
+                let p = R::new(e[i]) * R::new(one_over_sum[i]);
+                terms.set(i, &shape, p, R::new(t[i]), R::new(weights[i]));
+            }
+            terms.add_to::<R>(n, found);
         }
     }
 }
 
-struct SoftmaxGradient<'a, 'i, 't, E, P> {
+struct SoftmaxGradient<'a, 'i, 'o, E, P> {
     site: Site<'a, 'i, E, P>,
-    tile: &'a mut Tile<'t, P>,
+    tile: &'a mut [P],
     slopes: &'a ItemSlopes,
     scale: f64,
+    into: Sink<'a, 'o>,
 }
 
 impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxGradient<'_, '_, '_, E, P> {
@@ -671,58 +795,93 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
             tile,
             slopes,
             scale,
+            mut into,
         } = self;
-        let n = tile.pixels;
-        let mut buffer = [P::default(); PIXELS];
-        let buffer = &mut buffer[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile, buffer);
-        let extra = site.extra;
+        let n = site.pixels;
         let weights = &site.points.weights[..n];
+        let mut sums = Sums::new::<R, E>(&site, tile);
+        if E::PRESENT {
+            let factor = R::of(slopes.extra * scale);
+            for i in 0..n {
+                let (_, a, b) = sums.extra::<R, E>(site.extra, i);
+                sums.all[i] = (a * factor).get();
+                sums.rest[i] = (b * factor).get();
+            }
+        }
         let Sums {
             sum,
             all,
             dot,
             rest,
         } = &mut sums;
-        let (sum, all, dot, rest) = (&mut sum[..n], &mut all[..n], &mut dot[..n], &mut rest[..n]);
-        if E::PRESENT {
-            let factor = R::of(slopes.extra * scale);
-            for i in 0..n {
-                let (_, a, b) = extra.eval(
-                    R::new(all[i]),
-                    R::new(dot[i]),
-                    R::new(rest[i]),
-                    R::new(sum[i]),
-                );
-                all[i] = (a * factor).get();
-                rest[i] = (b * factor).get();
-            }
-        }
-        dot.fill(P::default());
-        for x in sum.iter_mut() {
+        let (one_over_sum, all, dot, rest) = (&mut sum[..n], &all[..n], &mut dot[..n], &rest[..n]);
+        for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();
         }
-        let shape = Shape::<R>::new(&site.block.options);
-        let by = |c: usize| {
-            let [by_intersection, by_volume] = slopes.classes[c];
-            (R::of(by_intersection * scale), R::of(by_volume * scale))
-        };
-        for (c, row) in tile.classes().enumerate() {
-            let t = site.target_row::<R>(c, buffer);
-            let (by_intersection, by_volume) = by(c);
+        dot.fill(P::default());
+        let (mut buffer, mut target_buffer) = ([P::default(); PIXELS], [P::default(); PIXELS]);
+        let (buffer, target_buffer) = (&mut buffer[..n], &mut target_buffer[..n]);
+        if site.is_simple() {
+            // s_c is one of two numbers per class: that of its own pixels, and that of the others.
+            let labels = &site.points.labels[..n];
+            let slopes_of = |c: usize| {
+                let [own, other] = slopes.classes[c];
+                (
+                    P::of(c as f64),
+                    R::of((own + other) * scale),
+                    R::of(other * scale),
+                )
+            };
+            for (c, e) in tile.chunks_exact(n).enumerate() {
+                let (class, own, other) = slopes_of(c);
+                for i in 0..n {
+                    let slope = R::select(labels[i] == class, own, other);
+                    dot[i] = slope.mul_add(R::new(e[i]), R::new(dot[i])).get();
+                }
+            }
             for i in 0..n {
-                let p = R::new(row[i]) * R::new(sum[i]);
+                dot[i] = (R::new(dot[i]) * R::new(one_over_sum[i])).get();
+                one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
+            }
+            site.drop_weightless(tile, one_over_sum);
+            for (c, e) in tile.chunks_exact(n).enumerate() {
+                let (class, own, other) = slopes_of(c);
+                let (k1, k0, _) = site.extra.share::<R>(c);
+                let row = &mut into.row(c, buffer)[..n];
+                for i in 0..n {
+                    let is_own = labels[i] == class;
+                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
+                    let p = R::new(e[i]) * R::new(one_over_sum[i]);
+                    row[i] = if E::PRESENT {
+                        let share = R::select(is_own, k1 + k0, k0) * R::new(weights[i]);
+                        let pull = slope + R::new(all[i]);
+                        pull.mul_add(p, -(R::new(rest[i]) * share)).get()
+                    } else {
+                        (p * slope).get()
+                    };
+                }
+                into.flush(c, buffer);
+            }
+            return;
+        }
+        let shape = Shape::<R>::new(&site.block.options);
+        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
+            let t = site.target_row::<R>(c, target_buffer);
+            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
+            for i in 0..n {
+                let p = R::new(e[i]) * R::new(one_over_sum[i]);
                 let slope = shape.slope(p, R::new(t[i]), by_intersection, by_volume);
-                row[i] = p.get();
+                e[i] = p.get();
                 dot[i] = slope.mul_add(p, R::new(dot[i])).get();
             }
         }
-        for (c, row) in tile.classes().enumerate() {
-            let t = site.target_row::<R>(c, buffer);
-            let (by_intersection, by_volume) = by(c);
-            let (k1, k0, _) = extra.share::<R>(c);
+        for (c, p) in tile.chunks_exact(n).enumerate() {
+            let t = site.target_row::<R>(c, target_buffer);
+            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
+            let (k1, k0, _) = site.extra.share::<R>(c);
+            let row = &mut into.row(c, buffer)[..n];
             for i in 0..n {
-                let (p, t, w) = (R::new(row[i]), R::new(t[i]), R::new(weights[i]));
+                let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
                 let slope = shape.slope(p, t, by_intersection, by_volume);
                 let mut g = p * (slope - R::new(dot[i]));
                 if E::PRESENT {
@@ -731,20 +890,19 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
                 }
                 row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
             }
+            into.flush(c, buffer);
         }
     }
 }
 
 /// Channels by themselves, through a sigmoid (`LOGITS`) or as they are.
-struct RowStatistics<'a, 'i, 't, E, P, const LOGITS: bool> {
+struct RowStatistics<'a, 'i, E, P, const LOGITS: bool> {
     site: Site<'a, 'i, E, P>,
-    tile: &'a mut Tile<'t, P>,
+    work: &'a mut Work<P>,
     found: &'a mut ItemStatistics,
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
-    for RowStatistics<'_, '_, '_, E, P, LOGITS>
-{
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowStatistics<'_, '_, E, P, LOGITS> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -752,43 +910,48 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
     }
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, P, LOGITS> {
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, E, P, LOGITS> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let Self { site, tile, found } = self;
-        let n = tile.pixels;
-        let (mut buffer, mut values) = ([P::default(); PIXELS], [P::default(); PIXELS]);
-        let (buffer, values) = (&mut buffer[..n], &mut values[..n]);
-        let extra = site.extra;
+        let Self { site, work, found } = self;
+        let n = site.pixels;
+        let Work {
+            input,
+            target,
+            output,
+            terms,
+        } = work;
+        let values = &mut output[..n];
         let weights = &site.points.weights[..n];
+        let shape = Shape::<R>::new(&site.block.options);
         found.mass += sum::<R>(weights);
-        for (c, row) in tile.classes().enumerate() {
-            let t = site.target_row::<R>(c, buffer);
-            if LOGITS {
-                let auxiliary = R::of(extra.auxiliary(c));
-                for i in 0..n {
-                    let x = R::new(row[i]);
-                    if E::PRESENT {
-                        let w = R::new(weights[i]);
-                        let (value, _) = extra.eval(x, R::new(t[i]), auxiliary);
-                        values[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-                    }
-                    row[i] = sigmoid(x).0.get();
-                }
+        for (c, sums) in found.classes.iter_mut().enumerate() {
+            let x = &site.input.row(c, &mut input[..n])[..n];
+            let t = site.target_row::<R>(c, &mut target[..n]);
+            let auxiliary = R::of(site.extra.auxiliary(c));
+            for i in 0..n {
+                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+                let p = if LOGITS { Odds::new(x).p } else { x };
+                terms.set(i, &shape, p, t, w);
                 if E::PRESENT {
-                    found.extra += sum::<R>(values);
+                    let (value, _) = site.extra.eval(x, t, auxiliary);
+                    values[i] = R::select(w != R::zero(), value * w, R::zero()).get();
                 }
             }
-            site.add_sums::<R>(row, t, &mut found.classes[c]);
+            terms.add_to::<R>(n, sums);
+            if E::PRESENT {
+                found.extra += sum::<R>(values);
+            }
         }
     }
 }
 
-struct RowGradient<'a, 'i, 't, E, P, const LOGITS: bool> {
+struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
     site: Site<'a, 'i, E, P>,
-    tile: &'a mut Tile<'t, P>,
+    work: &'a mut Work<P>,
     slopes: &'a ItemSlopes,
     scale: f64,
+    into: Sink<'a, 'o>,
 }
 
 impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, '_, E, P, LOGITS> {
@@ -804,47 +967,45 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
             site,
-            tile,
+            work,
             slopes,
             scale,
+            mut into,
         } = self;
-        let n = tile.pixels;
-        let mut buffer = [P::default(); PIXELS];
-        let buffer = &mut buffer[..n];
-        let extra = site.extra;
+        let n = site.pixels;
+        let Work {
+            input,
+            target,
+            output,
+            ..
+        } = work;
+        let output = &mut output[..n];
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
         let factor = R::of(slopes.extra * scale);
-        for (c, row) in tile.classes().enumerate() {
-            let t = site.target_row::<R>(c, buffer);
-            let [by_intersection, by_volume] = slopes.classes[c];
+        for (c, [by_intersection, by_volume]) in slopes.classes.iter().enumerate() {
+            let x = &site.input.row(c, &mut input[..n])[..n];
+            let t = site.target_row::<R>(c, &mut target[..n]);
             let (by_intersection, by_volume) =
                 (R::of(by_intersection * scale), R::of(by_volume * scale));
-            let auxiliary = R::of(extra.auxiliary(c));
+            let auxiliary = R::of(site.extra.auxiliary(c));
+            let row = &mut into.row(c, output)[..n];
             for i in 0..n {
-                let (x, t, w) = (R::new(row[i]), R::new(t[i]), R::new(weights[i]));
-                let (p, q) = if LOGITS { sigmoid(x) } else { (x, R::one()) };
-                let inner = if LOGITS { p * q } else { R::one() };
+                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+                let (p, inner) = if LOGITS {
+                    let odds = Odds::new(x);
+                    (odds.p, odds.p * odds.q)
+                } else {
+                    (x, R::one())
+                };
                 let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
                 if E::PRESENT {
-                    let (_, slope) = extra.eval(x, t, auxiliary);
-                    g += slope * factor;
+                    let (_, slope) = site.extra.eval(x, t, auxiliary);
+                    g = slope.mul_add(factor, g);
                 }
                 row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
             }
+            into.flush(c, output);
         }
     }
-}
-
-/// `σ(x)` and `1 − σ(x)`, each accurate on its own.
-#[inline(always)]
-fn sigmoid<R: Real>(x: R) -> (R, R) {
-    let e = (-x.abs()).exp();
-    let larger = R::one() / (R::one() + e);
-    let smaller = e * larger;
-    let is_positive = x > R::zero();
-    (
-        R::select(is_positive, larger, smaller),
-        R::select(is_positive, smaller, larger),
-    )
 }

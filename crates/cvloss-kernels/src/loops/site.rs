@@ -12,7 +12,9 @@ use crate::scalar::{DType, Prim, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
-use super::softmax::{PIXELS, Tile, cut, cut_mut, pieces, tile_pixels};
+use super::softmax::{
+    PIXELS, Sink, Source, cut, cut_mut, exponentiate, largest_logits, pieces, tile_pixels,
+};
 use super::sum::sum;
 
 /// The formula of a loss on the probability of the true class.
@@ -117,7 +119,7 @@ fn start<T: Term>(
     if let Some(gradient) = &gradient {
         check_shape("gradient", shape, gradient.view.shape())?;
     }
-    let target = Target::new(&operands.target, shape, operands.ignore)?;
+    let (target, kept) = Target::new(&operands.target, shape, operands.ignore)?;
     if let (Formula::Hard(_), Target::Soft(view)) = (&formula, &target) {
         return Err(Error::DType {
             argument: "target",
@@ -127,6 +129,7 @@ fn start<T: Term>(
     }
     let mut call = Call {
         formula,
+        kept: kept as f64,
         input: operands.input.reborrow(),
         target,
         weight: match &operands.weight {
@@ -154,6 +157,8 @@ fn start<T: Term>(
 /// A checked call.
 struct Call<'i, 'v, 'g, T> {
     formula: Formula<T>,
+    /// How many points are not ignored.
+    kept: f64,
     input: View<'i>,
     target: Target<'i>,
     weight: Option<View<'i>>,
@@ -195,26 +200,22 @@ impl<T: Term> Call<'_, '_, '_, T> {
     }
 
     fn denominator<P: Prim>(&self, normalizer: Normalizer) -> f64 {
-        let [items, _, space] = self.input.shape();
-        let pixels = (items * space) as f64;
-        let none_ignored = !matches!(self.target, Target::Indices(_, Some(_)));
-        let equal =
-            self.weight.is_none() && (self.class_weights.is_none() || self.is_soft_target());
         match normalizer {
-            Normalizer::Elements if none_ignored => pixels,
-            Normalizer::Weights if none_ignored && equal => pixels,
-            Normalizer::Elements => self.count::<P>(|label, _| f64::from(label != P::of(IGNORED))),
-            Normalizer::Weights => {
-                let weights = match self.target {
-                    Target::Indices(..) => self.class_weights,
-                    Target::Soft(_) => None,
-                };
-                self.count::<P>(|label, weight| match weights {
-                    _ if label == P::of(IGNORED) => 0.0,
-                    Some(weights) => weight.to_f64() * weights[label.to_f64() as usize],
-                    None => weight.to_f64(),
-                })
-            }
+            Normalizer::Elements => self.kept,
+            Normalizer::Weights if self.is_soft_target() => match self.weight {
+                None => self.kept,
+                Some(_) => self.count::<P>(|_, weight| weight.to_f64()),
+            },
+            Normalizer::Weights => match (self.class_weights, &self.weight) {
+                (None, None) => self.kept,
+                (class_weights, _) => self.count::<P>(|label, weight| {
+                    if label == P::of(IGNORED) {
+                        return 0.0;
+                    }
+                    let class = label.to_f64() as usize;
+                    weight.to_f64() * class_weights.map_or(1.0, |weights| weights[class])
+                }),
+            },
             Normalizer::Positives => self
                 .count::<P>(|label, _| f64::from(label > P::of(0.0)))
                 .max(1.0),
@@ -294,40 +295,43 @@ impl<T: Term> Piece<'_, '_, '_, T> {
     /// Evaluates tile by tile; returns the sum of all values.
     fn run<P: Prim>(mut self) -> f64 {
         let [items, classes, space] = self.input.shape();
-        let stride = tile_pixels(classes).min(space.next_multiple_of(16));
-        with_scratch(classes * stride, |rows: &mut [P]| {
+        let stride = tile_pixels(classes);
+        with_scratch(classes * stride, |tile: &mut [P]| {
             let mut total = 0.0;
             for n in 0..items {
-                for start in (0..space).step_by(stride.max(1)) {
+                for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
-                    let tile = Tile {
-                        rows: &mut *rows,
-                        stride,
-                        pixels,
-                    };
-                    total += self.tile(tile, n, start);
+                    total += self.tile(&mut tile[..classes * pixels], pixels, n, start);
                 }
             }
             total
         })
     }
 
-    fn tile<P: Prim>(&mut self, mut tile: Tile<'_, P>, n: usize, start: usize) -> f64 {
-        let pixels = tile.pixels;
+    /// Evaluates `pixels` of item `n`; `tile` is work memory for one number per class and pixel.
+    fn tile<P: Prim>(&mut self, tile: &mut [P], pixels: usize, n: usize, start: usize) -> f64 {
         let mut labels = [P::default(); PIXELS];
         let mut weights = [P::of(1.0); PIXELS];
         let mut values = [P::default(); PIXELS];
         let (labels, weights) = (&mut labels[..pixels], &mut weights[..pixels]);
-        tile.load(&self.input, n, start);
+        let values = &mut values[..pixels];
         self.target.read_labels(n, start, labels);
         if let Some(weight) = &self.weight {
             weight.read_row(n, 0, start, weights);
         }
-        for (weight, label) in weights.iter_mut().zip(&*labels) {
-            if *label == P::of(IGNORED) {
-                *weight = P::of(0.0);
-            }
-        }
+        let input = Source {
+            view: &self.input,
+            n,
+            start,
+        };
+        let accumulate = self.accumulate;
+        let gradient = self.gradient.as_mut().map(|view| Sink {
+            view,
+            n,
+            start,
+            accumulate,
+        });
+        let scale = P::of(self.scale);
         let total = match self.formula {
             Formula::Hard(term) => {
                 if let Some(class_weights) = self.class_weights {
@@ -338,49 +342,48 @@ impl<T: Term> Piece<'_, '_, '_, T> {
                 }
                 dispatch(Hard {
                     term,
-                    tile: &mut tile,
+                    input,
+                    tile,
                     labels,
                     weights,
-                    scale: P::of(self.scale),
-                    values: &mut values,
-                    slopes: self.gradient.is_some(),
+                    scale,
+                    values,
+                    gradient,
                 })
             }
             Formula::Soft { smoothing } => dispatch(Soft {
                 smoothing,
-                tile: &mut tile,
+                input,
+                tile,
                 target: &self.target,
-                at: (n, start),
                 class_weights: self.class_weights,
                 labels,
                 weights,
-                scale: P::of(self.scale),
-                values: &mut values,
-                slopes: self.gradient.is_some(),
+                scale,
+                values,
+                gradient,
             }),
         };
         if let Some(view) = &mut self.values {
-            view.write_row(n, 0, start, &values[..pixels], false);
-        }
-        if let Some(view) = &mut self.gradient {
-            tile.store(view, n, start, self.accumulate);
+            view.write_row(n, 0, start, values, false);
         }
         total
     }
 }
 
 /// A tile of a term of the true class.
-struct Hard<'a, 't, T, P> {
+struct Hard<'a, 'i, 'o, T, P> {
     term: T,
-    tile: &'a mut Tile<'t, P>,
+    input: Source<'a, 'i>,
+    tile: &'a mut [P],
     labels: &'a [P],
     weights: &'a [P],
     scale: P,
-    values: &'a mut [P; PIXELS],
-    slopes: bool,
+    values: &'a mut [P],
+    gradient: Option<Sink<'a, 'o>>,
 }
 
-impl<T: Term, P: Prim> Task for Hard<'_, '_, T, P> {
+impl<T: Term, P: Prim> Task for Hard<'_, '_, '_, T, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -389,38 +392,42 @@ impl<T: Term, P: Prim> Task for Hard<'_, '_, T, P> {
     }
 }
 
-impl<T: Term, P: Prim> Hard<'_, '_, T, P> {
+impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) -> f64 {
         let Self {
             term,
+            input,
             tile,
             labels,
             weights,
             scale,
             values,
-            slopes,
+            gradient,
         } = self;
-        let n = tile.pixels;
-        let (mut a, mut b) = ([P::default(); PIXELS], [P::default(); PIXELS]);
-        let (mut own, mut rest) = ([P::default(); PIXELS], [P::default(); PIXELS]);
+        let n = values.len();
+        let zeros = [P::default(); PIXELS];
+        let (mut largest, mut buffer, mut own, mut rest) = (zeros, zeros, zeros, zeros);
+        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
         let (own, rest) = (&mut own[..n], &mut rest[..n]);
-        let (labels, weights, values) = (&labels[..n], &weights[..n], &mut values[..n]);
+        let (labels, weights) = (&labels[..n], &weights[..n]);
+        largest_logits::<R>(input, tile.len() / n.max(1), largest, buffer);
         // The true class's shifted logit, and the sum of the other classes' exponentials.
-        tile.exponentiate::<R>(&mut a, &mut b, |c, d, e| {
+        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let class = P::of(c as f64);
-            let (d, e) = (&d[..n], &e[..n]);
+            let logits = &input.row(c, buffer)[..n];
+            exponentiate::<R>(logits, largest, e);
             for i in 0..n {
                 let is_own = labels[i] == class;
-                own[i] = R::select(is_own, R::new(d[i]), R::new(own[i])).get();
-                let other = R::select(is_own, R::zero(), R::new(e[i]));
-                rest[i] = (R::new(rest[i]) + other).get();
+                let d = R::new(logits[i]) - R::new(largest[i]);
+                own[i] = R::select(is_own, d, R::new(own[i])).get();
+                rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), R::new(e[i]))).get();
             }
-        });
-        let (pull_over_sum, own_slope) = (&mut a[..n], &mut b[..n]);
+        }
+        let (pull_over_sum, own_slope) = (largest, own);
         for i in 0..n {
-            let (d, others) = (R::new(own[i]), R::new(rest[i]));
-            let e = d.exp();
+            let (d, others) = (R::new(own_slope[i]), R::new(rest[i]));
+            let e = d.exp_nonpositive();
             let sum = others + e;
             let one_over_sum = R::one() / sum;
             let (p, q) = (e * one_over_sum, others * one_over_sum);
@@ -435,13 +442,15 @@ impl<T: Term, P: Prim> Hard<'_, '_, T, P> {
             pull_over_sum[i] = R::select(keep, pull * one_over_sum, R::zero()).get();
             own_slope[i] = R::select(keep, -(pull * q), R::zero()).get();
         }
-        if slopes {
-            for (c, row) in tile.classes().enumerate() {
+        if let Some(mut gradient) = gradient {
+            for (c, e) in tile.chunks_exact(n).enumerate() {
                 let class = P::of(c as f64);
+                let row = &mut gradient.row(c, buffer)[..n];
                 for i in 0..n {
-                    let slope = R::new(row[i]) * R::new(pull_over_sum[i]);
+                    let slope = R::new(e[i]) * R::new(pull_over_sum[i]);
                     row[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();
                 }
+                gradient.flush(c, buffer);
             }
         }
         sum::<R>(values)
@@ -449,17 +458,17 @@ impl<T: Term, P: Prim> Hard<'_, '_, T, P> {
 }
 
 /// A tile of cross-entropy with a distribution.
-struct Soft<'a, 't, 'i, P> {
+struct Soft<'a, 'i, 'o, P> {
     smoothing: f64,
-    tile: &'a mut Tile<'t, P>,
+    input: Source<'a, 'i>,
+    tile: &'a mut [P],
     target: &'a Target<'i>,
-    at: (usize, usize),
     class_weights: Option<&'a [f64]>,
     labels: &'a [P],
     weights: &'a [P],
     scale: P,
-    values: &'a mut [P; PIXELS],
-    slopes: bool,
+    values: &'a mut [P],
+    gradient: Option<Sink<'a, 'o>>,
 }
 
 impl<P: Prim> Task for Soft<'_, '_, '_, P> {
@@ -477,95 +486,88 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
     fn eval<R: Real<Prim = P>>(self) -> f64 {
         let Self {
             smoothing,
+            input,
             tile,
             target,
-            at,
             class_weights,
             labels,
             weights,
             scale,
             values,
-            slopes,
+            gradient,
         } = self;
-        let n = tile.pixels;
-        let classes = tile.rows.len() / tile.stride;
-        let (mut buffer, mut largest, mut d) = (
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-        );
-        let (mut all, mut dot, mut sums) = (
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-            [P::default(); PIXELS],
-        );
-        let (buffer, all, dot, sums) = (
-            &mut buffer[..n],
-            &mut all[..n],
-            &mut dot[..n],
-            &mut sums[..n],
-        );
-        let (labels, weights, values) = (&labels[..n], &weights[..n], &mut values[..n]);
+        let n = values.len();
+        let classes = tile.len() / n.max(1);
+        let zeros = [P::default(); PIXELS];
+        let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
+        let (mut all, mut dot, mut sums) = (zeros, zeros, zeros);
+        let (largest, buffer, target_buffer) =
+            (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
+        let (all, dot, sums) = (&mut all[..n], &mut dot[..n], &mut sums[..n]);
+        let (labels, weights) = (&labels[..n], &weights[..n]);
         let keep = R::of(1.0 - smoothing);
         let spread = R::of(smoothing / classes as f64);
-        let weight_of = |c: usize| R::of(class_weights.map_or(1.0, |weights| weights[c]));
-        tile.exponentiate::<R>(&mut largest, &mut d, |c, d, e| {
-            let d = &d[..n];
-            let t = target_row::<R>(target, at, c, labels, buffer);
-            let class_weight = weight_of(c);
+        let weight_of = |c: usize| class_weights.map_or(1.0, |weights| weights[c]);
+        let at = (input.n, input.start);
+        largest_logits::<R>(input, classes, largest, buffer);
+        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
+            let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
+            let class_weight = R::of(weight_of(c));
+            let logits = &input.row(c, buffer)[..n];
+            exponentiate::<R>(logits, largest, e);
             for i in 0..n {
-                let share = (keep.mul_add(R::new(t[i]), spread)) * class_weight;
+                let d = R::new(logits[i]) - R::new(largest[i]);
+                let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
                 // A class of no share may have probability 0.
-                let term = R::select(share == R::zero(), share, share * R::new(d[i]));
+                let term = R::select(share == R::zero(), share, share * d);
                 all[i] = (R::new(all[i]) + share).get();
                 dot[i] = (R::new(dot[i]) + term).get();
                 sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
             }
-        });
-        for i in 0..n {
-            let (all, sum) = (R::new(all[i]), R::new(sums[i]));
-            let kept = labels[i] != P::of(IGNORED);
-            let value = (all * sum.ln() - R::new(dot[i])) * R::new(weights[i]);
-            values[i] = R::select(kept, value, R::zero()).get();
         }
-        if slopes {
-            for i in 0..n {
-                let pull = R::new(all[i]) / R::new(sums[i]);
-                all[i] = pull.get();
-            }
-            for (c, row) in tile.classes().enumerate() {
-                let t = target_row::<R>(target, at, c, labels, buffer);
-                let class_weight = weight_of(c);
+        for i in 0..n {
+            let (share, sum) = (R::new(all[i]), R::new(sums[i]));
+            let kept = labels[i] != P::of(IGNORED);
+            let weight = R::new(weights[i]);
+            let value = (share * sum.ln() - R::new(dot[i])) * weight;
+            values[i] = R::select(kept, value, R::zero()).get();
+            let factor = R::select(kept, weight * R::new(scale), R::zero());
+            all[i] = R::select(kept, factor * share / sum, R::zero()).get();
+            dot[i] = factor.get();
+        }
+        if let Some(mut gradient) = gradient {
+            for (c, e) in tile.chunks_exact(n).enumerate() {
+                let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
+                let class_weight = R::of(weight_of(c));
+                let row = &mut gradient.row(c, buffer)[..n];
                 for i in 0..n {
-                    let share = (keep.mul_add(R::new(t[i]), spread)) * class_weight;
-                    let slope = R::new(row[i]) * R::new(all[i]) - share;
-                    let slope = slope * (R::new(weights[i]) * R::new(scale));
-                    let kept = labels[i] != P::of(IGNORED);
-                    row[i] = R::select(kept, slope, R::zero()).get();
+                    let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
+                    row[i] = (R::new(e[i]) * R::new(all[i]) - R::new(dot[i]) * share).get();
                 }
+                gradient.flush(c, buffer);
             }
         }
         sum::<R>(values)
     }
 }
 
-/// The target's share of class `c`, as it is or as one-hot of the labels.
+/// The target's share of class `c`, as it is or as one-hot of the labels; `buffer`'s length counts.
 #[inline(always)]
 pub(crate) fn target_row<'b, R: Real>(
-    target: &Target<'_>,
+    target: &'b Target<'_>,
     (n, start): (usize, usize),
     c: usize,
     labels: &[R::Prim],
     buffer: &'b mut [R::Prim],
 ) -> &'b [R::Prim] {
     match target {
-        Target::Soft(view) => view.read_row(n, c, start, buffer),
+        Target::Soft(view) => Source { view, n, start }.row(c, buffer),
         Target::Indices(..) => {
             let class = R::Prim::of(c as f64);
             for (t, label) in buffer.iter_mut().zip(labels) {
                 *t = R::select(*label == class, R::one(), R::zero()).get();
             }
+            buffer
         }
     }
-    buffer
 }

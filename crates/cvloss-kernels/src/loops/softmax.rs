@@ -46,61 +46,87 @@ pub(crate) fn cut_mut<'a>(view: ViewMut<'a>, (items, pixels): (usize, usize)) ->
         .collect()
 }
 
-/// A block of pixels, class by class: `rows[c * stride + pixel]`.
-pub(crate) struct Tile<'a, P> {
-    pub(crate) rows: &'a mut [P],
-    pub(crate) stride: usize,
-    pub(crate) pixels: usize,
+/// Pixels of one item in a row, of every class: where a tile reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a, 'i> {
+    pub(crate) view: &'a View<'i>,
+    pub(crate) n: usize,
+    pub(crate) start: usize,
 }
 
-impl<P: Prim> Tile<'_, P> {
-    /// Copies `pixels` logits from `start` on, of every class of item `n`.
-    pub(crate) fn load(&mut self, view: &View<'_>, n: usize, start: usize) {
-        for (c, row) in self.rows.chunks_exact_mut(self.stride).enumerate() {
-            view.read_row(n, c, start, &mut row[..self.pixels]);
-        }
-    }
-
-    /// Stores every class row, converted, or adds it to what is there.
-    pub(crate) fn store(&self, view: &mut ViewMut<'_>, n: usize, start: usize, accumulate: bool) {
-        for (c, row) in self.rows.chunks_exact(self.stride).enumerate() {
-            view.write_row(n, c, start, &row[..self.pixels], accumulate);
-        }
-    }
-
-    /// The rows of the classes in order.
+impl<'a> Source<'a, '_> {
+    /// Class `c`, lent as it is or converted into `buffer`, whose length counts.
     #[inline(always)]
-    pub(crate) fn classes(&mut self) -> impl Iterator<Item = &mut [P]> {
-        let pixels = self.pixels;
-        self.rows
-            .chunks_exact_mut(self.stride)
-            .map(move |row| &mut row[..pixels])
+    pub(crate) fn row<'b, P: Prim>(self, c: usize, buffer: &'b mut [P]) -> &'b [P]
+    where
+        'a: 'b,
+    {
+        if let Some(row) = self.view.row(self.n, c, self.start, buffer.len()) {
+            return row;
+        }
+        self.view.read_row(self.n, c, self.start, buffer);
+        buffer
+    }
+}
+
+/// Pixels of one item in a row, of every class: where a tile writes.
+pub(crate) struct Sink<'a, 'o> {
+    pub(crate) view: &'a mut ViewMut<'o>,
+    pub(crate) n: usize,
+    pub(crate) start: usize,
+    pub(crate) accumulate: bool,
+}
+
+// Rows are lent and flushed, not filled by a closure: a closure is compiled without the instruction set of its caller.
+impl Sink<'_, '_> {
+    /// Where class `c` is to be written: in place, or `buffer`, whose length counts. [`flush`](Self::flush) it after.
+    #[inline(always)]
+    pub(crate) fn row<'b, P: Prim>(&'b mut self, c: usize, buffer: &'b mut [P]) -> &'b mut [P] {
+        if self.accumulate {
+            return buffer;
+        }
+        match self.view.row(self.n, c, self.start, buffer.len()) {
+            Some(row) => row,
+            None => buffer,
+        }
     }
 
-    /// Replaces logits by `exp(logit − largest)`, class by class; `visit` sees the class, the shifted logits `d` and the
-    /// exponentials. `largest` and `d` are work rows.
+    /// Stores `buffer`, unless [`row`](Self::row) lent the place itself.
     #[inline(always)]
-    pub(crate) fn exponentiate<R: Real<Prim = P>>(
-        &mut self,
-        largest: &mut [P],
-        d: &mut [P],
-        mut visit: impl FnMut(usize, &[P], &[P]),
-    ) {
-        let n = self.pixels;
-        let (largest, d) = (&mut largest[..n], &mut d[..n]);
-        largest.fill(P::of(f64::NEG_INFINITY));
-        for row in self.classes() {
-            for i in 0..n {
-                largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
-            }
+    pub(crate) fn flush<P: Prim>(&mut self, c: usize, buffer: &[P]) {
+        if self.accumulate || !self.view.lends::<P>() {
+            self.view
+                .write_row(self.n, c, self.start, buffer, self.accumulate);
         }
-        for (c, row) in self.classes().enumerate() {
-            for i in 0..n {
-                let x = R::new(row[i]) - R::new(largest[i]);
-                d[i] = x.get();
-                row[i] = x.exp().get();
-            }
-            visit(c, d, row);
+    }
+}
+
+/// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
+#[inline(always)]
+pub(crate) fn largest_logits<R: Real>(
+    source: Source<'_, '_>,
+    classes: usize,
+    largest: &mut [R::Prim],
+    buffer: &mut [R::Prim],
+) {
+    let n = largest.len();
+    largest.fill(R::Prim::of(f64::NEG_INFINITY));
+    for c in 0..classes {
+        let row = &source.row(c, &mut buffer[..n])[..n];
+        for i in 0..n {
+            largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
         }
+    }
+}
+
+/// `e = exp(logit − largest)` of one class.
+#[inline(always)]
+pub(crate) fn exponentiate<R: Real>(logits: &[R::Prim], largest: &[R::Prim], e: &mut [R::Prim]) {
+    let n = e.len();
+    let (logits, largest) = (&logits[..n], &largest[..n]);
+    for i in 0..n {
+        e[i] = (R::new(logits[i]) - R::new(largest[i]))
+            .exp_nonpositive()
+            .get();
     }
 }

@@ -1,0 +1,401 @@
+"""Times cvloss against torch, eager and compiled, in one run and on the same tensors.
+
+Every round times our native program, then each peer eager, then the same peer compiled, so that a
+noisy machine disturbs all of them alike. A time is one value and its gradient, warm; the table
+shows medians over all rounds. The run fails when a peer's value differs from ours.
+
+    python benches/peers/compare.py --python .venv/bin/python --only 'dice*' --json out.json
+
+The native program is started as `native THREADS` and answers one JSON line per line:
+
+    {"loss": "dice_multiclass", "preset": "smp", "data": "x.safetensors", "repeat": 5}
+    {"ours_ms": [...], "ours_tape_ms": [...], "floor_ms": [...], "peak_extra_bytes": 0, "value": 1}
+
+`ours_ms` is the kernels' value and gradient into warm memory, `ours_tape_ms` forward and backward
+through candle, `floor_ms` a streaming pass over the same bytes. An `error` ends the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+def start_over() -> None:
+    """Continues in the interpreter of `--python`, before this one misses the peers."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--python")
+    known, rest = parser.parse_known_args()
+    if known.python:
+        os.execv(known.python, [known.python, __file__, *rest])
+
+
+if __name__ == "__main__":
+    start_over()
+
+import torch  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+BLOCK_SECONDS = 0.3
+"""A block repeats one step for about this long."""
+SETTLE_SECONDS = 0.02
+"""The pause between blocks, in which the threads of the last one stop spinning."""
+
+Shape = tuple[int, ...]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer, imported on first use; `preset` names our configuration that has the same value."""
+
+    build: Callable[[], Loss]
+    preset: str | None = None
+    rtol: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One key; `make_data` returns `input`, `target` and whatever else the native side reads."""
+
+    name: str
+    shape: Shape
+    make_data: Callable[[Shape], dict[str, Tensor]]
+    peers: dict[str, Peer]
+    small: Shape | None = (1, 2, 64, 64)
+
+    def variants(self) -> Iterator[tuple[str, Shape]]:
+        yield self.name, self.shape
+        if self.small:
+            yield f"{self.name}@small", self.small
+
+
+def attribute(path: str) -> Any:
+    """What `package.module.name` names."""
+    home, _, name = path.rpartition(".")
+    return getattr(import_module(home), name)
+
+
+def function(path: str, preset: str | None = None, **options: Any) -> Peer:
+    """The peer `path(input, target, **options)`."""
+
+    def build() -> Loss:
+        call = attribute(path)
+        return lambda x, t: call(x, t, **options)
+
+    return Peer(build, preset)
+
+
+def module(path: str, preset: str | None = None, rtol: float = 1e-4, **options: Any) -> Peer:
+    """The peer `path(**options)(input, target)`."""
+    return Peer(lambda: attribute(path)(**options), preset, rtol)
+
+
+def per_point(peer: Peer) -> Peer:
+    """The peer's sum over the number of targets."""
+
+    def build() -> Loss:
+        loss = peer.build()
+        return lambda x, t: loss(x, t) / t.numel()
+
+    return Peer(build, peer.preset)
+
+
+def detections(shape: Shape) -> dict[str, Tensor]:
+    """Anchors of a detector: confident negatives, two positives in a thousand."""
+    return {"input": torch.randn(shape) * 1.5 - 3, "target": (torch.rand(shape) < 0.002).float()}
+
+
+def segmentation(shape: Shape) -> dict[str, Tensor]:
+    """Logits that half know `(N, *)` indices, which come in blocks of 8 points."""
+    n, channels, *space = shape
+    classes = max(channels, 2)
+    target = torch.randint(0, classes, (n, *(size // 8 for size in space)))
+    for axis in range(1, target.ndim):
+        target = target.repeat_interleave(8, axis)
+    hit = torch.nn.functional.one_hot(target, classes).movedim(-1, 1)[:, -channels:]
+    return {"input": torch.randn(shape) * 2 + 2 * hit, "target": target}
+
+
+def segmentation_channel(shape: Shape) -> dict[str, Tensor]:
+    """The same with `(N, 1, *)` indices."""
+    data = segmentation(shape)
+    return data | {"target": data["target"].unsqueeze(1)}
+
+
+def binary_masks(shape: Shape) -> dict[str, Tensor]:
+    """The same with zeros and ones in the shape of the logits."""
+    data = segmentation(shape)
+    return data | {"target": data["target"].unsqueeze(1).float()}
+
+
+SMP = "segmentation_models_pytorch.losses"
+SMP_RTOL = 1e-3
+"""Eager, smp's Dice and Tversky are off by 1e-4: torch sums the norm |p - t| plainly in f32."""
+SEGMENTATION = (4, 21, 256, 256)
+FOCAL = {"alpha": 0.25, "gamma": 2.0, "reduction": "mean"}
+TVERSKY = {"alpha": 0.3, "beta": 0.7}
+
+CASES = [
+    Case(
+        "focal_sigmoid",
+        (2, 76725, 80),
+        detections,
+        {
+            "torchvision": function("torchvision.ops.sigmoid_focal_loss", **FOCAL),
+            "kornia": function("kornia.losses.binary_focal_loss_with_logits", **FOCAL),
+        },
+    ),
+    Case(
+        "cross_entropy",
+        SEGMENTATION,
+        segmentation,
+        {"torch": function("torch.nn.functional.cross_entropy")},
+    ),
+    Case(
+        "focal_softmax",
+        SEGMENTATION,
+        segmentation,
+        {
+            # kornia's mean divides by the number of classes as well.
+            "kornia": per_point(function("kornia.losses.focal_loss", alpha=None, reduction="sum")),
+            "smp": function(f"{SMP}._functional.softmax_focal_loss_with_logits"),
+        },
+    ),
+    Case(
+        "dice_multiclass",
+        SEGMENTATION,
+        segmentation,
+        {
+            "kornia": function("kornia.losses.dice_loss", "kornia", average="macro"),
+            "smp": module(f"{SMP}.DiceLoss", "smp", SMP_RTOL, mode="multiclass"),
+        },
+    ),
+    Case(
+        "tversky_binary",
+        (8, 1, 512, 512),
+        binary_masks,
+        {
+            "smp": module(f"{SMP}.TverskyLoss", "smp", SMP_RTOL, mode="binary", **TVERSKY),
+            "monai": module("monai.losses.TverskyLoss", "monai", sigmoid=True, **TVERSKY),
+        },
+        small=(2, 1, 64, 64),
+    ),
+    Case(
+        "dice_ce_3d",
+        (1, 4, 96, 96, 96),
+        segmentation_channel,
+        {"monai": module("monai.losses.DiceCELoss", softmax=True, to_onehot_y=True)},
+        small=(1, 2, 16, 16, 16),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the table and one entry of the JSON file."""
+
+    loss: str
+    shape: list[int]
+    threads: int
+    ours_ms: float
+    ours_tape_ms: float
+    peer: str
+    mode: str
+    peer_ms: float
+    ratio: float
+    floor_ms: float
+    peak_extra_bytes: int
+
+
+class Native:
+    """Our program, kept alive for one thread count."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.process = subprocess.Popen(
+            [path, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        answer = json.loads(line) if line else {"error": "the native program ended"}
+        if "error" in answer:
+            sys.exit(f"{request}: {answer['error']}")
+        return answer
+
+    def quit(self) -> None:
+        self.process.communicate('{"quit":true}\n', timeout=10)
+
+
+def native_program() -> Path:
+    """Builds the native program and asks cargo where it is."""
+    command = "cargo build --release -p cvloss --example native_timing --message-format=json"
+    root = Path(__file__).resolve().parents[2]
+    build = subprocess.run(command.split(), cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    for message in map(json.loads, build.stdout.splitlines()):
+        if message.get("executable") and message["target"]["name"] == "native_timing":
+            return Path(message["executable"])
+    sys.exit("cargo built no native_timing")
+
+
+def step(loss: Loss, x: Tensor, t: Tensor) -> float:
+    """One value and gradient; returns the value."""
+    x.grad = None
+    value = loss(x, t)
+    value.backward()
+    return value.item()
+
+
+def timed(loss: Loss, x: Tensor, t: Tensor, repeat: int) -> list[float]:
+    """Milliseconds of each step."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        step(loss, x, t)
+        times.append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+def warm_up(loss: Loss, x: Tensor, t: Tensor) -> tuple[float, int]:
+    """The value, and how many steps fill a block."""
+    value = step(loss, x, t)  # compiles
+    step(loss, x, t)
+    seconds = timed(loss, x, t, 1)[0] / 1e3
+    return value, max(3, min(200, math.ceil(BLOCK_SECONDS / seconds)))
+
+
+def compare(
+    key: str, case: Case, name: str, path: Path, native: Native, rounds: int
+) -> list[Record]:
+    """Our time and that of one peer, eager and compiled; the first step of a block is dropped."""
+    data = load_file(path)
+    x, t = data["input"].clone().requires_grad_(), data["target"].clone()
+    peer, threads = case.peers[name], torch.get_num_threads()
+    eager = peer.build()
+    modes = {"eager": eager, "compile": torch.compile(eager, dynamic=False)}
+    warm = {mode: warm_up(loss, x, t) for mode, loss in modes.items()}
+
+    request: dict[str, Any] = {"loss": case.name, "data": str(path)}
+    if peer.preset:
+        request["preset"] = peer.preset
+    answer = native.ask(request | {"repeat": 1})
+    for mode, (value, _) in warm.items():
+        if not math.isclose(value, answer["value"], rel_tol=peer.rtol):
+            sys.exit(f"{key}: {name} {mode} gives {value}, ours {answer['value']}")
+
+    ours: dict[str, list[float]] = {"ours_ms": [], "ours_tape_ms": [], "floor_ms": []}
+    theirs: dict[str, list[float]] = {mode: [] for mode in modes}
+    repeat = max(count for _, count in warm.values())
+    for _ in range(rounds):
+        time.sleep(SETTLE_SECONDS)
+        answer = native.ask(request | {"repeat": repeat + 1})
+        for part, times in ours.items():
+            times += answer[part][1:]
+        for mode, loss in modes.items():
+            time.sleep(SETTLE_SECONDS)
+            theirs[mode] += timed(loss, x, t, warm[mode][1] + 1)[1:]
+
+    medians = {part: median(times) for part, times in ours.items()}
+    return [
+        Record(
+            loss=key,
+            shape=list(x.shape),
+            threads=threads,
+            peer=name,
+            mode=mode,
+            peer_ms=median(times),
+            ratio=median(times) / medians["ours_ms"],
+            peak_extra_bytes=answer["peak_extra_bytes"],
+            **medians,
+        )
+        for mode, times in theirs.items()
+    ]
+
+
+def print_table(records: list[Record]) -> None:
+    """One line per record; a star marks the strongest peer of a key."""
+    columns = "{:22} {:>17} {:>3} {:>13} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}"
+    head = ("loss", "shape", "thr", "peer", "mode", "peer ms", "ours ms", "tape ms", "floor ms")
+    print(columns.format(*head, "ratio", "extra KiB"))
+    for r in records:
+        rivals = [o.peer_ms for o in records if (o.loss, o.threads) == (r.loss, r.threads)]
+        print(
+            columns.format(
+                r.loss,
+                "x".join(map(str, r.shape)),
+                r.threads,
+                r.peer + ("*" if r.peer_ms == min(rivals) else " "),
+                r.mode,
+                *(f"{ms:.3f}" for ms in (r.peer_ms, r.ours_ms, r.ours_tape_ms, r.floor_ms)),
+                f"{r.ratio:.2f}",
+                f"{r.peak_extra_bytes / 1024:.1f}",
+            )
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", help="keys or patterns, separated by commas")
+    parser.add_argument("--threads", default="2", help="thread counts, separated by commas")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--native", type=Path, help="our program; built with cargo by default")
+    parser.add_argument("--json", type=Path, help="writes the records to this file")
+    parser.add_argument("--python", help="the interpreter that has the peers")
+    args = parser.parse_args()
+
+    patterns = [name for names in args.only or ["*"] for name in names.split(",")]
+    chosen = [
+        (key, shape, case)
+        for case in CASES
+        for key, shape in case.variants()
+        if any(fnmatch(key, pattern) for pattern in patterns)
+    ]
+    if not chosen:
+        parser.error(f"no key matches {patterns}")
+    if (load := os.getloadavg()[0]) > 0.5:
+        print(
+            f"load average {load:.1f}: a busy core slows the peers' barriers most", file=sys.stderr
+        )
+    program = args.native.resolve() if args.native else native_program()
+
+    records: list[Record] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for key, shape, case in chosen:
+            torch.manual_seed(0)
+            save_file(case.make_data(shape), Path(folder, f"{key}.safetensors"))
+        for threads in map(int, args.threads.split(",")):
+            torch.set_num_threads(threads)
+            torch._inductor.config.cpp.threads = threads  # compiled code fixes its thread count
+            native = Native(program, threads)
+            for key, _, case in chosen:
+                torch.compiler.reset()
+                path = Path(folder, f"{key}.safetensors")
+                for name in case.peers:
+                    records += compare(key, case, name, path, native, args.rounds)
+                    print(f"{key}: {name} done", file=sys.stderr)
+            native.quit()
+
+    print_table(records)
+    if args.json:
+        args.json.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+//! Times one value and gradient of a loss; the native side of `compare.py`, which documents the protocol.
+//!
+//! Started with the number of threads; reads one JSON request per line and answers with one JSON line.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use candle_core::{Device, Tensor, Var};
+use cvloss::{
+    Accumulator, CrossEntropyLoss, DiceCeLoss, DiceLoss, FocalLoss, Inputs, Loss, Pooling, Region,
+    Smooth, SoftmaxFocalLoss, TverskyLoss,
+};
+use peak_alloc::PeakAlloc;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+fn main() -> Result<()> {
+    let threads = std::env::args()
+        .nth(1)
+        .context("usage: native_timing THREADS")?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.parse()?)
+        .build_global()?;
+    for line in std::io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        if request["quit"] == true {
+            break;
+        }
+        let answer =
+            answer(&request).unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+/// The loss that a key of the benchmark names, set up as the peer that `preset` names.
+fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
+    Ok(match (key, preset) {
+        ("focal_sigmoid", _) => Box::new(FocalLoss::default()),
+        ("cross_entropy", _) => Box::new(CrossEntropyLoss::default()),
+        ("focal_softmax", _) => Box::new(SoftmaxFocalLoss::default()),
+        ("dice_multiclass", Some("kornia")) => Box::new(DiceLoss::kornia()),
+        ("dice_multiclass", Some("smp")) => Box::new(DiceLoss::smp()),
+        ("tversky_binary", Some("monai")) => Box::new(tversky(Region::binary())),
+        ("tversky_binary", Some("smp")) => Box::new(tversky(Region {
+            pooling: Pooling::Batch,
+            smooth: Smooth {
+                numerator: 0.0,
+                denominator: 0.0,
+                floor: 1e-7,
+            },
+            ..Region::binary()
+        })),
+        ("dice_ce_3d", _) => Box::new(DiceCeLoss::default()),
+        _ => bail!("no loss {key} with preset {preset:?}"),
+    })
+}
+
+fn tversky(region: Region) -> TverskyLoss {
+    TverskyLoss {
+        alpha: 0.3,
+        beta: 0.7,
+        region,
+        ..TverskyLoss::default()
+    }
+}
+
+fn answer(request: &Value) -> Result<Value> {
+    let key = request["loss"].as_str().context("no loss")?;
+    let loss = loss(key, request["preset"].as_str())?;
+    let repeat = request["repeat"].as_u64().unwrap_or(1) as usize;
+    let path = Path::new(request["data"].as_str().context("no data")?);
+    let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+    let input = tensors.remove("input").context("no input")?;
+    let target = tensors.remove("target").context("no target")?;
+
+    let (ours_ms, value, peak_extra_bytes) = time_evaluate(&*loss, &input, &target, repeat)?;
+    let ours_tape_ms = time_tape(&*loss, &input, &target, repeat)?;
+    let floor_ms = time_floor(&input, &target, repeat)?;
+    Ok(json!({
+        "ours_ms": ours_ms,
+        "ours_tape_ms": ours_tape_ms,
+        "floor_ms": floor_ms,
+        "peak_extra_bytes": peak_extra_bytes,
+        "value": value,
+    }))
+}
+
+/// Value and gradient into memory that is already there; also the most memory allocated on top.
+fn time_evaluate(
+    loss: &dyn Loss,
+    input: &Tensor,
+    target: &Tensor,
+    repeat: usize,
+) -> Result<(Vec<f64>, f64, usize)> {
+    let inputs = Inputs {
+        input,
+        target,
+        weight: None,
+    };
+    let mut gradient = Accumulator::new(input);
+    let mut value = 0.0;
+    // The first call makes each thread's work memory, which is part of the peak.
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    loss.evaluate(&inputs, Some(&mut gradient))?;
+    let peak = ALLOCATOR.peak_usage().saturating_sub(before);
+    let times = time(repeat, || {
+        gradient.restart();
+        value = f64::from(
+            loss.evaluate(&inputs, Some(&mut gradient))?
+                .tensor
+                .to_scalar::<f32>()?,
+        );
+        Ok(())
+    })?;
+    Ok((times, value, peak))
+}
+
+/// Forward and backward on candle's tape.
+fn time_tape(loss: &dyn Loss, input: &Tensor, target: &Tensor, repeat: usize) -> Result<Vec<f64>> {
+    let input = Var::from_tensor(input)?;
+    time(repeat, || {
+        let gradients = loss.forward(&input, target)?.backward()?;
+        gradients.get(&input).context("no gradient")?;
+        Ok(())
+    })
+}
+
+/// A streaming triad over the bytes of input, target and gradient: read, read, write.
+fn time_floor(input: &Tensor, target: &Tensor, repeat: usize) -> Result<Vec<f64>> {
+    const BLOCK: usize = 16 * 1024;
+    let input = input.flatten_all()?.to_vec1::<f32>()?;
+    let bytes = target.elem_count() * target.dtype().size_in_bytes();
+    let target = vec![1f32; bytes / size_of::<f32>()];
+    let mut gradient = vec![0f32; input.len()];
+    // A smaller target is spread over the same blocks.
+    let blocks = input.len().div_ceil(BLOCK);
+    let part = target.len().div_ceil(blocks).max(1);
+    time(repeat, || {
+        let rows = gradient.par_chunks_mut(BLOCK).zip(input.par_chunks(BLOCK));
+        rows.enumerate().for_each(|(block, (gradient, input))| {
+            let start = (block * part).min(target.len());
+            let target = &target[start..(start + part).min(target.len())];
+            if target.len() == input.len() {
+                for ((g, x), t) in gradient.iter_mut().zip(input).zip(target) {
+                    *g = x + 0.5 * t;
+                }
+            } else {
+                let bias = target.iter().copied().fold(0.0, f32::max);
+                for (g, x) in gradient.iter_mut().zip(input) {
+                    *g = x + bias;
+                }
+            }
+        });
+        std::hint::black_box(&gradient);
+        Ok(())
+    })
+}
+
+/// Milliseconds of each of `repeat` runs.
+fn time(repeat: usize, mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
+    (0..repeat)
+        .map(|_| {
+            let start = Instant::now();
+            run()?;
+            Ok(start.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect()
+}

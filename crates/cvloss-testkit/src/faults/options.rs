@@ -1,0 +1,597 @@
+//! Options out of range.
+
+use cvloss::{
+    Activation, BceLoss, ClassAlpha, Classes, ComboLoss, CrossEntropyLoss, DiceCeLoss,
+    DiceFocalLoss, DiceLoss, FocalLoss, FocalPower, FocalTverskyLoss, JaccardLoss, LossSum,
+    Reduction, Region, Smooth, SoftTargets, SoftmaxFocalLoss, Transform, TverskyLoss,
+};
+
+use super::Outcome;
+use crate::cases::{Case, Known};
+use crate::sample::{Kind, Spec};
+
+/// A loss whose options are out of range.
+pub struct BadOption {
+    /// The loss and its inputs.
+    pub case: Case,
+    /// What must come of it.
+    pub expected: Outcome,
+}
+
+#[derive(Default)]
+struct List(Vec<BadOption>);
+
+impl List {
+    fn add<L: Known>(&mut self, name: &str, kind: Kind, loss: L, words: &'static [&'static str]) {
+        self.add_value(name, kind, loss, Outcome::Error(words));
+    }
+
+    fn add_single<L: Known>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        loss: L,
+        words: &'static [&'static str],
+    ) {
+        let case = Case::new(name, Spec::new(kind, &[2, 1, 4, 5]), loss);
+        self.0.push(BadOption {
+            case,
+            expected: Outcome::Error(words),
+        });
+    }
+
+    /// A loss that has a value nevertheless.
+    fn add_value<L: Known>(&mut self, name: &str, kind: Kind, loss: L, expected: Outcome) {
+        let case = Case::new(name, Spec::new(kind, &[2, 3, 4, 5]), loss);
+        self.0.push(BadOption { case, expected });
+    }
+}
+
+/// All of them.
+pub fn bad_options() -> Vec<BadOption> {
+    let mut list = List::default();
+    bce(&mut list);
+    focal(&mut list);
+    cross_entropy(&mut list);
+    softmax_focal(&mut list);
+    region(&mut list);
+    tversky(&mut list);
+    combined(&mut list);
+    sums(&mut list);
+    list.0
+}
+
+const NAN: f64 = f64::NAN;
+const INFINITY: f64 = f64::INFINITY;
+
+/// Weights of three classes that are wrong.
+fn bad_weights() -> [(&'static str, Vec<f64>); 5] {
+    [
+        ("of two", vec![1.0, 2.0]),
+        ("of four", vec![1.0; 4]),
+        ("negative", vec![1.0, -2.0, 1.0]),
+        ("NaN", vec![1.0, 1.0, NAN]),
+        ("infinite", vec![INFINITY, 1.0, 1.0]),
+    ]
+}
+
+/// Numbers outside 0..=1.
+const NOT_SHARES: [f64; 3] = [-0.1, 1.1, NAN];
+/// Numbers that are negative or not finite.
+const NOT_SIZES: [f64; 3] = [-0.5, NAN, INFINITY];
+
+fn bce(list: &mut List) {
+    for (name, weights) in bad_weights() {
+        let loss = BceLoss {
+            pos_weight: Some(weights),
+            ..BceLoss::default()
+        };
+        list.add(
+            &format!("pos_weight {name}"),
+            Kind::Binary,
+            loss,
+            &["pos_weight", "expected"],
+        );
+    }
+    for label_smoothing in NOT_SHARES {
+        let loss = BceLoss {
+            label_smoothing,
+            ..BceLoss::default()
+        };
+        list.add(
+            &format!("label_smoothing {label_smoothing}"),
+            Kind::Binary,
+            loss,
+            &["label_smoothing is"],
+        );
+    }
+}
+
+fn focal(list: &mut List) {
+    for soft_targets in [SoftTargets::Mixture, SoftTargets::Linear] {
+        let plain = FocalLoss {
+            soft_targets,
+            ..FocalLoss::default()
+        };
+        for gamma in NOT_SIZES {
+            let loss = FocalLoss {
+                gamma,
+                ..plain.clone()
+            };
+            list.add(
+                &format!("{soft_targets:?} gamma {gamma}"),
+                Kind::SoftBinary,
+                loss,
+                &["gamma is", "expected"],
+            );
+        }
+        for alpha in NOT_SHARES {
+            let loss = FocalLoss {
+                alpha: Some(alpha),
+                ..plain.clone()
+            };
+            list.add(
+                &format!("{soft_targets:?} alpha {alpha}"),
+                Kind::SoftBinary,
+                loss,
+                &["alpha is", "expected"],
+            );
+        }
+    }
+    for (name, weights) in bad_weights() {
+        let loss = FocalLoss {
+            pos_weight: Some(weights),
+            ..FocalLoss::default()
+        };
+        list.add(
+            &format!("pos_weight {name}"),
+            Kind::Binary,
+            loss,
+            &["pos_weight", "expected"],
+        );
+    }
+}
+
+fn cross_entropy(list: &mut List) {
+    for (name, weights) in bad_weights() {
+        let loss = CrossEntropyLoss {
+            class_weights: Some(weights),
+            ..CrossEntropyLoss::default()
+        };
+        let name = format!("class_weights {name}");
+        list.add(
+            &name,
+            Kind::Classes,
+            loss.clone(),
+            &["class_weights", "expected"],
+        );
+        list.add(
+            &name,
+            Kind::Distribution,
+            loss,
+            &["class_weights", "expected"],
+        );
+    }
+    for label_smoothing in NOT_SHARES {
+        let loss = CrossEntropyLoss {
+            label_smoothing,
+            ..CrossEntropyLoss::default()
+        };
+        list.add(
+            &format!("label_smoothing {label_smoothing}"),
+            Kind::Classes,
+            loss,
+            &["label_smoothing is"],
+        );
+    }
+    // Over one class, every probability is 1.
+    let weighted = CrossEntropyLoss {
+        class_weights: Some(vec![1.0]),
+        ..CrossEntropyLoss::default()
+    };
+    list.add_single(
+        "one channel",
+        Kind::Classes,
+        CrossEntropyLoss::default(),
+        &["input", "1"],
+    );
+    list.add_single(
+        "one weighted channel",
+        Kind::Classes,
+        weighted,
+        &["input", "1"],
+    );
+}
+
+fn softmax_focal(list: &mut List) {
+    let plain = SoftmaxFocalLoss::default();
+    for gamma in NOT_SIZES {
+        let loss = SoftmaxFocalLoss {
+            gamma,
+            ..plain.clone()
+        };
+        list.add(
+            &format!("gamma {gamma}"),
+            Kind::Classes,
+            loss,
+            &["gamma is", "expected"],
+        );
+    }
+    for alpha in NOT_SHARES {
+        let uniform = SoftmaxFocalLoss {
+            alpha: ClassAlpha::Uniform(alpha),
+            ..plain.clone()
+        };
+        let background = SoftmaxFocalLoss {
+            alpha: ClassAlpha::Background(alpha),
+            ..plain.clone()
+        };
+        list.add(
+            &format!("uniform {alpha}"),
+            Kind::Classes,
+            uniform,
+            &["alpha is", "expected"],
+        );
+        list.add(
+            &format!("background {alpha}"),
+            Kind::Classes,
+            background,
+            &["alpha is", "expected"],
+        );
+    }
+    for (name, weights) in bad_weights() {
+        let loss = SoftmaxFocalLoss {
+            alpha: ClassAlpha::PerClass(weights),
+            ..plain.clone()
+        };
+        list.add(
+            &format!("per class {name}"),
+            Kind::Classes,
+            loss,
+            &["expected"],
+        );
+    }
+    list.add(
+        "soft target",
+        Kind::Distribution,
+        plain.clone(),
+        &["target has dtype", "class indices"],
+    );
+    list.add_single("one channel", Kind::Classes, plain, &["input", "1"]);
+}
+
+fn region(list: &mut List) {
+    for (name, region, words) in bad_regions() {
+        let dice = DiceLoss {
+            region: region.clone(),
+            ..DiceLoss::default()
+        };
+        let jaccard = JaccardLoss {
+            region: region.clone(),
+            ..JaccardLoss::default()
+        };
+        let tversky = TverskyLoss {
+            region: region.clone(),
+            ..TverskyLoss::default()
+        };
+        let focal_tversky = FocalTverskyLoss {
+            region,
+            ..FocalTverskyLoss::default()
+        };
+        let dice_ce = DiceCeLoss {
+            dice: dice.clone(),
+            ..DiceCeLoss::default()
+        };
+        let dice_focal = DiceFocalLoss {
+            dice: dice.clone(),
+            ..DiceFocalLoss::default()
+        };
+        list.add(&name, Kind::Classes, dice, words);
+        list.add(&name, Kind::Classes, jaccard, words);
+        list.add(&name, Kind::Classes, tversky, words);
+        list.add(&name, Kind::Classes, focal_tversky, words);
+        list.add(&name, Kind::Classes, dice_ce, words);
+        list.add(&name, Kind::Classes, dice_focal, words);
+    }
+    let words: &[&str] = &["activation is Softmax", "Sigmoid"];
+    list.add_single("one channel", Kind::Classes, DiceLoss::default(), words);
+    list.add_single("one channel", Kind::Classes, DiceCeLoss::default(), words);
+    for gamma in NOT_SIZES {
+        let dice = DiceLoss {
+            transform: Transform::Power(gamma),
+            ..DiceLoss::default()
+        };
+        let jaccard = JaccardLoss {
+            transform: Transform::Power(gamma),
+            ..JaccardLoss::default()
+        };
+        list.add(
+            &format!("power {gamma}"),
+            Kind::Classes,
+            dice,
+            &["expected"],
+        );
+        list.add(
+            &format!("power {gamma}"),
+            Kind::Classes,
+            jaccard,
+            &["expected"],
+        );
+    }
+}
+
+fn bad_regions() -> Vec<(String, Region, &'static [&'static str])> {
+    let plain = Region::default();
+    let mut list: Vec<(String, Region, &'static [&'static str])> = Vec::new();
+    for (name, weights) in bad_weights() {
+        let region = Region {
+            class_weights: Some(weights),
+            ..plain.clone()
+        };
+        list.push((
+            format!("class_weights {name}"),
+            region,
+            &["class_weights is", "expected"],
+        ));
+    }
+    let listed = Region {
+        classes: Classes::Listed(vec![0, 3]),
+        ..plain.clone()
+    };
+    list.push(("classes".into(), listed, &["classes is 3", "expected"]));
+    for number in NOT_SIZES {
+        let with = |smooth| Region {
+            smooth,
+            ..plain.clone()
+        };
+        let smooth = plain.smooth;
+        let numerator = with(Smooth {
+            numerator: number,
+            ..smooth
+        });
+        let denominator = with(Smooth {
+            denominator: number,
+            ..smooth
+        });
+        let floor = with(Smooth {
+            floor: number,
+            ..smooth
+        });
+        list.push((
+            format!("numerator {number}"),
+            numerator,
+            &["smooth.numerator is", "expected"],
+        ));
+        list.push((
+            format!("denominator {number}"),
+            denominator,
+            &["smooth.denominator is", "expected"],
+        ));
+        list.push((
+            format!("floor {number}"),
+            floor,
+            &["smooth.floor is", "expected"],
+        ));
+    }
+    list
+}
+
+fn tversky(list: &mut List) {
+    for number in NOT_SIZES {
+        let alpha = TverskyLoss {
+            alpha: number,
+            ..TverskyLoss::default()
+        };
+        let beta = TverskyLoss {
+            beta: number,
+            ..TverskyLoss::default()
+        };
+        list.add(
+            &format!("alpha {number}"),
+            Kind::Classes,
+            alpha,
+            &["alpha", "expected"],
+        );
+        list.add(
+            &format!("beta {number}"),
+            Kind::Classes,
+            beta,
+            &["beta", "expected"],
+        );
+        let alpha = FocalTverskyLoss {
+            alpha: number,
+            ..FocalTverskyLoss::default()
+        };
+        let beta = FocalTverskyLoss {
+            beta: number,
+            ..FocalTverskyLoss::default()
+        };
+        list.add(
+            &format!("alpha {number}"),
+            Kind::Classes,
+            alpha,
+            &["alpha", "expected"],
+        );
+        list.add(
+            &format!("beta {number}"),
+            Kind::Classes,
+            beta,
+            &["beta", "expected"],
+        );
+        for power in [FocalPower::PerClass, FocalPower::AfterMean] {
+            let gamma = FocalTverskyLoss {
+                gamma: number,
+                power,
+                ..FocalTverskyLoss::default()
+            };
+            list.add(
+                &format!("{power:?} gamma {number}"),
+                Kind::Classes,
+                gamma,
+                &["gamma", "expected"],
+            );
+        }
+    }
+}
+
+fn combined(list: &mut List) {
+    let identity = Region {
+        activation: Activation::Identity,
+        ..Region::default()
+    };
+    let dice = DiceLoss {
+        region: identity,
+        ..DiceLoss::default()
+    };
+    let dice_ce = DiceCeLoss {
+        dice: dice.clone(),
+        ..DiceCeLoss::default()
+    };
+    let dice_focal = DiceFocalLoss {
+        dice,
+        ..DiceFocalLoss::default()
+    };
+    list.add(
+        "probabilities",
+        Kind::Classes,
+        dice_ce,
+        &["activation is Identity", "expected"],
+    );
+    list.add(
+        "probabilities",
+        Kind::Classes,
+        dice_focal,
+        &["activation is Identity", "expected"],
+    );
+    list.add(
+        "soft target",
+        Kind::Distribution,
+        DiceFocalLoss::default(),
+        &["target has dtype", "class indices"],
+    );
+    for (name, weights) in bad_weights() {
+        let loss = DiceCeLoss {
+            class_weights: Some(weights),
+            ..DiceCeLoss::default()
+        };
+        list.add(
+            &format!("ce class_weights {name}"),
+            Kind::Classes,
+            loss,
+            &["class_weights is", "expected"],
+        );
+    }
+    for share in NOT_SHARES {
+        let smoothed = DiceCeLoss {
+            label_smoothing: share,
+            ..DiceCeLoss::default()
+        };
+        let alpha = DiceFocalLoss {
+            alpha: Some(share),
+            ..DiceFocalLoss::default()
+        };
+        let beta = ComboLoss {
+            beta: share,
+            ..ComboLoss::default()
+        };
+        let combo_alpha = ComboLoss {
+            alpha: share,
+            ..ComboLoss::default()
+        };
+        list.add(
+            &format!("label_smoothing {share}"),
+            Kind::Classes,
+            smoothed,
+            &["label_smoothing is", "expected"],
+        );
+        list.add(
+            &format!("alpha {share}"),
+            Kind::Classes,
+            alpha,
+            &["alpha is", "expected"],
+        );
+        list.add(
+            &format!("beta {share}"),
+            Kind::Binary,
+            beta,
+            &["beta is", "expected"],
+        );
+        // A factor, not a share: it extrapolates.
+        let of_alpha = if share.is_nan() {
+            Outcome::Nan
+        } else {
+            Outcome::Finite
+        };
+        list.add_value(
+            &format!("share {share}"),
+            Kind::Binary,
+            combo_alpha,
+            of_alpha,
+        );
+    }
+    for gamma in NOT_SIZES {
+        let loss = DiceFocalLoss {
+            gamma,
+            ..DiceFocalLoss::default()
+        };
+        list.add(
+            &format!("gamma {gamma}"),
+            Kind::Classes,
+            loss,
+            &["gamma is", "expected"],
+        );
+    }
+    let of_dice = DiceCeLoss {
+        lambda_dice: NAN,
+        ..DiceCeLoss::default()
+    };
+    let of_ce = DiceCeLoss {
+        lambda_ce: NAN,
+        ..DiceCeLoss::default()
+    };
+    let of_focal = DiceFocalLoss {
+        lambda_focal: NAN,
+        ..DiceFocalLoss::default()
+    };
+    list.add_value("lambda_dice", Kind::Classes, of_dice, Outcome::Nan);
+    list.add_value("lambda_ce", Kind::Classes, of_ce, Outcome::Nan);
+    list.add_value("lambda_focal", Kind::Classes, of_focal, Outcome::Nan);
+    let smooth = Smooth {
+        numerator: NAN,
+        ..Smooth::default()
+    };
+    list.add(
+        "smooth",
+        Kind::Binary,
+        ComboLoss {
+            smooth,
+            ..ComboLoss::default()
+        },
+        &["smooth.numerator is", "expected"],
+    );
+}
+
+fn sums(list: &mut List) {
+    let none = CrossEntropyLoss {
+        reduction: Reduction::None,
+        ..CrossEntropyLoss::default()
+    };
+    let sum = LossSum::new()
+        .term("dice", 1.0, DiceLoss::default())
+        .term("pixels", 1.0, none);
+    let case = Case::of_sum(
+        "values of items",
+        Spec::new(Kind::Classes, &[2, 3, 4, 5]),
+        sum,
+    );
+    list.0.push(BadOption {
+        case,
+        expected: Outcome::Error(&["term pixels", "reduction"]),
+    });
+    let nan = LossSum::new().term("dice", NAN, DiceLoss::default());
+    let case = Case::of_sum("weight NaN", Spec::new(Kind::Classes, &[2, 3, 4, 5]), nan);
+    list.0.push(BadOption {
+        case,
+        expected: Outcome::Nan,
+    });
+}
