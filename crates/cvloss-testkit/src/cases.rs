@@ -81,9 +81,11 @@ impl Loss for Shared {
 }
 
 /// What the suite must know of a loss beyond [`Loss`].
-pub(crate) trait Known: Loss + Serialize + Send + Sync + 'static {
+pub trait Known: Loss + Serialize + Send + Sync + 'static {
+    /// Losses that are like it.
     fn family(&self) -> Family;
 
+    /// The loss cut at its sums, where it can be.
     fn pooled(self: Arc<Self>) -> Option<Arc<dyn PooledLoss + Send + Sync>> {
         None
     }
@@ -151,7 +153,8 @@ pub fn each(cases: &[Case], check: impl Fn(&Case) -> Result<()>) -> Result<()> {
 }
 
 impl Case {
-    pub(crate) fn new<L: Known>(name: &str, spec: Spec, loss: L) -> Self {
+    /// A loss with inputs; the loss's name comes before `name`.
+    pub fn new<L: Known>(name: &str, spec: Spec, loss: L) -> Self {
         let family = loss.family();
         let loss = Arc::new(loss);
         Self {
@@ -169,7 +172,8 @@ impl Case {
         }
     }
 
-    pub(crate) fn of_sum(name: &str, spec: Spec, loss: LossSum) -> Self {
+    /// A sum of losses with inputs.
+    pub fn of_sum(name: &str, spec: Spec, loss: LossSum) -> Self {
         Self {
             name: format!("{}/{name}", loss.name()),
             type_name: short_name::<LossSum>(),

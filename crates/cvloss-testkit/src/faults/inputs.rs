@@ -193,6 +193,19 @@ fn number_faults() -> Vec<Fault> {
             composed: Composed::Same,
         },
         Fault {
+            name: "NaN with a payload",
+            spoil: |_, sample| match sample.input.dtype() {
+                DType::F32 => {
+                    // Bits that arithmetic on bits might carry away.
+                    let nan = Tensor::new(f32::from_bits(0x7fc0_0155), &Device::Cpu)?;
+                    Ok(Some(sample.with_input(nan.broadcast_as(sample.input.shape())?.contiguous()?)))
+                }
+                _ => Ok(None),
+            },
+            expected: |_| Outcome::Nan,
+            composed: Composed::Same,
+        },
+        Fault {
             name: "NaN at one point",
             spoil: |case, sample| {
                 if case.spec.ignored.is_some() || sample.weight.is_some() {
