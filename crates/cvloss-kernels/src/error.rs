@@ -85,3 +85,22 @@ pub(crate) fn check_shape(
         })
     }
 }
+
+/// Fails unless there is one finite weight of at least 0 per class.
+pub(crate) fn check_class_weights(weights: &[f64], classes: usize) -> Result<()> {
+    if weights.len() != classes {
+        return Err(Error::option(
+            "class_weights",
+            format!("{} numbers", weights.len()),
+            format!("{classes}, one per class"),
+        ));
+    }
+    match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+        Some(weight) => Err(Error::option(
+            "class_weights",
+            weight,
+            "finite numbers of at least 0",
+        )),
+        None => Ok(()),
+    }
+}

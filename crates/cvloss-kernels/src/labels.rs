@@ -24,18 +24,19 @@ pub(crate) enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Interprets and checks `view` for logits of `shape`; also says how many points are not ignored.
+    /// Interprets and checks `view` for logits of `shape` and class indices below `labels`;
+    /// also says how many points are not ignored.
     pub(crate) fn new(
         view: &'a View<'_>,
         shape: [usize; 3],
+        labels: usize,
         ignore: Option<i64>,
     ) -> Result<(Self, usize)> {
-        let [items, classes, space] = shape;
+        let [items, _, space] = shape;
         match view.dtype() {
             DType::U8 | DType::U32 | DType::I64 => {
                 check_view("target", [items, 1, space], view)?;
-                // One channel is foreground against background.
-                let ignored = count_ignored(view, classes.max(2), ignore)?;
+                let ignored = count_ignored(view, labels, ignore)?;
                 let occurring = ignore.filter(|_| ignored > 0);
                 Ok((
                     Self::Indices(view.reborrow(), occurring),

@@ -262,7 +262,7 @@ impl<const F: bool> Real for Lane<f32, F> {
     shared_methods!(f32);
     exponentials!(f32, -87.336_54, 88.376_26);
 
-    /// `2^y` with `y = x log₂e`: the fraction's polynomial, and the integer added to its exponent.
+    /// `2^y` with `y = x log₂e`: the fraction's polynomial times a power of two.
     ///
     /// The one rounding of `log₂e` grows to a relative error of 1e-6 at the smallest results.
     #[inline(always)]
@@ -271,10 +271,9 @@ impl<const F: bool> Real for Lane<f32, F> {
         let shifted = clamped.mul_add(Self(std::f32::consts::LOG2_E), Self(12_582_912.0));
         let k = shifted - Self(12_582_912.0);
         let fraction = clamped.mul_add(Self(std::f32::consts::LOG2_E), -k);
-        let y = polynomial(fraction, EXP2_F32);
-        Self(f32::from_bits(
-            y.0.to_bits().wrapping_add(shifted.0.to_bits() << 23),
-        ))
+        // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
+        let scale = (shifted.0.to_bits() << 23).wrapping_add(127 << 23);
+        polynomial(fraction, EXP2_F32) * Self(f32::from_bits(scale))
     }
 
     /// A quadratic guess, good to 1 %, and two Newton steps.

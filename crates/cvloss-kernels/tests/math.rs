@@ -45,7 +45,9 @@ fn worst_f64<const F: bool>(
 /// Floats between two numbers of the same sign, evenly by their bits.
 fn bits_f32(from: f32, to: f32) -> impl Iterator<Item = f32> {
     let (from, to) = (from.to_bits(), to.to_bits());
-    (from.min(to)..=from.max(to)).step_by(997).map(f32::from_bits)
+    (from.min(to)..=from.max(to))
+        .step_by(997)
+        .map(f32::from_bits)
 }
 
 /// As [`bits_f32`].
@@ -154,12 +156,20 @@ macro_rules! edges {
             assert_eq!(apply(L::recip_1_to_2, 1.0), 1.0);
             assert_eq!(apply(L::recip_1_to_2, 2.0), 0.5);
 
-            let functions =
-                [("exp", L::exp as fn(L) -> L), ("exp_nonpositive", L::exp_nonpositive), ("ln", L::ln),
-                ("ln_1p_unit", L::ln_1p_unit), ("recip_1_to_2", L::recip_1_to_2)];
+            let functions = [
+                ("exp", L::exp as fn(L) -> L),
+                ("exp_nonpositive", L::exp_nonpositive),
+                ("ln", L::ln),
+                ("ln_1p_unit", L::ln_1p_unit),
+                ("recip_1_to_2", L::recip_1_to_2),
+            ];
             for (name, function) in functions {
                 for x in [nan, -nan, payload, -payload] {
-                    assert!(apply(function, x).is_nan(), "{name} of NaN {:x}", x.to_bits());
+                    assert!(
+                        apply(function, x).is_nan(),
+                        "{name} of NaN {:x}",
+                        x.to_bits()
+                    );
                 }
             }
             for x in [nan, -nan, payload] {
@@ -181,7 +191,11 @@ macro_rules! logistic {
         #[test]
         fn $name() {
             fn check<const F: bool>(x: $t) {
-                let Logistic { odds: Odds { p, q }, minus_ln_p, minus_ln_q } = Logistic::<Lane<$t, F>>::new(Lane::new(x));
+                let Logistic {
+                    odds: Odds { p, q },
+                    minus_ln_p,
+                    minus_ln_q,
+                } = Logistic::<Lane<$t, F>>::new(Lane::new(x));
                 let wide = f64::from(x);
                 let exact = [
                     (1.0 / (1.0 + (-wide).exp()), p),
@@ -191,7 +205,11 @@ macro_rules! logistic {
                 ];
                 for (expected, got) in exact {
                     let error = (f64::from(got.get()) - expected).abs();
-                    assert!(error <= $rtol * expected, "{x}: {} for {expected}", got.get());
+                    assert!(
+                        error <= $rtol * expected,
+                        "{x}: {} for {expected}",
+                        got.get()
+                    );
                 }
             }
             for i in -8000..=8000 {
@@ -220,13 +238,29 @@ macro_rules! halves {
             Scalar::write_slice(&singles, &mut from_singles);
             Scalar::write_slice(&doubles, &mut from_doubles);
             for (i, x) in all.iter().enumerate() {
-                let written = [from_singles[i], from_doubles[i], <$t>::write(singles[i]), <$t>::write(doubles[i])];
-                let read = [f64::from(singles[i]), doubles[i], x.read::<f64>(), f64::from(x.read::<f32>())];
+                let written = [
+                    from_singles[i],
+                    from_doubles[i],
+                    <$t>::write(singles[i]),
+                    <$t>::write(doubles[i]),
+                ];
+                let read = [
+                    f64::from(singles[i]),
+                    doubles[i],
+                    x.read::<f64>(),
+                    f64::from(x.read::<f32>()),
+                ];
                 for read in read {
-                    assert!(read == x.to_f64() || (read.is_nan() && x.is_nan()), "{x} is read as {read}");
+                    assert!(
+                        read == x.to_f64() || (read.is_nan() && x.is_nan()),
+                        "{x} is read as {read}"
+                    );
                 }
                 for written in written {
-                    assert!(written.to_bits() == x.to_bits() || (written.is_nan() && x.is_nan()), "{x}: {written}");
+                    assert!(
+                        written.to_bits() == x.to_bits() || (written.is_nan() && x.is_nan()),
+                        "{x}: {written}"
+                    );
                 }
             }
         }

@@ -118,7 +118,7 @@ pub(crate) fn with_view<T>(
         };
     }
     let view = view!(F32 F64 F16 BF16 U8 U32 I64);
-    run(view.map_err(|error| candle_core::Error::msg(error))?)
+    run(view.map_err(candle_core::Error::msg)?)
 }
 
 /// Memory for a gradient or for per-item values: `f64` for `f64` inputs, else `f32`.

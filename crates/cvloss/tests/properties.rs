@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use cvloss::{
-    Absent, Activation, Average, BceLoss, ClassAverage, Classes, CrossEntropyLoss, DiceCeLoss, DiceForm, DiceLoss,
-    FocalLoss, Intersection, JaccardLoss, Loss, Normalizer, Pooling, Reduction, Region, Smooth, SoftTargets,
-    SoftmaxFocalLoss, Transform, TverskyLoss, VolumeWeight,
+    Absent, Activation, Average, BceLoss, ClassAverage, Classes, CrossEntropyLoss, DiceCeLoss,
+    DiceForm, DiceLoss, FocalLoss, Intersection, JaccardLoss, Loss, Normalizer, Pooling, Reduction,
+    Region, Smooth, SoftTargets, SoftmaxFocalLoss, Transform, TverskyLoss, VolumeWeight,
 };
 use cvloss_testkit::cases::{Case, Known};
 use cvloss_testkit::checks;
@@ -19,7 +19,11 @@ fn run<S: Strategy>(strategy: S, check: impl Fn(S::Value) -> Result<()>) -> Resu
 where
     S::Value: std::fmt::Debug + Send + Sync + 'static,
 {
-    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let check = |value| check(value).map_err(|error| TestCaseError::fail(format!("{error:#}")));
@@ -38,11 +42,13 @@ fn check(case: &Case) -> Result<()> {
 
 /// (N, C, *) with one to three axes of space, or none.
 fn shapes(classes: std::ops::Range<usize>) -> impl Strategy<Value = Vec<usize>> {
-    (1..4usize, classes, prop::collection::vec(1..9usize, 0..4)).prop_map(|(items, classes, space)| {
-        let mut shape = vec![items, classes];
-        shape.extend(space);
-        shape
-    })
+    (1..4usize, classes, prop::collection::vec(1..9usize, 0..4)).prop_map(
+        |(items, classes, space)| {
+            let mut shape = vec![items, classes];
+            shape.extend(space);
+            shape
+        },
+    )
 }
 
 fn reductions() -> impl Strategy<Value = Reduction> {
@@ -50,7 +56,11 @@ fn reductions() -> impl Strategy<Value = Reduction> {
 }
 
 fn normalizers() -> impl Strategy<Value = Normalizer> {
-    prop::sample::select(vec![Normalizer::Elements, Normalizer::Weights, Normalizer::Positives])
+    prop::sample::select(vec![
+        Normalizer::Elements,
+        Normalizer::Weights,
+        Normalizer::Positives,
+    ])
 }
 
 /// Weights for each of so many classes, or none.
@@ -59,45 +69,116 @@ fn class_weights(classes: usize) -> impl Strategy<Value = Option<Vec<f64>>> {
 }
 
 fn spec(kind: Kind, shape: Vec<usize>, is_weighted: bool, ignored: Option<i64>) -> Spec {
-    let spec = Spec { ignored, ..Spec::new(kind, &shape) };
+    let spec = Spec {
+        ignored,
+        ..Spec::new(kind, &shape)
+    };
     if is_weighted { spec.weighted() } else { spec }
 }
 
 #[test]
 fn cross_entropy() -> Result<()> {
-    let options = (reductions(), normalizers(), 0.0..0.5, any::<bool>(), any::<bool>(), any::<bool>());
+    let options = (
+        reductions(),
+        normalizers(),
+        0.0..0.5,
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
     let weighted = shapes(2..7).prop_flat_map(|shape| {
         let weights = class_weights(shape[1]);
         (Just(shape), weights)
     });
-    run((weighted, options), |((shape, class_weights), (reduction, normalizer, smoothing, is_smooth, is_soft, is_weighted))| {
-        let label_smoothing = if is_smooth { smoothing } else { 0.0 };
-        let kind = if is_soft { Kind::Distribution } else { Kind::Classes };
-        let ignored = (!is_soft).then_some(-100);
-        let loss = CrossEntropyLoss { class_weights, label_smoothing, normalizer, reduction, ..Default::default() };
-        check(&Case::new("random", spec(kind, shape, is_weighted, ignored), loss))
-    })
+    run(
+        (weighted, options),
+        |(
+            (shape, class_weights),
+            (reduction, normalizer, smoothing, is_smooth, is_soft, is_weighted),
+        )| {
+            let label_smoothing = if is_smooth { smoothing } else { 0.0 };
+            let kind = if is_soft {
+                Kind::Distribution
+            } else {
+                Kind::Classes
+            };
+            let ignored = (!is_soft).then_some(-100);
+            let loss = CrossEntropyLoss {
+                class_weights,
+                label_smoothing,
+                normalizer,
+                reduction,
+                ..Default::default()
+            };
+            check(&Case::new(
+                "random",
+                spec(kind, shape, is_weighted, ignored),
+                loss,
+            ))
+        },
+    )
 }
 
 #[test]
 fn softmax_focal() -> Result<()> {
-    let options = (shapes(2..7), reductions(), normalizers(), 0.0..4.0, any::<bool>());
-    run(options, |(shape, reduction, normalizer, gamma, is_weighted)| {
-        let loss = SoftmaxFocalLoss { gamma, normalizer, reduction, ..Default::default() };
-        check(&Case::new("random", spec(Kind::Classes, shape, is_weighted, Some(-100)), loss))
-    })
+    let options = (
+        shapes(2..7),
+        reductions(),
+        normalizers(),
+        0.0..4.0,
+        any::<bool>(),
+    );
+    run(
+        options,
+        |(shape, reduction, normalizer, gamma, is_weighted)| {
+            let loss = SoftmaxFocalLoss {
+                gamma,
+                normalizer,
+                reduction,
+                ..Default::default()
+            };
+            check(&Case::new(
+                "random",
+                spec(Kind::Classes, shape, is_weighted, Some(-100)),
+                loss,
+            ))
+        },
+    )
 }
 
 #[test]
 fn focal() -> Result<()> {
     let soft = prop::sample::select(vec![SoftTargets::Mixture, SoftTargets::Linear]);
     let alpha = prop::option::of(0.0..1.0);
-    let options = (shapes(1..5), reductions(), normalizers(), 0.0..4.0, soft, alpha, any::<bool>());
-    run(options, |(shape, reduction, normalizer, gamma, soft_targets, alpha, is_weighted)| {
-        let ignore_index = Some(255.0);
-        let loss = FocalLoss { alpha, gamma, soft_targets, ignore_index, normalizer, reduction, pos_weight: None };
-        check(&Case::new("random", spec(Kind::SoftBinary, shape, is_weighted, Some(255)), loss))
-    })
+    let options = (
+        shapes(1..5),
+        reductions(),
+        normalizers(),
+        0.0..4.0,
+        soft,
+        alpha,
+        any::<bool>(),
+    );
+    run(
+        options,
+        |(shape, reduction, normalizer, gamma, soft_targets, alpha, is_weighted)| {
+            let ignore_index = Some(255.0);
+            let loss = FocalLoss {
+                alpha,
+                gamma,
+                soft_targets,
+                ignore_index,
+                normalizer,
+                reduction,
+                pos_weight: None,
+            };
+            check(&Case::new(
+                "random",
+                spec(Kind::SoftBinary, shape, is_weighted, Some(255)),
+                loss,
+            ))
+        },
+    )
 }
 
 fn regions(classes: usize) -> impl Strategy<Value = Region> {
@@ -105,41 +186,67 @@ fn regions(classes: usize) -> impl Strategy<Value = Region> {
     let pooling = prop::sample::select(vec![Pooling::Image, Pooling::Batch]);
     let average = prop::sample::select(vec![Average::Macro, Average::Micro]);
     let absent = prop::sample::select(vec![Absent::Count, Absent::Skip, Absent::Zero]);
-    let chosen = prop::sample::select(vec![Classes::All, Classes::Foreground, Classes::Listed(vec![classes - 1])]);
+    let chosen = prop::sample::select(vec![
+        Classes::All,
+        Classes::Foreground,
+        Classes::Listed(vec![classes - 1]),
+    ]);
     let class_average = prop::sample::select(vec![ClassAverage::Count, ClassAverage::Weights]);
     let smooth = (1e-3..2.0, 1e-3..2.0);
     let policies = (activation, pooling, average, absent, chosen, class_average);
-    (policies, class_weights(classes), smooth, reductions()).prop_map(|(policies, class_weights, smooth, reduction)| {
-        let (activation, pooling, average, absent, classes, class_average) = policies;
-        let smooth = Smooth { numerator: smooth.0, denominator: smooth.1, floor: 0.0 };
-        let intersection = Intersection::Product;
-        let ignore_index = Some(-100);
-        Region {
-            activation,
-            pooling,
-            average,
-            intersection,
-            smooth,
-            absent,
-            classes,
-            class_weights,
-            class_average,
-            ignore_index,
-            reduction,
-        }
-    })
+    (policies, class_weights(classes), smooth, reductions()).prop_map(
+        |(policies, class_weights, smooth, reduction)| {
+            let (activation, pooling, average, absent, classes, class_average) = policies;
+            let smooth = Smooth {
+                numerator: smooth.0,
+                denominator: smooth.1,
+                floor: 0.0,
+            };
+            let intersection = Intersection::Product;
+            let ignore_index = Some(-100);
+            Region {
+                activation,
+                pooling,
+                average,
+                intersection,
+                smooth,
+                absent,
+                classes,
+                class_weights,
+                class_average,
+                ignore_index,
+                reduction,
+            }
+        },
+    )
 }
 
 /// A random region, and inputs for it.
 fn region_cases() -> impl Strategy<Value = (Spec, Region)> {
     let strategy = shapes(2..6).prop_flat_map(|shape| {
         let region = regions(shape[1]);
-        (Just(shape), region, any::<bool>(), any::<bool>(), any::<bool>())
+        (
+            Just(shape),
+            region,
+            any::<bool>(),
+            any::<bool>(),
+            any::<bool>(),
+        )
     });
     strategy.prop_map(|(shape, region, is_soft, is_weighted, lacks_classes)| {
-        let kind = if is_soft { Kind::Distribution } else { Kind::Classes };
+        let kind = if is_soft {
+            Kind::Distribution
+        } else {
+            Kind::Classes
+        };
         let spec = spec(kind, shape, is_weighted, (!is_soft).then_some(-100));
-        (Spec { lacks_classes, ..spec }, region)
+        (
+            Spec {
+                lacks_classes,
+                ..spec
+            },
+            region,
+        )
     })
 }
 
@@ -158,26 +265,65 @@ fn dice() -> Result<()> {
         DiceForm::Generalized(VolumeWeight::Square),
         DiceForm::Generalized(VolumeWeight::Simple),
     ]);
-    let transform = prop::sample::select(vec![Transform::Linear, Transform::LogCosh, Transform::Negative]);
-    run((region_cases(), form, transform), |((spec, region), form, transform)| {
-        check_region(spec, DiceLoss { form, transform, region })
-    })
+    let transform = prop::sample::select(vec![
+        Transform::Linear,
+        Transform::LogCosh,
+        Transform::Negative,
+    ]);
+    run(
+        (region_cases(), form, transform),
+        |((spec, region), form, transform)| {
+            check_region(
+                spec,
+                DiceLoss {
+                    form,
+                    transform,
+                    region,
+                },
+            )
+        },
+    )
 }
 
 #[test]
 fn tversky() -> Result<()> {
-    run((region_cases(), 0.0..1.0, 0.0..1.0), |((spec, region), alpha, beta)| {
-        check_region(spec, TverskyLoss { alpha, beta, transform: Transform::Linear, region })
-    })
+    run(
+        (region_cases(), 0.0..1.0, 0.0..1.0),
+        |((spec, region), alpha, beta)| {
+            check_region(
+                spec,
+                TverskyLoss {
+                    alpha,
+                    beta,
+                    transform: Transform::Linear,
+                    region,
+                },
+            )
+        },
+    )
 }
 
 #[test]
 fn dice_ce() -> Result<()> {
-    run((region_cases(), 0.0..0.5), |((spec, region), label_smoothing)| {
-        let class_weights = region.class_weights.clone();
-        let dice = DiceLoss { region, ..Default::default() };
-        check_region(spec, DiceCeLoss { dice, class_weights, label_smoothing, ..Default::default() })
-    })
+    run(
+        (region_cases(), 0.0..0.5),
+        |((spec, region), label_smoothing)| {
+            let class_weights = region.class_weights.clone();
+            let dice = DiceLoss {
+                region,
+                ..Default::default()
+            };
+            check_region(
+                spec,
+                DiceCeLoss {
+                    dice,
+                    class_weights,
+                    label_smoothing,
+                    ..Default::default()
+                },
+            )
+        },
+    )
 }
 
 /// Inputs (2, 3, n) and targets of random size.
@@ -195,7 +341,10 @@ fn tensors((input, target): (Vec<f64>, Vec<f64>)) -> Result<(Tensor, Tensor)> {
 }
 
 fn value(loss: &impl Loss, input: &Tensor, target: &Tensor) -> Result<f64> {
-    Ok(loss.forward(input, target)?.to_dtype(DType::F64)?.to_scalar()?)
+    Ok(loss
+        .forward(input, target)?
+        .to_dtype(DType::F64)?
+        .to_scalar()?)
 }
 
 /// Overlap losses of probabilities lie between 0 and 1; with them as the target they are least.
@@ -211,7 +360,10 @@ fn ranges() -> Result<()> {
         ] {
             ensure!((0.0..=1.0).contains(&value), "{value}");
         }
-        for value in [value(&BceLoss::default(), &input, &target)?, value(&FocalLoss::default(), &input, &target)?] {
+        for value in [
+            value(&BceLoss::default(), &input, &target)?,
+            value(&FocalLoss::default(), &input, &target)?,
+        ] {
             ensure!(value >= 0.0 && value.is_finite(), "{value}");
         }
         Ok(())
@@ -225,12 +377,24 @@ fn symmetry() -> Result<()> {
         let (input, target) = tensors(drawn)?;
         let opposite = target.affine(-1.0, 1.0)?;
         let bce = BceLoss::default();
-        let (one, other) = (value(&bce, &input, &target)?, value(&bce, &input.neg()?, &opposite)?);
+        let (one, other) = (
+            value(&bce, &input, &target)?,
+            value(&bce, &input.neg()?, &opposite)?,
+        );
         ensure!((one - other).abs() <= 1e-12 * one, "{one} and {other}");
-        let region = Region { activation: Activation::Identity, ..Region::default() };
-        let dice = DiceLoss { region, ..DiceLoss::default() };
+        let region = Region {
+            activation: Activation::Identity,
+            ..Region::default()
+        };
+        let dice = DiceLoss {
+            region,
+            ..DiceLoss::default()
+        };
         let prediction = input.affine(1.0 / 16.0, 0.5)?;
-        let (one, other) = (value(&dice, &prediction, &target)?, value(&dice, &target, &prediction)?);
+        let (one, other) = (
+            value(&dice, &prediction, &target)?,
+            value(&dice, &target, &prediction)?,
+        );
         ensure!((one - other).abs() <= 1e-12, "{one} and {other}");
         Ok(())
     })
@@ -242,13 +406,27 @@ fn shift_invariance() -> Result<()> {
     run((volumes(), -50.0..50.0), |(drawn, shift)| {
         let (input, _) = tensors(drawn)?;
         let target = input.argmax(1)?;
-        for loss in [&CrossEntropyLoss::default() as &dyn Loss, &SoftmaxFocalLoss::default(), &DiceLoss::default()] {
+        for loss in [
+            &CrossEntropyLoss::default() as &dyn Loss,
+            &SoftmaxFocalLoss::default(),
+            &DiceLoss::default(),
+        ] {
             let (one, gradient) = loss.value_and_grad(&input, &target)?;
             let (other, _) = loss.value_and_grad(&(&input + shift)?, &target)?;
             let (one, other) = (numbers(&one)?[0], numbers(&other)?[0]);
-            ensure!((one - other).abs() <= 1e-10, "{}: {one} and {other}", loss.name());
-            let largest = numbers(&gradient.sum(1)?)?.into_iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-            ensure!(largest <= 1e-14, "{}: slopes sum to {largest:e}", loss.name());
+            ensure!(
+                (one - other).abs() <= 1e-10,
+                "{}: {one} and {other}",
+                loss.name()
+            );
+            let largest = numbers(&gradient.sum(1)?)?
+                .into_iter()
+                .fold(0.0, |a: f64, b| a.max(b.abs()));
+            ensure!(
+                largest <= 1e-14,
+                "{}: slopes sum to {largest:e}",
+                loss.name()
+            );
         }
         Ok(())
     })
@@ -263,15 +441,40 @@ fn special_cases() -> Result<()> {
             let (one, other) = (a.forward(&input, target)?, b.forward(&input, target)?);
             cvloss_testkit::compare::assert_close(&one, &other, 1e-12)
         };
-        let focal = FocalLoss { alpha: None, gamma: 0.0, ..Default::default() };
+        let focal = FocalLoss {
+            alpha: None,
+            gamma: 0.0,
+            ..Default::default()
+        };
         same(&focal, &BceLoss::default(), &target)?;
         let labels = input.argmin(1)?;
-        let focal = SoftmaxFocalLoss { gamma: 0.0, ..Default::default() };
+        let focal = SoftmaxFocalLoss {
+            gamma: 0.0,
+            ..Default::default()
+        };
         same(&focal, &CrossEntropyLoss::default(), &labels)?;
-        let smooth = Smooth { numerator: 0.5e-5, denominator: 0.5e-5, floor: 0.0 };
-        let region = Region { smooth, ..Region::default() };
-        same(&TverskyLoss { region, ..Default::default() }, &DiceLoss::default(), &labels)?;
-        let ones = TverskyLoss { alpha: 1.0, beta: 1.0, ..Default::default() };
+        let smooth = Smooth {
+            numerator: 0.5e-5,
+            denominator: 0.5e-5,
+            floor: 0.0,
+        };
+        let region = Region {
+            smooth,
+            ..Region::default()
+        };
+        same(
+            &TverskyLoss {
+                region,
+                ..Default::default()
+            },
+            &DiceLoss::default(),
+            &labels,
+        )?;
+        let ones = TverskyLoss {
+            alpha: 1.0,
+            beta: 1.0,
+            ..Default::default()
+        };
         same(&ones, &JaccardLoss::default(), &labels)
     })
 }

@@ -17,16 +17,27 @@ fn evaluate(cases: &[Case], dtype: DType) -> Result<Outcome> {
 fn levels_agree() -> Result<()> {
     let best = level();
     let mut cases = cases();
-    cases.extend(large_cases().into_iter().map(|case| Case { name: format!("large {}", case.name), ..case }));
+    cases.extend(large_cases().into_iter().map(|case| Case {
+        name: format!("large {}", case.name),
+        ..case
+    }));
     for (dtype, rtol) in [(DType::F32, 1e-6), (DType::F64, 1e-13), (DType::BF16, 1e-6)] {
         let expected = evaluate(&cases, dtype)?;
-        for lower in [Level::Portable, Level::Fma].into_iter().filter(|lower| *lower < best) {
+        for lower in [Level::Portable, Level::Fma]
+            .into_iter()
+            .filter(|lower| *lower < best)
+        {
             limit(lower);
             anyhow::ensure!(level() == lower, "{lower:?} is not in use");
             let got = evaluate(&cases, dtype);
             limit(Level::Avx512);
             let pairs: Vec<_> = got?.into_iter().zip(&expected).collect();
-            let at = |case: &Case| cases.iter().position(|other| other.name == case.name).context("unknown case");
+            let at = |case: &Case| {
+                cases
+                    .iter()
+                    .position(|other| other.name == case.name)
+                    .context("unknown case")
+            };
             each(&cases, |case| {
                 let ((value, gradient), (expected, slopes)) = &pairs[at(case)?];
                 assert_close(value, expected, rtol).context("value")?;

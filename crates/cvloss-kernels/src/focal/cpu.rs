@@ -107,6 +107,12 @@ impl<E: Exponent> Pointwise for Linear<E> {
     }
 }
 
+/// `−p ln p`, which is 0 at `p = 0`.
+#[inline(always)]
+pub(crate) fn entropy<R: Real>(minus_ln_p: R, p: R) -> R {
+    R::select(minus_ln_p > R::of(1e30), R::zero(), minus_ln_p * p)
+}
+
 /// Softmax focal loss: `−(1 − p)^γ ln p` of the true class.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax<E> {
@@ -118,7 +124,7 @@ impl<E: Exponent> Term for Softmax<E> {
     #[inline(always)]
     fn eval<R: Real>(&self, minus_ln_p: R, p: R, q: R) -> (R, R) {
         // −ln p vanishes with q, and as fast.
-        let (power, power_slope) = self.gamma.power(q, minus_ln_p * p);
+        let (power, power_slope) = self.gamma.power(q, entropy(minus_ln_p, p));
         (power * minus_ln_p, power + power_slope)
     }
 }

@@ -10,6 +10,7 @@ use crate::loops::site;
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
 
+pub(crate) use cpu::entropy;
 pub use cpu::{Any, Exponent, Linear, Mixture, Softmax, Two, Zero};
 
 /// What sigmoid focal loss means where a target lies between 0 and 1. Both meanings agree at 0 and 1.

@@ -16,7 +16,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 use super::softmax::{
-    PIXELS, Sink, Source, cut, cut_mut, exponentiate, largest_logits, pieces, tile_pixels,
+    PIXELS, Sink, Source, clear_columns, cut, cut_mut, exponentiate, largest_logits, pieces,
+    tile_pixels,
 };
 use super::sum::{class_sums, sum};
 
@@ -272,7 +273,8 @@ impl<'i, M: SoftmaxExtra, S: SigmoidExtra> Call<'i, M, S> {
             Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
             None => None,
         };
-        let (target, _) = Target::new(&operands.target, shape, operands.ignore)?;
+        // One channel is foreground (1) against background (0).
+        let (target, _) = Target::new(&operands.target, shape, classes.max(2), operands.ignore)?;
         let options = *options;
         let block = Block {
             options,
@@ -630,19 +632,11 @@ impl<E, P: Prim> Site<'_, '_, E, P> {
         matches!(self.block.target, Target::Indices(..)) && !self.block.options.squared
     }
 
-    /// Clears the columns of pixels of weight 0, so that whatever their logits are does not count.
-    fn drop_weightless(&self, tile: &mut [P], row: &mut [P]) {
-        if !self.block.target.ignores() && self.block.weight.is_none() {
-            return;
-        }
-        let zero = P::of(0.0);
-        for i in (0..self.pixels).filter(|i| self.points.weights[*i] == zero) {
-            row[i] = zero;
-            tile.iter_mut()
-                .skip(i)
-                .step_by(self.pixels)
-                .for_each(|e| *e = zero);
-        }
+    /// Clears the pixels of weight 0 in rows of a tile, so that whatever their logits are does not count.
+    fn drop_weightless(&self, rows: &mut [P]) {
+        let may_be = self.block.target.ignores() || self.block.weight.is_some();
+        let weightless = |i: usize| self.points.weights[i] == P::of(0.0);
+        clear_columns(rows, self.pixels, may_be, weightless);
     }
 }
 
@@ -746,7 +740,8 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
             for i in 0..n {
                 one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
             }
-            site.drop_weightless(tile, one_over_sum);
+            site.drop_weightless(tile);
+            site.drop_weightless(one_over_sum);
             let labels = &site.points.labels[..n];
             for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
                 let sums = class_sums::<R>(e, one_over_sum, weights, labels, P::of(c as f64));
@@ -814,7 +809,8 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
             dot,
             rest,
         } = &mut sums;
-        let (one_over_sum, all, dot, rest) = (&mut sum[..n], &all[..n], &mut dot[..n], &rest[..n]);
+        let (one_over_sum, all, dot, rest) =
+            (&mut sum[..n], &mut all[..n], &mut dot[..n], &mut rest[..n]);
         for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();
         }
@@ -843,7 +839,9 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
                 dot[i] = (R::new(dot[i]) * R::new(one_over_sum[i])).get();
                 one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
             }
-            site.drop_weightless(tile, one_over_sum);
+            for row in [&mut *tile, one_over_sum, all, dot, rest] {
+                site.drop_weightless(row);
+            }
             for (c, e) in tile.chunks_exact(n).enumerate() {
                 let (class, own, other) = slopes_of(c);
                 let (k1, k0, _) = site.extra.share::<R>(c);

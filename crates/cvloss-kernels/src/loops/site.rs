@@ -3,7 +3,7 @@
 //! Two forms: a [`Term`] of the true class's probability, for class indices; and the cross-entropy with a distribution
 //! over classes, for soft or smoothed targets.
 
-use crate::error::{Error, Result, check_shape};
+use crate::error::{Error, Result, check_class_weights, check_shape};
 use crate::labels::{IGNORED, Target};
 use crate::math::Real;
 use crate::options::{Gradient, Normalizer, Reduction};
@@ -13,7 +13,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 use super::softmax::{
-    PIXELS, Sink, Source, cut, cut_mut, exponentiate, largest_logits, pieces, tile_pixels,
+    PIXELS, Sink, Source, clear_columns, cut, cut_mut, exponentiate, largest_logits, pieces,
+    tile_pixels,
 };
 use super::sum::sum;
 
@@ -104,14 +105,8 @@ fn start<T: Term>(
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
     let shape @ [items, classes, space] = operands.input.shape();
-    if let Some(weights) = operands.class_weights
-        && weights.len() != classes
-    {
-        return Err(Error::option(
-            "class_weights",
-            format!("{} numbers", weights.len()),
-            format!("{classes}, one per class"),
-        ));
+    if let Some(weights) = operands.class_weights {
+        check_class_weights(weights, classes)?;
     }
     if let Some(values) = &values {
         check_shape("values", [items, 1, space], values.shape())?;
@@ -119,7 +114,7 @@ fn start<T: Term>(
     if let Some(gradient) = &gradient {
         check_shape("gradient", shape, gradient.view.shape())?;
     }
-    let (target, kept) = Target::new(&operands.target, shape, operands.ignore)?;
+    let (target, kept) = Target::new(&operands.target, shape, classes, operands.ignore)?;
     if let (Formula::Hard(_), Target::Soft(view)) = (&formula, &target) {
         return Err(Error::DType {
             argument: "target",
@@ -332,6 +327,7 @@ impl<T: Term> Piece<'_, '_, '_, T> {
             accumulate,
         });
         let scale = P::of(self.scale);
+        let ignores = self.target.ignores();
         let total = match self.formula {
             Formula::Hard(term) => {
                 if let Some(class_weights) = self.class_weights {
@@ -345,6 +341,7 @@ impl<T: Term> Piece<'_, '_, '_, T> {
                     input,
                     tile,
                     labels,
+                    ignores,
                     weights,
                     scale,
                     values,
@@ -358,6 +355,7 @@ impl<T: Term> Piece<'_, '_, '_, T> {
                 target: &self.target,
                 class_weights: self.class_weights,
                 labels,
+                ignores,
                 weights,
                 scale,
                 values,
@@ -377,6 +375,7 @@ struct Hard<'a, 'i, 'o, T, P> {
     input: Source<'a, 'i>,
     tile: &'a mut [P],
     labels: &'a [P],
+    ignores: bool,
     weights: &'a [P],
     scale: P,
     values: &'a mut [P],
@@ -400,6 +399,7 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
             input,
             tile,
             labels,
+            ignores,
             weights,
             scale,
             values,
@@ -442,6 +442,8 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
             pull_over_sum[i] = R::select(keep, pull * one_over_sum, R::zero()).get();
             own_slope[i] = R::select(keep, -(pull * q), R::zero()).get();
         }
+        // An ignored pixel has no slope, whatever its logits are.
+        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
         if let Some(mut gradient) = gradient {
             for (c, e) in tile.chunks_exact(n).enumerate() {
                 let class = P::of(c as f64);
@@ -465,6 +467,7 @@ struct Soft<'a, 'i, 'o, P> {
     target: &'a Target<'i>,
     class_weights: Option<&'a [f64]>,
     labels: &'a [P],
+    ignores: bool,
     weights: &'a [P],
     scale: P,
     values: &'a mut [P],
@@ -491,6 +494,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
             target,
             class_weights,
             labels,
+            ignores,
             weights,
             scale,
             values,
@@ -535,6 +539,8 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
             all[i] = R::select(kept, factor * share / sum, R::zero()).get();
             dot[i] = factor.get();
         }
+        // An ignored pixel has no slope, whatever its logits are.
+        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
         if let Some(mut gradient) = gradient {
             for (c, e) in tile.chunks_exact(n).enumerate() {
                 let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];

@@ -130,3 +130,20 @@ pub(crate) fn exponentiate<R: Real>(logits: &[R::Prim], largest: &[R::Prim], e: 
             .get();
     }
 }
+
+/// Sets the pixels that `drop` names to 0 in every row of a tile, unless none `may_be` there: a multiplication by 0 would
+/// keep NaN.
+pub(crate) fn clear_columns<P: Prim>(
+    tile: &mut [P],
+    pixels: usize,
+    may_be: bool,
+    drop: impl Fn(usize) -> bool,
+) {
+    if may_be {
+        for i in (0..pixels).filter(|i| drop(*i)) {
+            for x in tile.iter_mut().skip(i).step_by(pixels) {
+                *x = P::of(0.0);
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::bce::Bce;
-use crate::focal::{Any, Exponent, Linear, Mixture, Zero};
+use crate::focal::{Any, Exponent, Linear, Mixture, Zero, entropy};
 use crate::loops::overlap::{SigmoidExtra, SoftmaxExtra};
 use crate::loops::pointwise::Pointwise;
 use crate::math::Real;
@@ -68,7 +68,7 @@ impl SoftmaxExtra for Focal {
         let (p, q) = (e / sum, rest / sum);
         let sure = (rest / e).ln_1p_unit();
         let minus_ln_p = R::select(rest <= e, sure, sum.ln() - dot);
-        let (power, power_slope) = self.gamma.power(q, minus_ln_p * p);
+        let (power, power_slope) = self.gamma.power(q, entropy(minus_ln_p, p));
         let pull = all * (power + power_slope);
         (all * power * minus_ln_p, pull, pull)
     }

@@ -10,7 +10,7 @@
 mod cpu;
 mod score;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_class_weights};
 use crate::loops::overlap::{self, Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
 use crate::options::{Gradient, Reduction};
 use crate::view::ViewMut;
@@ -242,7 +242,12 @@ impl Options {
                 format!("classes below {classes}"),
             ));
         }
+        let gamma = match self.transform {
+            Transform::Power(gamma) => gamma,
+            _ => self.power,
+        };
         for (option, number) in [
+            ("gamma", gamma),
             ("smooth.numerator", self.smooth.numerator),
             ("smooth.denominator", self.smooth.denominator),
             ("smooth.floor", self.smooth.floor),
@@ -256,25 +261,6 @@ impl Options {
             }
         }
         Ok(())
-    }
-}
-
-/// Fails unless there is one finite weight of at least 0 per class.
-pub(crate) fn check_class_weights(weights: &[f64], classes: usize) -> Result<()> {
-    if weights.len() != classes {
-        return Err(Error::option(
-            "class_weights",
-            format!("{} numbers", weights.len()),
-            format!("{classes}, one per class"),
-        ));
-    }
-    match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
-        Some(weight) => Err(Error::option(
-            "class_weights",
-            weight,
-            "finite numbers of at least 0",
-        )),
-        None => Ok(()),
     }
 }
 

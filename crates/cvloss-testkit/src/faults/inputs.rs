@@ -198,7 +198,9 @@ fn number_faults() -> Vec<Fault> {
                 DType::F32 => {
                     // Bits that arithmetic on bits might carry away.
                     let nan = Tensor::new(f32::from_bits(0x7fc0_0155), &Device::Cpu)?;
-                    Ok(Some(sample.with_input(nan.broadcast_as(sample.input.shape())?.contiguous()?)))
+                    Ok(Some(sample.with_input(
+                        nan.broadcast_as(sample.input.shape())?.contiguous()?,
+                    )))
                 }
                 _ => Ok(None),
             },

@@ -5,6 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
+use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
 
@@ -80,6 +81,10 @@ impl Fused for CrossEntropyLoss {
         pixel_items(self.reduction, input)
     }
 
+    fn check(&self, input: &Tensor) -> error::Result<()> {
+        check_classes(Self::NAME, input)
+    }
+
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
         let Call {
             input,
@@ -131,6 +136,19 @@ impl Fused for CrossEntropyLoss {
             self.normalizer,
         )
     }
+}
+
+/// A softmax over one class says nothing.
+pub(super) fn check_classes(loss: &'static str, input: &Tensor) -> error::Result<()> {
+    if input.dim(1)? > 1 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        loss,
+        argument: "input",
+        expected: "(N, C, *) with at least 2 classes".into(),
+        got: input.shape().clone(),
+    })
 }
 
 /// Shapes of per-pixel values: (N, *), and (N, 1, *) that broadcasts to the input.

@@ -112,6 +112,20 @@ pub(crate) trait RegionLoss {
 
     fn options(&self) -> Options;
     fn ignore_index(&self) -> Option<i64>;
+
+    /// Fails if an option is out of range that the kernel does not know by name.
+    fn check(&self) -> error::Result<()> {
+        Ok(())
+    }
+}
+
+/// Fails unless `weight` is finite and at least 0.
+pub(super) fn check_weight(loss: &'static str, option: &str, weight: f64) -> error::Result<()> {
+    if weight >= 0.0 && weight.is_finite() {
+        return Ok(());
+    }
+    let message = format!("{option} is {weight}, expected a finite number of at least 0");
+    Err(error::Error::Option { loss, message })
 }
 
 impl<L: RegionLoss> Fused for L {
@@ -133,6 +147,10 @@ impl<L: RegionLoss> Fused for L {
             }
             _ => (Shape::from(()), Shape::from(())),
         }
+    }
+
+    fn check(&self, _: &Tensor) -> error::Result<()> {
+        RegionLoss::check(self)
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
@@ -209,6 +227,7 @@ pub trait PooledLoss {
 #[allow(private_bounds)]
 impl<L: RegionLoss> PooledLoss for L {
     fn statistics(&self, inputs: &Inputs<'_>) -> error::Result<RegionStatistics> {
+        RegionLoss::check(self)?;
         let options = self.options();
         let run = |call: Call<'_, '_>| {
             let Call {
@@ -235,6 +254,7 @@ impl<L: RegionLoss> PooledLoss for L {
         inputs: &Inputs<'_>,
         statistics: &RegionStatistics,
     ) -> error::Result<(Tensor, Tensor)> {
+        RegionLoss::check(self)?;
         let mut options = self.options();
         if options.reduction == Reduction::None {
             options.reduction = Reduction::Sum;

@@ -5,7 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
-use super::cross_entropy::{class_target, finish_pixels, pixel_items};
+use super::cross_entropy::{check_classes, class_target, finish_pixels, pixel_items};
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
@@ -119,7 +119,8 @@ impl Fused for SoftmaxFocalLoss {
         pixel_items(self.reduction, input)
     }
 
-    fn check(&self, _: &Tensor) -> error::Result<()> {
+    fn check(&self, input: &Tensor) -> error::Result<()> {
+        check_classes(Self::NAME, input)?;
         match self.alpha {
             ClassAlpha::Uniform(alpha) | ClassAlpha::Background(alpha)
                 if !(0.0..=1.0).contains(&alpha) =>

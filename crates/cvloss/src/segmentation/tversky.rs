@@ -2,7 +2,8 @@
 
 use cvloss_kernels::region::{Options, Score, Transform};
 
-use super::region::{Region, RegionLoss};
+use super::region::{Region, RegionLoss, check_weight};
+use crate::error::Result;
 
 /// Tversky loss: Dice with separate weights for false positives and false negatives.
 ///
@@ -81,6 +82,11 @@ impl RegionLoss for TverskyLoss {
 
     fn ignore_index(&self) -> Option<i64> {
         self.region.ignore_index
+    }
+
+    fn check(&self) -> Result<()> {
+        check_weight(Self::NAME, "alpha", self.alpha)?;
+        check_weight(Self::NAME, "beta", self.beta)
     }
 }
 
@@ -183,5 +189,10 @@ impl RegionLoss for FocalTverskyLoss {
 
     fn ignore_index(&self) -> Option<i64> {
         self.region.ignore_index
+    }
+
+    fn check(&self) -> Result<()> {
+        check_weight(Self::NAME, "alpha", self.alpha)?;
+        check_weight(Self::NAME, "beta", self.beta)
     }
 }
