@@ -2,7 +2,7 @@
 //!
 //! A region loss sees prediction and target only through `I = Σ p t`, `P = Σ p` and `T = Σ t` per item and class. The first
 //! sweep takes these sums ([`statistics`]); the loss turns them into `∂L/∂I` and `∂L/∂P`; the second sweep writes the
-//! gradient ([`gradient`]). An added per-pixel loss ([`Extra`]) rides along in both sweeps.
+//! gradient ([`gradient`]). An added per-pixel loss ([`SoftmaxExtra`], [`SigmoidExtra`]) rides along in both sweeps.
 
 use crate::error::{Error, Result, check_shape};
 use crate::labels::{IGNORED, Target};

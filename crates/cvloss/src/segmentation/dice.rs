@@ -117,6 +117,7 @@ impl DiceLoss {
                 floor: 0.0,
             },
             absent: Absent::Skip,
+            class_average: ClassAverage::Weights,
             ..Region::default()
         };
         Self {

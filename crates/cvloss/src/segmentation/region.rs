@@ -195,10 +195,9 @@ impl RegionStatistics {
     ///
     /// Only for losses with [`Pooling::Batch`].
     pub fn pool(&mut self, other: &Self) {
-        if let Some(first) = self.items.first_mut() {
-            for item in &other.items {
-                first.merge(item);
-            }
+        match self.items.first_mut() {
+            Some(first) => other.items.iter().for_each(|item| first.merge(item)),
+            None => self.items.clone_from(&other.items),
         }
     }
 }
