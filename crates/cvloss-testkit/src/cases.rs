@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Tensor, Var};
-use cvloss::{Accumulator, Activation, Inputs, Loss, LossSum, PooledLoss, Value};
+use cvloss::{Accumulator, Activation, Gradients, Inputs, Loss, LossSum, PooledLoss, Value};
 use serde::Serialize;
 
 use crate::sample::{Sample, Spec};
@@ -73,6 +73,18 @@ impl Loss for Shared {
         gradient: Option<&mut Accumulator>,
     ) -> cvloss::Result<Value> {
         self.0.evaluate(inputs, gradient)
+    }
+
+    fn differentiates_target(&self) -> bool {
+        self.0.differentiates_target()
+    }
+
+    fn evaluate_both(
+        &self,
+        inputs: &Inputs<'_>,
+        gradients: Gradients<'_>,
+    ) -> cvloss::Result<Value> {
+        self.0.evaluate_both(inputs, gradients)
     }
 
     fn composed(&self, inputs: &Inputs<'_>) -> cvloss::Result<Tensor> {

@@ -1,7 +1,7 @@
 //! Properties that every case has. Each check fails with what is wrong.
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use cvloss::{Inputs, Loss, LossSum};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -35,6 +35,57 @@ pub fn gradient(case: &Case) -> Result<()> {
         )
     })
     .context("with weighted values")
+}
+
+/// Where a loss has a gradient with respect to its target: it equals central differences, the composed form's and the
+/// tape's; and asking it of another loss is an error.
+pub fn target_gradient(case: &Case) -> Result<()> {
+    let sample = case.sample(DType::F64)?;
+    let grads = case.loss.value_and_grads(&sample.inputs());
+    if !case.loss.differentiates_target() {
+        ensure!(grads.is_err(), "a gradient that the loss says it has not");
+        return Ok(());
+    }
+    let (value, gradient, slopes) = grads?;
+    let (alone, alone_gradient) = case.value_and_grad(&sample)?;
+    assert_same_bits(&value, &alone).context("value")?;
+    assert_close(&gradient, &alone_gradient, 1e-12).context("gradient of the input")?;
+    check_slopes(&sample.target, &slopes, case.seed(), |target| {
+        total(&case.value(&sample.with_target(target.clone()))?)
+    })?;
+    let upstream = random_like(&value, case.seed())?;
+    let both = |evaluate: &dyn Fn(&Sample) -> cvloss::Result<Tensor>| -> Result<_> {
+        let (input, target) = (
+            Var::from_tensor(&sample.input)?,
+            Var::from_tensor(&sample.target)?,
+        );
+        let on_tape = sample
+            .with_input(input.as_tensor().clone())
+            .with_target(target.as_tensor().clone());
+        let gradients = evaluate(&on_tape)?
+            .broadcast_mul(&upstream)?
+            .sum_all()?
+            .backward()?;
+        let of = |var: &Var| match gradients.get(var) {
+            Some(gradient) => Ok(gradient.clone()),
+            None => var.zeros_like(),
+        };
+        Ok((of(&input)?, of(&target)?))
+    };
+    let (input, target) = both(&|sample| case.forward(sample))?;
+    let (composed_input, composed_target) = both(&|sample| case.composed(sample))?;
+    assert_close(&input, &composed_input, 1e-9).context("input, on the tape")?;
+    assert_close(&target, &composed_target, 1e-9).context("target, on the tape")?;
+    let constant = sample.with_input(sample.input.detach());
+    let target = Var::from_tensor(&sample.target)?;
+    let gradients = case
+        .forward(&constant.with_target(target.as_tensor().clone()))?
+        .sum_all()?
+        .backward()?;
+    let only = gradients
+        .get(&target)
+        .context("no gradient of the target alone")?;
+    assert_close(only, &slopes, 1e-12).context("target alone")
 }
 
 /// Compares a gradient with differences of `value` around `input`.

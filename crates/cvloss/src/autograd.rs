@@ -1,30 +1,32 @@
 //! The only room that touches candle's tape: it attaches a gradient that is already there to a value.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
-/// Returns `value` on the tape of `input`, with a backward that multiplies `gradient` by the upstream gradient.
+/// Returns `value` on the tape of the tensors that have a gradient, with a backward that multiplies it by the upstream
+/// gradient.
 ///
-/// `gradient` has the input's shape. The value is a scalar, or has one number per item; its shape is then `items` once
+/// A gradient has its tensor's shape. The value is a scalar, or has one number per item; its shape is then `items` once
 /// axes of length 1 are put in, and each item's gradient is its own.
 pub(crate) fn attach(
-    input: &Tensor,
+    (input, input_gradient): (&Tensor, Option<Tensor>),
+    (target, target_gradient): (&Tensor, Option<Tensor>),
     value: &Tensor,
-    gradient: Tensor,
     items: Shape,
 ) -> Result<Tensor> {
-    let (storage, layout) = value.storage_and_layout();
-    let value = match &*storage {
-        candle_core::Storage::Cpu(storage) => storage.try_clone(layout)?,
-        _ => candle_core::bail!("a fused value lies in host memory"),
-    };
-    let op = Attached {
-        value,
-        shape: layout.shape().clone(),
-        gradient,
-        items,
-    };
-    input.apply_op1(op)
+    let attached = |gradient| Attached::new(value, gradient, items.clone());
+    match (input_gradient, target_gradient) {
+        (None, None) => Ok(value.clone()),
+        (Some(gradient), None) => input.apply_op1(attached(gradient)?),
+        (None, Some(gradient)) => target.apply_op1(attached(gradient)?),
+        (Some(gradient), Some(target_gradient)) => {
+            let both = Both {
+                input: attached(gradient)?,
+                target: attached(target_gradient)?,
+            };
+            input.apply_op2(target, both)
+        }
+    }
 }
 
 struct Attached {
@@ -34,22 +36,30 @@ struct Attached {
     items: Shape,
 }
 
-impl CustomOp1 for Attached {
-    fn name(&self) -> &'static str {
-        "cvloss"
+impl Attached {
+    fn new(value: &Tensor, gradient: Tensor, items: Shape) -> Result<Self> {
+        let (storage, layout) = value.storage_and_layout();
+        let candle_core::Storage::Cpu(storage) = &*storage else {
+            candle_core::bail!("a fused value lies in host memory")
+        };
+        Ok(Self {
+            value: storage.try_clone(layout)?,
+            shape: layout.shape().clone(),
+            gradient,
+            items,
+        })
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn value(&self) -> Result<(CpuStorage, Shape)> {
         let layout = Layout::contiguous(self.shape.clone());
         Ok((self.value.try_clone(&layout)?, self.shape.clone()))
     }
 
-    fn bwd(&self, input: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+    /// The gradient times the upstream gradient, in the dtype of the tensor that it belongs to.
+    fn scaled(&self, upstream: &Tensor, of: &Tensor) -> Result<Tensor> {
         let upstream = upstream.to_dtype(self.gradient.dtype())?;
         let gradient = if self.shape.elem_count() == 1 && self.shape.rank() == 0 {
-            let factor = upstream
-                .to_dtype(candle_core::DType::F64)?
-                .to_scalar::<f64>()?;
+            let factor = upstream.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if factor == 1.0 {
                 self.gradient.clone()
             } else {
@@ -59,6 +69,54 @@ impl CustomOp1 for Attached {
             self.gradient
                 .broadcast_mul(&upstream.reshape(self.items.clone())?)?
         };
-        gradient.to_dtype(input.dtype()).map(Some)
+        gradient.to_dtype(of.dtype())
+    }
+}
+
+impl CustomOp1 for Attached {
+    fn name(&self) -> &'static str {
+        "cvloss"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.value()
+    }
+
+    fn bwd(&self, input: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+        self.scaled(upstream, input).map(Some)
+    }
+}
+
+/// One value with a gradient for each of two tensors.
+struct Both {
+    input: Attached,
+    target: Attached,
+}
+
+impl CustomOp2 for Both {
+    fn name(&self) -> &'static str {
+        "cvloss"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.input.value()
+    }
+
+    fn bwd(
+        &self,
+        input: &Tensor,
+        target: &Tensor,
+        _: &Tensor,
+        upstream: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let input = self.input.scaled(upstream, input)?;
+        let target = self.target.scaled(upstream, target)?;
+        Ok((Some(input), Some(target)))
     }
 }

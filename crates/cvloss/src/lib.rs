@@ -42,6 +42,6 @@ pub use cvloss_kernels::region::{
 };
 pub use cvloss_kernels::{Normalizer, Reduction};
 pub use error::{Error, Result};
-pub use loss::{Accumulator, Inputs, Loss, Value};
+pub use loss::{Accumulator, Gradients, Inputs, Loss, Value};
 pub use segmentation::*;
 pub use sum::{LossSum, Term, Terms};

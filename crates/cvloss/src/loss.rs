@@ -32,6 +32,22 @@ pub trait Loss {
     /// This is the evaluation that all others are made of. It records nothing on candle's tape.
     fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value>;
 
+    /// Whether [`evaluate_both`](Self::evaluate_both) has a gradient with respect to the target too, as losses of two
+    /// images or two boxes have. On the tape, such a loss then reaches a target that is tracked.
+    fn differentiates_target(&self) -> bool {
+        false
+    }
+
+    /// As [`evaluate`](Self::evaluate), with a gradient with respect to the target besides.
+    ///
+    /// Fails if the target's is asked of a loss that does not [differentiate](Self::differentiates_target) it.
+    fn evaluate_both(&self, inputs: &Inputs<'_>, gradients: Gradients<'_>) -> Result<Value> {
+        match gradients.target {
+            None => self.evaluate(inputs, gradients.input),
+            Some(_) => Err(no_target_gradient(self.name())),
+        }
+    }
+
     /// The same value composed of candle operations, on any device and on candle's tape.
     ///
     /// Slower than [`Loss::forward`] by one or two orders of magnitude on a CPU; the only form with higher-order
@@ -95,6 +111,21 @@ pub trait Loss {
             },
         )
     }
+
+    /// The loss and its gradients with respect to `input` and `target`, without a tape, where the loss
+    /// [differentiates](Self::differentiates_target) its target.
+    fn value_and_grads(&self, inputs: &Inputs<'_>) -> Result<(Tensor, Tensor, Tensor)> {
+        both_without_tape(self, inputs)
+    }
+}
+
+/// Where the gradients of a loss of two alike tensors go.
+#[derive(Debug, Default)]
+pub struct Gradients<'a> {
+    /// With respect to the input.
+    pub input: Option<&'a mut Accumulator>,
+    /// With respect to the target.
+    pub target: Option<&'a mut Accumulator>,
 }
 
 /// What a loss evaluates to.
@@ -168,22 +199,80 @@ impl Accumulator {
     }
 }
 
+impl Gradients<'_> {
+    /// The same memory, borrowed for less long.
+    pub fn reborrow(&mut self) -> Gradients<'_> {
+        Gradients {
+            input: self.input.as_deref_mut(),
+            target: self.target.as_deref_mut(),
+        }
+    }
+
+    /// Multiplies what is added next by `outer` (of the input's and the target's gradient) times `weight`.
+    pub(crate) fn scale(&mut self, outer: [Option<f64>; 2], weight: f64) {
+        for (gradient, outer) in [&mut self.input, &mut self.target].into_iter().zip(outer) {
+            if let (Some(gradient), Some(outer)) = (gradient, outer) {
+                gradient.scale = outer * weight;
+            }
+        }
+    }
+}
+
+pub(crate) fn no_target_gradient(loss: &'static str) -> Error {
+    Error::Option {
+        loss,
+        message: "has no gradient with respect to the target".into(),
+    }
+}
+
 fn on_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<Tensor> {
     if !inputs.input.device().is_cpu() {
         return loss.composed(inputs);
     }
-    if !inputs.input.track_op() {
-        return Ok(loss.evaluate(inputs, None)?.tensor);
+    let both = loss.differentiates_target();
+    let tape = Tape::new(inputs, both);
+    tape.record(inputs, |gradients| match both {
+        true => loss.evaluate_both(inputs, gradients),
+        false => loss.evaluate(inputs, gradients.input),
+    })
+}
+
+/// Which gradients the tape needs, and the memory for them.
+pub(crate) struct Tape {
+    input: Option<Accumulator>,
+    target: Option<Accumulator>,
+}
+
+impl Tape {
+    /// `both`: the target's gradient too, if the target is tracked.
+    pub(crate) fn new(inputs: &Inputs<'_>, both: bool) -> Self {
+        let of = |tensor: &Tensor| tensor.track_op().then(|| Accumulator::new(tensor));
+        Self {
+            input: of(inputs.input),
+            target: if both { of(inputs.target) } else { None },
+        }
     }
-    let mut gradient = Accumulator::new(inputs.input);
-    let value = loss.evaluate(inputs, Some(&mut gradient))?;
-    let gradient = gradient.into_tensor()?;
-    Ok(autograd::attach(
-        inputs.input,
-        &value.tensor,
-        gradient,
-        value.items,
-    )?)
+
+    /// Evaluates a loss, and attaches its gradients to its value.
+    pub(crate) fn record(
+        mut self,
+        inputs: &Inputs<'_>,
+        evaluate: impl FnOnce(Gradients<'_>) -> Result<Value>,
+    ) -> Result<Tensor> {
+        let value = evaluate(Gradients {
+            input: self.input.as_mut(),
+            target: self.target.as_mut(),
+        })?;
+        let finish =
+            |gradient: Option<Accumulator>| gradient.map(Accumulator::into_tensor).transpose();
+        let (input, target) = (finish(self.input)?, finish(self.target)?);
+        Ok(autograd::attach(
+            (inputs.input, input),
+            (inputs.target, target),
+            &value.tensor,
+            value.items,
+        )?)
+    }
 }
 
 fn without_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<(Tensor, Tensor)> {
@@ -193,6 +282,44 @@ fn without_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<(Tens
     let mut gradient = Accumulator::new(inputs.input);
     let value = loss.evaluate(inputs, Some(&mut gradient))?;
     Ok((value.tensor, gradient.into_tensor()?))
+}
+
+fn both_without_tape<L: Loss + ?Sized>(
+    loss: &L,
+    inputs: &Inputs<'_>,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    let mut input = Accumulator::new(inputs.input);
+    let mut target = Accumulator::new(inputs.target);
+    if !inputs.input.device().is_cpu() {
+        return composed_value_and_grads(loss, inputs);
+    }
+    let gradients = Gradients {
+        input: Some(&mut input),
+        target: Some(&mut target),
+    };
+    let value = loss.evaluate_both(inputs, gradients)?;
+    Ok((value.tensor, input.into_tensor()?, target.into_tensor()?))
+}
+
+/// Value and both gradients of the composed form, by candle's tape.
+fn composed_value_and_grads<L: Loss + ?Sized>(
+    loss: &L,
+    inputs: &Inputs<'_>,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    let dtype = value_dtype(inputs.input.dtype());
+    let var = |tensor: &Tensor| Var::from_tensor(&tensor.to_dtype(dtype)?.detach());
+    let (input, target) = (var(inputs.input)?, var(inputs.target)?);
+    let value = loss.composed(&Inputs {
+        input: &input.as_tensor().to_dtype(inputs.input.dtype())?,
+        target: &target.as_tensor().to_dtype(inputs.target.dtype())?,
+        ..*inputs
+    })?;
+    let gradients = value.sum_all()?.backward()?;
+    let gradient = |var: &Var| match gradients.get(var) {
+        Some(gradient) => Ok(gradient.clone()),
+        None => var.zeros_like(),
+    };
+    Ok((value.detach(), gradient(&input)?, gradient(&target)?))
 }
 
 /// Value and gradient of the composed form, by candle's tape.
@@ -231,6 +358,9 @@ pub(crate) struct Call<'i, 'o> {
     pub(crate) weight: Option<View<'i>>,
     pub(crate) values: Option<ViewMut<'o>>,
     pub(crate) gradient: Option<Gradient<'o>>,
+    /// With respect to the target; only of a loss with [`Fused::TARGET_GRADIENT`].
+    #[expect(dead_code, reason = "the first loss of two images brings its reader")]
+    pub(crate) target_gradient: Option<Gradient<'o>>,
     /// The axis of the views that holds the channels.
     pub(crate) channel_axis: usize,
 }
@@ -239,6 +369,8 @@ pub(crate) struct Call<'i, 'o> {
 pub(crate) trait Fused {
     const NAME: &'static str;
     const GEOMETRY: Geometry;
+    /// Whether the kernel has a gradient with respect to the target, which then has the input's shape.
+    const TARGET_GRADIENT: bool = false;
 
     fn reduction(&self) -> Reduction;
 
@@ -264,9 +396,27 @@ impl<L: Fused> Loss for L {
     }
 
     fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value> {
+        let target = None;
+        self.evaluate_both(
+            inputs,
+            Gradients {
+                input: gradient,
+                target,
+            },
+        )
+    }
+
+    fn differentiates_target(&self) -> bool {
+        L::TARGET_GRADIENT
+    }
+
+    fn evaluate_both(&self, inputs: &Inputs<'_>, gradients: Gradients<'_>) -> Result<Value> {
+        if gradients.target.is_some() && !L::TARGET_GRADIENT {
+            return Err(no_target_gradient(L::NAME));
+        }
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
         self.check(inputs.input)?;
-        checked.evaluate(self, gradient)
+        checked.evaluate(self, gradients)
     }
 
     fn composed(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
@@ -346,7 +496,7 @@ impl Checked {
         })
     }
 
-    fn evaluate<L: Fused>(&self, loss: &L, gradient: Option<&mut Accumulator>) -> Result<Value> {
+    fn evaluate<L: Fused>(&self, loss: &L, gradients: Gradients<'_>) -> Result<Value> {
         let (item_shape, items) = loss.items(self.input.shape());
         let mut values = match loss.reduction() {
             Reduction::None => Some(Buffer::new(self.input.dtype(), item_shape.elem_count())),
@@ -357,7 +507,7 @@ impl Checked {
             _ => self.axes.shape(items.dims()),
         };
         let into = values.as_mut().map(|values| (values, item_view));
-        let value = self.call(into, gradient, |call| loss.run(call))?;
+        let value = self.call(into, gradients, |call| loss.run(call))?;
         match values {
             None => Value::scalar(value, &self.input),
             Some(values) => Ok(Value {
@@ -371,7 +521,7 @@ impl Checked {
     pub(crate) fn call<T>(
         &self,
         values: Option<(&mut Buffer, [usize; 3])>,
-        gradient: Option<&mut Accumulator>,
+        gradients: Gradients<'_>,
         run: impl FnOnce(Call<'_, '_>) -> kernels::Result<T>,
     ) -> Result<T> {
         let axes = &self.axes;
@@ -390,10 +540,8 @@ impl Checked {
             None => None,
         };
         let start = |input: View<'_>, target: View<'_>, weight: Option<View<'_>>| {
-            let gradient = match gradient {
-                Some(gradient) => Some(gradient.gradient(shape).map_err(named)?),
-                None => None,
-            };
+            let gradient = lend(gradients.input, shape).map_err(named)?;
+            let target_gradient = lend(gradients.target, shape).map_err(named)?;
             let values = match values {
                 Some((values, shape)) => Some(values.view(shape).map_err(named)?),
                 None => None,
@@ -404,6 +552,7 @@ impl Checked {
                 weight,
                 values,
                 gradient,
+                target_gradient,
                 channel_axis,
             })
             .map_err(named)
@@ -417,6 +566,16 @@ impl Checked {
             })
         })
     }
+}
+
+/// The memory of an accumulator, as a kernel's gradient.
+fn lend(
+    gradient: Option<&mut Accumulator>,
+    shape: [usize; 3],
+) -> kernels::Result<Option<Gradient<'_>>> {
+    gradient
+        .map(|gradient| gradient.gradient(shape))
+        .transpose()
 }
 
 /// The target with the input's rank: its shape, or for indices (N, 1, *).

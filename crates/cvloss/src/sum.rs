@@ -2,9 +2,10 @@
 
 use candle_core::{Shape, Tensor};
 
-use crate::autograd;
 use crate::error::{Error, Result};
-use crate::loss::{Accumulator, Inputs, Loss, Value, value_dtype};
+use crate::loss::{
+    Accumulator, Gradients, Inputs, Loss, Tape, Value, no_target_gradient, value_dtype,
+};
 
 /// A weighted sum of losses, each with a name.
 ///
@@ -118,35 +119,32 @@ impl LossSum {
     }
 
     fn terms_of(&self, inputs: &Inputs<'_>) -> Result<Terms> {
-        let input = inputs.input;
-        if !input.device().is_cpu() {
+        if !inputs.input.device().is_cpu() {
             return self.composed_terms(inputs);
         }
-        let mut gradient = input.track_op().then(|| Accumulator::new(input));
-        let (total, terms) = self.add_up(inputs, gradient.as_mut())?;
-        let total = match gradient {
-            Some(gradient) => {
-                autograd::attach(input, &total.tensor, gradient.into_tensor()?, total.items)?
-            }
-            None => total.tensor,
-        };
+        let mut terms = Vec::new();
+        let tape = Tape::new(inputs, self.differentiates_target());
+        let total = tape.record(inputs, |gradients| {
+            let (total, each) = self.add_up(inputs, gradients)?;
+            terms = each;
+            Ok(total)
+        })?;
         Ok(Terms { total, terms })
     }
 
-    /// Evaluates every term into one gradient.
+    /// Evaluates every term into the same gradients.
     fn add_up(
         &self,
         inputs: &Inputs<'_>,
-        mut gradient: Option<&mut Accumulator>,
+        mut gradients: Gradients<'_>,
     ) -> Result<(Value, Vec<Term>)> {
-        let outer = gradient.as_ref().map_or(1.0, |gradient| gradient.scale);
+        let scale_of = |gradient: &Option<&mut Accumulator>| gradient.as_ref().map(|g| g.scale);
+        let outer = [scale_of(&gradients.input), scale_of(&gradients.target)];
         let mut total = 0.0;
         let mut terms = Vec::with_capacity(self.terms.len());
         for (name, weight, loss) in &self.terms {
-            if let Some(gradient) = &mut gradient {
-                gradient.scale = outer * weight;
-            }
-            let value = loss.evaluate(inputs, gradient.as_deref_mut())?.tensor;
+            gradients.scale(outer, *weight);
+            let value = loss.evaluate_both(inputs, gradients.reborrow())?.tensor;
             check_scalar(name, value.shape())?;
             total += weight
                 * value
@@ -158,9 +156,7 @@ impl LossSum {
                 value,
             });
         }
-        if let Some(gradient) = gradient {
-            gradient.scale = outer;
-        }
+        gradients.scale(outer, 1.0);
         Ok((Value::scalar(total, inputs.input)?, terms))
     }
 
@@ -201,7 +197,22 @@ impl Loss for LossSum {
     }
 
     fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value> {
-        Ok(self.add_up(inputs, gradient)?.0)
+        let target = None;
+        let input = gradient;
+        self.evaluate_both(inputs, Gradients { input, target })
+    }
+
+    /// If there are terms and every one does.
+    fn differentiates_target(&self) -> bool {
+        let mut losses = self.terms.iter().map(|(_, _, loss)| loss);
+        !self.terms.is_empty() && losses.all(|loss| loss.differentiates_target())
+    }
+
+    fn evaluate_both(&self, inputs: &Inputs<'_>, gradients: Gradients<'_>) -> Result<Value> {
+        if gradients.target.is_some() && !self.differentiates_target() {
+            return Err(no_target_gradient(self.name()));
+        }
+        Ok(self.add_up(inputs, gradients)?.0)
     }
 
     fn composed(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

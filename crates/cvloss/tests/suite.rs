@@ -53,6 +53,7 @@ macro_rules! properties {
 
 properties! {
     gradient
+    target_gradient
     tape
     composed
     halves

@@ -106,6 +106,7 @@ impl Fused for FocalLoss {
             values,
             gradient,
             channel_axis,
+            ..
         } = call;
         let auxiliary = pos_weight_view(self.pos_weight.as_deref(), channel_axis)?;
         let operands = Operands {

@@ -10,7 +10,7 @@ use kernels::region::{
 
 use super::cross_entropy::class_target;
 use crate::error;
-use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Inputs, Value};
+use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Value};
 use crate::ops;
 
 /// Options that Dice, Jaccard, Tversky and their relatives share.
@@ -243,8 +243,11 @@ impl<L: RegionLoss> PooledLoss for L {
             };
             kernels::region::statistics(&options, &operands)
         };
-        let items = Checked::new(<L as RegionLoss>::NAME, Geometry::Sites, inputs)?
-            .call(None, None, run)?;
+        let items = Checked::new(<L as RegionLoss>::NAME, Geometry::Sites, inputs)?.call(
+            None,
+            Gradients::default(),
+            run,
+        )?;
         Ok(RegionStatistics { items })
     }
 
@@ -276,7 +279,11 @@ impl<L: RegionLoss> PooledLoss for L {
             kernels::region::value_and_grad(&options, &operands, &statistics.items, None, gradient)
         };
         let checked = Checked::new(<L as RegionLoss>::NAME, Geometry::Sites, inputs)?;
-        let value = checked.call(None, Some(&mut gradient), run)?;
+        let gradients = Gradients {
+            input: Some(&mut gradient),
+            target: None,
+        };
+        let value = checked.call(None, gradients, run)?;
         Ok((
             Value::scalar(value, inputs.input)?.tensor,
             gradient.into_tensor()?,
