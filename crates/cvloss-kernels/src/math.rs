@@ -45,6 +45,8 @@ pub trait Real:
     fn exp(self) -> Self;
     /// `e^self` for `self ≤ 0`, at least some 1e-38 (`f32`) or 1e-308 (`f64`); cheaper than [`exp`](Self::exp).
     fn exp_nonpositive(self) -> Self;
+    /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
+    fn exp_moderate(self) -> Self;
     /// `1 / self` for `self` in `[1, 2]`; cheaper than a division where there is fused multiply-add.
     fn recip_1_to_2(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
@@ -276,6 +278,11 @@ impl<const F: bool> Real for Lane<f32, F> {
         polynomial(fraction, EXP2_F32) * Self(f32::from_bits(scale))
     }
 
+    #[inline(always)]
+    fn exp_moderate(self) -> Self {
+        self.at_most(Self(80.0)).exp_nonpositive()
+    }
+
     /// A quadratic guess, good to 1 %, and two Newton steps.
     #[inline(always)]
     fn recip_1_to_2(self) -> Self {
@@ -353,6 +360,11 @@ impl<const F: bool> Real for Lane<f64, F> {
     #[inline(always)]
     fn exp_nonpositive(self) -> Self {
         self.at_least(Self(-708.0)).exp_in_range()
+    }
+
+    #[inline(always)]
+    fn exp_moderate(self) -> Self {
+        self.at_most(Self(700.0)).exp_nonpositive()
     }
 
     #[inline(always)]

@@ -4,22 +4,29 @@
 //! sweep takes these sums ([`statistics`]); the loss turns them into `∂L/∂I` and `∂L/∂P`; the second sweep writes the
 //! gradient ([`gradient`]). An added per-pixel loss ([`SoftmaxExtra`], [`SigmoidExtra`]) rides along in both sweeps.
 
+mod hard;
+mod rows;
+mod soft;
+mod terms;
+
 use crate::error::{Error, Result, check_shape};
 use crate::labels::{IGNORED, Target};
 use crate::loops::pointwise::Pointwise;
 use crate::loops::site::target_row;
-use crate::math::{Odds, Real};
+use crate::math::Real;
 use crate::options::Gradient;
 use crate::parallel;
 use crate::scalar::{DType, Prim, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
-use super::softmax::{
-    PIXELS, Sink, Source, clear_columns, cut, cut_mut, exponentiate, largest_logits, pieces,
-    tile_pixels,
-};
-use super::sum::{class_sums, sum};
+use hard::{HardGradient, HardStatistics};
+use rows::{RowGradient, RowStatistics};
+use soft::{SoftmaxGradient, SoftmaxStatistics};
+use terms::Terms;
+
+use super::site::Term;
+use super::softmax::{PIXELS, Sink, Source, clear_columns, cut, cut_mut, pieces, tile_pixels};
 
 /// How the input becomes probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +87,21 @@ pub trait SoftmaxExtra: Copy + Send + Sync {
     fn share<R: Real>(&self, class: usize) -> (R, R, R);
     /// The value, and `(a, b)` such that its derivative with respect to logit `c` is `a p_c − b share_c`.
     fn eval<R: Real>(&self, all: R, dot: R, rest: R, sum: R) -> (R, R, R);
+
+    /// The same loss for class indices.
+    type Hard: HardExtra;
+    /// The same loss for class indices, if it is one of the true class alone.
+    fn hard(&self) -> Option<Self::Hard>;
+}
+
+/// A per-pixel loss of the true class's probability, times a weight of that class.
+pub trait HardExtra: Term {
+    /// Whether there is anything to evaluate.
+    const PRESENT: bool;
+    /// Whether the slope depends on the probability.
+    const BENDS: bool;
+    /// The weight of a class, unless all are 1.
+    fn weights(&self) -> Option<impl Fn(usize) -> f64>;
 }
 
 /// A per-element loss over sigmoids, evaluated in the same sweeps.
@@ -103,6 +125,26 @@ impl SoftmaxExtra for NoExtra {
     #[inline(always)]
     fn eval<R: Real>(&self, _: R, _: R, _: R, _: R) -> (R, R, R) {
         (R::zero(), R::zero(), R::zero())
+    }
+
+    type Hard = Self;
+    fn hard(&self) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+impl Term for NoExtra {
+    #[inline(always)]
+    fn eval<R: Real>(&self, _: R, _: R, _: R) -> (R, R) {
+        (R::zero(), R::zero())
+    }
+}
+
+impl HardExtra for NoExtra {
+    const PRESENT: bool = false;
+    const BENDS: bool = false;
+    fn weights(&self) -> Option<impl Fn(usize) -> f64> {
+        None::<fn(usize) -> f64>
     }
 }
 
@@ -178,14 +220,59 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
     extras: Extras<M, S>,
     operands: &Operands<'_>,
 ) -> Result<Vec<ItemStatistics>> {
+    first_sweep(options, extras, operands, None)
+}
+
+/// As [`statistics`]; and leaves the probabilities in the memory of the gradient, where it can, so that the second sweep
+/// need not evaluate them again. Says whether it did.
+pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
+    options: &Options,
+    extras: Extras<M, S>,
+    operands: &Operands<'_>,
+    gradient: &mut Gradient<'_>,
+) -> Result<(Vec<ItemStatistics>, bool)> {
+    check_shape("gradient", operands.input.shape(), gradient.view.shape())?;
+    let lends = match operands.input.dtype() {
+        DType::F64 => gradient.view.lends::<f64>(),
+        _ => gradient.view.lends::<f32>(),
+    };
+    let stashes = !gradient.accumulate
+        && lends
+        && match options.activation {
+            Activation::Softmax => is_simple(options, &extras.softmax, &operands.target),
+            Activation::Sigmoid => !S::PRESENT,
+            Activation::Identity => false,
+        };
+    let stash = stashes.then(|| gradient.view.reborrow());
+    let found = first_sweep(options, extras, operands, stash)?;
+    Ok((found, stashes))
+}
+
+/// Whether `I`, `P` and `T` are sums of probabilities over labelled pixels, and what rides along is a term of the true
+/// class: the common case.
+fn is_simple<M: SoftmaxExtra>(options: &Options, extra: &M, target: &View<'_>) -> bool {
+    target.dtype().is_index() && !options.squared && extra.hard().is_some()
+}
+
+fn first_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
+    options: &Options,
+    extras: Extras<M, S>,
+    operands: &Operands<'_>,
+    stash: Option<ViewMut<'_>>,
+) -> Result<Vec<ItemStatistics>> {
     let call = Call::new(options, extras, operands)?;
     let [items, classes, space] = operands.input.shape();
     let cuts @ (cut_items, cut_pixels) = pieces([items, classes, space]);
-    let found = if operands.input.dtype() == DType::F64 {
-        parallel::map(call.split(cuts), Piece::statistics::<f64>)
-    } else {
-        parallel::map(call.split(cuts), Piece::statistics::<f32>)
-    };
+    let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
+    let work = call.split(cuts).into_iter();
+    let work = work
+        .map(|piece| (piece, stash.as_mut().and_then(Iterator::next)))
+        .collect();
+    let is_f64 = operands.input.dtype() == DType::F64;
+    let found = parallel::map(work, |(piece, stash): (Piece<'_, M, S>, _)| match is_f64 {
+        true => piece.statistics::<f64>(stash),
+        false => piece.statistics::<f32>(stash),
+    });
     let mut all = vec![ItemStatistics::empty(classes); items];
     let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
     for (piece, found) in found.iter().enumerate() {
@@ -205,6 +292,18 @@ pub fn gradient<M: SoftmaxExtra, S: SigmoidExtra>(
     slopes: &[ItemSlopes],
     gradient: Gradient<'_>,
 ) -> Result<()> {
+    second_sweep(options, extras, operands, slopes, gradient, false)
+}
+
+/// As [`gradient`], from what [`statistics_and_stash`] left there if it `stashed`.
+pub(crate) fn second_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
+    options: &Options,
+    extras: Extras<M, S>,
+    operands: &Operands<'_>,
+    slopes: &[ItemSlopes],
+    gradient: Gradient<'_>,
+    stashed: bool,
+) -> Result<()> {
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
     let call = Call::new(options, extras, operands)?;
@@ -221,9 +320,9 @@ pub fn gradient<M: SoftmaxExtra, S: SigmoidExtra>(
     let run = |(index, (piece, mut view)): (usize, (Piece<'_, M, S>, ViewMut<'_>))| {
         let slopes = &slopes[index / per_row * cut_items..];
         if piece.block.input.dtype() == DType::F64 {
-            piece.gradient::<f64>(&mut view, slopes, scale, accumulate);
+            piece.gradient::<f64>(&mut view, slopes, (scale, accumulate, stashed));
         } else {
-            piece.gradient::<f32>(&mut view, slopes, scale, accumulate);
+            piece.gradient::<f32>(&mut view, slopes, (scale, accumulate, stashed));
         }
     };
     parallel::map(work, run);
@@ -341,11 +440,12 @@ struct Points<P> {
 }
 
 impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
-    fn statistics<P: Prim>(self) -> Vec<ItemStatistics> {
+    fn statistics<P: Prim>(self, mut stash: Option<ViewMut<'_>>) -> Vec<ItemStatistics> {
         let Self { extras, block } = self;
         let [items, classes, _] = block.input.shape();
         let mut all = vec![ItemStatistics::empty(classes); items];
         let mut work = Work::new();
+        let hard = extras.softmax.hard().filter(|_| block.is_simple());
         block.tiles(|tile: &mut [P], pixels, n, start, points| {
             let found = &mut all[n];
             let work = &mut work;
@@ -355,36 +455,46 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 n,
                 start,
             };
+            let stash = stash.as_mut().map(|view| Sink {
+                view,
+                n,
+                start,
+                accumulate: false,
+            });
             match block.options.activation {
-                Activation::Softmax => {
-                    let site = Site {
-                        block: &block,
-                        extra: extras.softmax,
-                        points,
-                        input,
-                        pixels,
-                    };
-                    dispatch(SoftmaxStatistics { site, tile, found });
-                }
+                Activation::Softmax => match hard {
+                    Some(extra) => {
+                        let site = Site::new(&block, extra, points, input, pixels);
+                        dispatch(HardStatistics {
+                            site,
+                            tile,
+                            work,
+                            found,
+                            stash,
+                        });
+                    }
+                    None => {
+                        let site = Site::new(&block, extras.softmax, points, input, pixels);
+                        dispatch(SoftmaxStatistics { site, tile, found });
+                    }
+                },
                 Activation::Sigmoid => {
-                    let site = Site {
-                        block: &block,
-                        extra: extras.sigmoid,
-                        points,
-                        input,
-                        pixels,
-                    };
-                    dispatch(RowStatistics::<_, _, true> { site, work, found });
+                    let site = Site::new(&block, extras.sigmoid, points, input, pixels);
+                    dispatch(RowStatistics::<_, _, true> {
+                        site,
+                        work,
+                        found,
+                        stash,
+                    });
                 }
                 Activation::Identity => {
-                    let site = Site {
-                        block: &block,
-                        extra: NoExtra,
-                        points,
-                        input,
-                        pixels,
-                    };
-                    dispatch(RowStatistics::<_, _, false> { site, work, found });
+                    let site = Site::new(&block, NoExtra, points, input, pixels);
+                    dispatch(RowStatistics::<_, _, false> {
+                        site,
+                        work,
+                        found,
+                        stash,
+                    });
                 }
             }
         });
@@ -395,11 +505,11 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
         self,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
-        scale: f64,
-        accumulate: bool,
+        (scale, accumulate, stashed): (f64, bool, bool),
     ) {
         let Self { extras, block } = self;
         let mut work = Work::new();
+        let hard = extras.softmax.hard().filter(|_| block.is_simple());
         block.tiles(|tile: &mut [P], pixels, n, start, points| {
             let work = &mut work;
             let slopes = &slopes[n];
@@ -415,52 +525,50 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 accumulate,
             };
             match block.options.activation {
-                Activation::Softmax => {
-                    let site = Site {
-                        block: &block,
-                        extra: extras.softmax,
-                        points,
-                        input,
-                        pixels,
-                    };
-                    dispatch(SoftmaxGradient {
-                        site,
-                        tile,
-                        slopes,
-                        scale,
-                        into,
-                    });
-                }
+                Activation::Softmax => match hard {
+                    Some(extra) => {
+                        let site = Site::new(&block, extra, points, input, pixels);
+                        dispatch(HardGradient {
+                            site,
+                            tile,
+                            work,
+                            slopes,
+                            scale,
+                            into,
+                            stashed,
+                        });
+                    }
+                    None => {
+                        let site = Site::new(&block, extras.softmax, points, input, pixels);
+                        dispatch(SoftmaxGradient {
+                            site,
+                            tile,
+                            slopes,
+                            scale,
+                            into,
+                        });
+                    }
+                },
                 Activation::Sigmoid => {
-                    let site = Site {
-                        block: &block,
-                        extra: extras.sigmoid,
-                        points,
-                        input,
-                        pixels,
-                    };
+                    let site = Site::new(&block, extras.sigmoid, points, input, pixels);
                     dispatch(RowGradient::<_, _, true> {
                         site,
                         work,
                         slopes,
                         scale,
                         into,
+                        stashed,
                     });
                 }
                 Activation::Identity => {
-                    let site = Site {
-                        block: &block,
-                        extra: NoExtra,
-                        points,
-                        input,
-                        pixels,
-                    };
+                    let site = Site::new(&block, NoExtra, points, input, pixels);
                     dispatch(RowGradient::<_, _, false> {
                         site,
                         work,
                         slopes,
                         scale,
                         into,
+                        stashed,
                     });
                 }
             }
@@ -469,6 +577,11 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
 }
 
 impl Block<'_> {
+    /// Whether the target is class indices and sums are plain.
+    fn is_simple(&self) -> bool {
+        matches!(self.target, Target::Indices(..)) && !self.options.squared
+    }
+
     /// Visits every tile: work memory for one number per class and pixel, how many pixels, item, first pixel, points.
     fn tiles<P: Prim>(&self, mut visit: impl FnMut(&mut [P], usize, usize, usize, &Points<P>)) {
         let [items, classes, space] = self.input.shape();
@@ -543,72 +656,23 @@ struct Site<'a, 'i, E, P> {
     pixels: usize,
 }
 
-/// What the options make of a probability and a target, as numbers so that one loop serves all.
-struct Shape<R> {
-    minimum: bool,
-    linear: R,
-    square: R,
-}
-
-impl<R: Real> Shape<R> {
-    #[inline(always)]
-    fn new(options: &Options) -> Self {
-        let squared = f64::from(options.squared);
+impl<'a, 'i, E, P: Prim> Site<'a, 'i, E, P> {
+    fn new(
+        block: &'a Block<'i>,
+        extra: E,
+        points: &'a Points<P>,
+        input: Source<'a, 'i>,
+        pixels: usize,
+    ) -> Self {
         Self {
-            minimum: options.intersection == Intersection::Minimum,
-            linear: R::of(1.0 - squared),
-            square: R::of(squared),
+            block,
+            extra,
+            points,
+            input,
+            pixels,
         }
     }
 
-    /// `∂L/∂p` of a point.
-    #[inline(always)]
-    fn slope(&self, p: R, t: R, by_intersection: R, by_volume: R) -> R {
-        let tie = R::select(p == t, R::of(0.5), R::zero());
-        let minimum = R::select(p < t, R::one(), tie);
-        let intersection = R::select(self.minimum, minimum, t);
-        let volume = (self.square + self.square).mul_add(p, self.linear);
-        by_intersection.mul_add(intersection, by_volume * volume)
-    }
-}
-
-/// A class's sums, point by point.
-struct Terms<P> {
-    i: [P; PIXELS],
-    p: [P; PIXELS],
-    t: [P; PIXELS],
-}
-
-impl<P: Prim> Terms<P> {
-    fn new() -> Self {
-        let zeros = [P::default(); PIXELS];
-        Self {
-            i: zeros,
-            p: zeros,
-            t: zeros,
-        }
-    }
-
-    /// Sets the terms of point `index`. A point of weight 0 counts nothing, whatever its logits.
-    #[inline(always)]
-    fn set<R: Real<Prim = P>>(&mut self, index: usize, shape: &Shape<R>, p: R, t: R, w: R) {
-        let p = R::select(w != R::zero(), p, R::zero());
-        let (pw, tw) = (p * w, t * w);
-        let intersection = R::select(shape.minimum, p.at_most(t) * w, pw * t);
-        self.i[index] = intersection.get();
-        self.p[index] = (pw * p.mul_add(shape.square, shape.linear)).get();
-        self.t[index] = (tw * t.mul_add(shape.square, shape.linear)).get();
-    }
-
-    #[inline(always)]
-    fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [f64; 3]) {
-        for (total, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
-            *total += sum::<R>(&row[..n]);
-        }
-    }
-}
-
-impl<E, P: Prim> Site<'_, '_, E, P> {
     /// The target's row of class `c`. A single channel is class 1 against class 0.
     #[inline(always)]
     fn target_row<'b, R: Real<Prim = P>>(&'b self, c: usize, buffer: &'b mut [P]) -> &'b [P] {
@@ -627,383 +691,15 @@ impl<E, P: Prim> Site<'_, '_, E, P> {
         self.block.input.shape()[1]
     }
 
-    /// Whether `I`, `P` and `T` are sums of probabilities over labelled pixels: the common case, which has a short cut.
-    fn is_simple(&self) -> bool {
-        matches!(self.block.target, Target::Indices(..)) && !self.block.options.squared
+    /// Whether any weight may not be 1.
+    fn is_weighted(&self) -> bool {
+        self.block.target.ignores() || self.block.weight.is_some()
     }
 
     /// Clears the pixels of weight 0 in rows of a tile, so that whatever their logits are does not count.
     fn drop_weightless(&self, rows: &mut [P]) {
-        let may_be = self.block.target.ignores() || self.block.weight.is_some();
+        let may_be = self.is_weighted();
         let weightless = |i: usize| self.points.weights[i] == P::of(0.0);
         clear_columns(rows, self.pixels, may_be, weightless);
-    }
-}
-
-/// What the classes of each pixel add up to: see [`SoftmaxExtra`].
-struct Sums<P> {
-    sum: [P; PIXELS],
-    all: [P; PIXELS],
-    dot: [P; PIXELS],
-    rest: [P; PIXELS],
-}
-
-impl<P: Prim> Sums<P> {
-    /// Exponentiates logits into `tile` and sums over classes.
-    #[inline(always)]
-    fn new<R: Real<Prim = P>, E: SoftmaxExtra>(site: &Site<'_, '_, E, P>, tile: &mut [P]) -> Self {
-        let n = site.pixels;
-        let zeros = [P::default(); PIXELS];
-        let mut sums = Self {
-            sum: zeros,
-            all: zeros,
-            dot: zeros,
-            rest: zeros,
-        };
-        let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
-        let (largest, buffer, target_buffer) =
-            (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
-        let (sum, all) = (&mut sums.sum[..n], &mut sums.all[..n]);
-        let (dot, rest) = (&mut sums.dot[..n], &mut sums.rest[..n]);
-        largest_logits::<R>(site.input, site.classes(), largest, buffer);
-        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let logits = &site.input.row(c, buffer)[..n];
-            exponentiate::<R>(logits, largest, e);
-            for i in 0..n {
-                sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
-            }
-            if E::PRESENT {
-                let t = site.target_row::<R>(c, target_buffer);
-                let (k1, k0, v) = site.extra.share::<R>(c);
-                for i in 0..n {
-                    let (t, e) = (R::new(t[i]), R::new(e[i]));
-                    let d = R::new(logits[i]) - R::new(largest[i]);
-                    let share = k1.mul_add(t, k0);
-                    // A class of no share may have probability 0.
-                    let term = R::select(share == R::zero(), share, share * d);
-                    all[i] = v.mul_add(share, R::new(all[i])).get();
-                    dot[i] = (R::new(dot[i]) + term).get();
-                    rest[i] = (R::one() - t).mul_add(e, R::new(rest[i])).get();
-                }
-            }
-        }
-        sums
-    }
-
-    /// What rides along, at pixel `i`.
-    #[inline(always)]
-    fn extra<R: Real<Prim = P>, E: SoftmaxExtra>(&self, extra: E, i: usize) -> (R, R, R) {
-        extra.eval(
-            R::new(self.all[i]),
-            R::new(self.dot[i]),
-            R::new(self.rest[i]),
-            R::new(self.sum[i]),
-        )
-    }
-}
-
-struct SoftmaxStatistics<'a, 'i, E, P> {
-    site: Site<'a, 'i, E, P>,
-    tile: &'a mut [P],
-    found: &'a mut ItemStatistics,
-}
-
-impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.eval::<P::Lane<I>>();
-    }
-}
-
-impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) {
-        let Self { site, tile, found } = self;
-        let n = site.pixels;
-        let weights = &site.points.weights[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile);
-        if E::PRESENT {
-            for i in 0..n {
-                let (value, _, _) = sums.extra::<R, E>(site.extra, i);
-                let w = R::new(weights[i]);
-                sums.dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-            }
-            found.extra += sum::<R>(&sums.dot[..n]);
-        }
-        found.mass += sum::<R>(weights);
-        let one_over_sum = &mut sums.sum[..n];
-        for x in one_over_sum.iter_mut() {
-            *x = (R::one() / R::new(*x)).get();
-        }
-        if site.is_simple() {
-            for i in 0..n {
-                one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
-            }
-            site.drop_weightless(tile);
-            site.drop_weightless(one_over_sum);
-            let labels = &site.points.labels[..n];
-            for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
-                let sums = class_sums::<R>(e, one_over_sum, weights, labels, P::of(c as f64));
-                for (found, sum) in found.iter_mut().zip(sums) {
-                    *found += sum;
-                }
-            }
-            return;
-        }
-        let shape = Shape::<R>::new(&site.block.options);
-        let mut buffer = [P::default(); PIXELS];
-        let mut terms = Terms::new();
-        for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
-            let t = site.target_row::<R>(c, &mut buffer[..n]);
-            for i in 0..n {
-                let p = R::new(e[i]) * R::new(one_over_sum[i]);
-                terms.set(i, &shape, p, R::new(t[i]), R::new(weights[i]));
-            }
-            terms.add_to::<R>(n, found);
-        }
-    }
-}
-
-struct SoftmaxGradient<'a, 'i, 'o, E, P> {
-    site: Site<'a, 'i, E, P>,
-    tile: &'a mut [P],
-    slopes: &'a ItemSlopes,
-    scale: f64,
-    into: Sink<'a, 'o>,
-}
-
-impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxGradient<'_, '_, '_, E, P> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.eval::<P::Lane<I>>();
-    }
-}
-
-impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
-    /// `∂L/∂z_c = p_c (s_c − Σ_k s_k p_k)` with `s = ∂L/∂p`, plus the slope of what rides along.
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) {
-        let Self {
-            site,
-            tile,
-            slopes,
-            scale,
-            mut into,
-        } = self;
-        let n = site.pixels;
-        let weights = &site.points.weights[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile);
-        if E::PRESENT {
-            let factor = R::of(slopes.extra * scale);
-            for i in 0..n {
-                let (_, a, b) = sums.extra::<R, E>(site.extra, i);
-                sums.all[i] = (a * factor).get();
-                sums.rest[i] = (b * factor).get();
-            }
-        }
-        let Sums {
-            sum,
-            all,
-            dot,
-            rest,
-        } = &mut sums;
-        let (one_over_sum, all, dot, rest) =
-            (&mut sum[..n], &mut all[..n], &mut dot[..n], &mut rest[..n]);
-        for x in one_over_sum.iter_mut() {
-            *x = (R::one() / R::new(*x)).get();
-        }
-        dot.fill(P::default());
-        let (mut buffer, mut target_buffer) = ([P::default(); PIXELS], [P::default(); PIXELS]);
-        let (buffer, target_buffer) = (&mut buffer[..n], &mut target_buffer[..n]);
-        if site.is_simple() {
-            // s_c is one of two numbers per class: that of its own pixels, and that of the others.
-            let labels = &site.points.labels[..n];
-            let slopes_of = |c: usize| {
-                let [own, other] = slopes.classes[c];
-                (
-                    P::of(c as f64),
-                    R::of((own + other) * scale),
-                    R::of(other * scale),
-                )
-            };
-            for (c, e) in tile.chunks_exact(n).enumerate() {
-                let (class, own, other) = slopes_of(c);
-                for i in 0..n {
-                    let slope = R::select(labels[i] == class, own, other);
-                    dot[i] = slope.mul_add(R::new(e[i]), R::new(dot[i])).get();
-                }
-            }
-            for i in 0..n {
-                dot[i] = (R::new(dot[i]) * R::new(one_over_sum[i])).get();
-                one_over_sum[i] = (R::new(one_over_sum[i]) * R::new(weights[i])).get();
-            }
-            for row in [&mut *tile, one_over_sum, all, dot, rest] {
-                site.drop_weightless(row);
-            }
-            for (c, e) in tile.chunks_exact(n).enumerate() {
-                let (class, own, other) = slopes_of(c);
-                let (k1, k0, _) = site.extra.share::<R>(c);
-                let row = &mut into.row(c, buffer)[..n];
-                for i in 0..n {
-                    let is_own = labels[i] == class;
-                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
-                    let p = R::new(e[i]) * R::new(one_over_sum[i]);
-                    row[i] = if E::PRESENT {
-                        let share = R::select(is_own, k1 + k0, k0) * R::new(weights[i]);
-                        let pull = slope + R::new(all[i]);
-                        pull.mul_add(p, -(R::new(rest[i]) * share)).get()
-                    } else {
-                        (p * slope).get()
-                    };
-                }
-                into.flush(c, buffer);
-            }
-            return;
-        }
-        let shape = Shape::<R>::new(&site.block.options);
-        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
-            for i in 0..n {
-                let p = R::new(e[i]) * R::new(one_over_sum[i]);
-                let slope = shape.slope(p, R::new(t[i]), by_intersection, by_volume);
-                e[i] = p.get();
-                dot[i] = slope.mul_add(p, R::new(dot[i])).get();
-            }
-        }
-        for (c, p) in tile.chunks_exact(n).enumerate() {
-            let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
-            let (k1, k0, _) = site.extra.share::<R>(c);
-            let row = &mut into.row(c, buffer)[..n];
-            for i in 0..n {
-                let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
-                let slope = shape.slope(p, t, by_intersection, by_volume);
-                let mut g = p * (slope - R::new(dot[i]));
-                if E::PRESENT {
-                    let share = k1.mul_add(t, k0);
-                    g += R::new(all[i]) * p - R::new(rest[i]) * share;
-                }
-                row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
-            }
-            into.flush(c, buffer);
-        }
-    }
-}
-
-/// Channels by themselves, through a sigmoid (`LOGITS`) or as they are.
-struct RowStatistics<'a, 'i, E, P, const LOGITS: bool> {
-    site: Site<'a, 'i, E, P>,
-    work: &'a mut Work<P>,
-    found: &'a mut ItemStatistics,
-}
-
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowStatistics<'_, '_, E, P, LOGITS> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.eval::<P::Lane<I>>();
-    }
-}
-
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, E, P, LOGITS> {
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) {
-        let Self { site, work, found } = self;
-        let n = site.pixels;
-        let Work {
-            input,
-            target,
-            output,
-            terms,
-        } = work;
-        let values = &mut output[..n];
-        let weights = &site.points.weights[..n];
-        let shape = Shape::<R>::new(&site.block.options);
-        found.mass += sum::<R>(weights);
-        for (c, sums) in found.classes.iter_mut().enumerate() {
-            let x = &site.input.row(c, &mut input[..n])[..n];
-            let t = site.target_row::<R>(c, &mut target[..n]);
-            let auxiliary = R::of(site.extra.auxiliary(c));
-            for i in 0..n {
-                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
-                let p = if LOGITS { Odds::new(x).p } else { x };
-                terms.set(i, &shape, p, t, w);
-                if E::PRESENT {
-                    let (value, _) = site.extra.eval(x, t, auxiliary);
-                    values[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-                }
-            }
-            terms.add_to::<R>(n, sums);
-            if E::PRESENT {
-                found.extra += sum::<R>(values);
-            }
-        }
-    }
-}
-
-struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
-    site: Site<'a, 'i, E, P>,
-    work: &'a mut Work<P>,
-    slopes: &'a ItemSlopes,
-    scale: f64,
-    into: Sink<'a, 'o>,
-}
-
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, '_, E, P, LOGITS> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        self.eval::<P::Lane<I>>();
-    }
-}
-
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P, LOGITS> {
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) {
-        let Self {
-            site,
-            work,
-            slopes,
-            scale,
-            mut into,
-        } = self;
-        let n = site.pixels;
-        let Work {
-            input,
-            target,
-            output,
-            ..
-        } = work;
-        let output = &mut output[..n];
-        let weights = &site.points.weights[..n];
-        let shape = Shape::<R>::new(&site.block.options);
-        let factor = R::of(slopes.extra * scale);
-        for (c, [by_intersection, by_volume]) in slopes.classes.iter().enumerate() {
-            let x = &site.input.row(c, &mut input[..n])[..n];
-            let t = site.target_row::<R>(c, &mut target[..n]);
-            let (by_intersection, by_volume) =
-                (R::of(by_intersection * scale), R::of(by_volume * scale));
-            let auxiliary = R::of(site.extra.auxiliary(c));
-            let row = &mut into.row(c, output)[..n];
-            for i in 0..n {
-                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
-                let (p, inner) = if LOGITS {
-                    let odds = Odds::new(x);
-                    (odds.p, odds.p * odds.q)
-                } else {
-                    (x, R::one())
-                };
-                let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
-                if E::PRESENT {
-                    let (_, slope) = site.extra.eval(x, t, auxiliary);
-                    g = slope.mul_add(factor, g);
-                }
-                row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
-            }
-            into.flush(c, output);
-        }
     }
 }

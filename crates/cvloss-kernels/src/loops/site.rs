@@ -13,8 +13,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 use super::softmax::{
-    PIXELS, Sink, Source, clear_columns, cut, cut_mut, exponentiate, largest_logits, pieces,
-    tile_pixels,
+    PIXELS, Sink, Source, TrueClass, clear_columns, cut, cut_mut, exponentiate, exponentiate_apart,
+    is_moderate, largest_logits, pieces, tile_pixels,
 };
 use super::sum::sum;
 
@@ -393,69 +393,107 @@ impl<T: Term, P: Prim> Task for Hard<'_, '_, '_, T, P> {
 
 impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
     #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) -> f64 {
+    fn eval<R: Real<Prim = P>>(mut self) -> f64 {
+        // Logits of moderate size need no shift by the largest, which saves a pass over them.
+        let n = self.values.len();
+        let zeros = [P::default(); PIXELS];
+        let (mut largest, mut buffer) = (zeros, zeros);
+        let (mut own, mut rest) = (zeros, zeros);
+        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
+        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        self.exponentials::<R, false>(largest, own, rest, buffer);
+        if !self.pixels::<R, false>(own, rest) {
+            largest_logits::<R>(self.input, self.tile.len() / n.max(1), largest, buffer);
+            self.exponentials::<R, true>(largest, own, rest, buffer);
+            self.pixels::<R, true>(own, rest);
+        }
         let Self {
-            term,
-            input,
             tile,
             labels,
             ignores,
-            weights,
-            scale,
             values,
             gradient,
+            ..
         } = self;
-        let n = values.len();
-        let zeros = [P::default(); PIXELS];
-        let (mut largest, mut buffer, mut own, mut rest) = (zeros, zeros, zeros, zeros);
-        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
-        let (labels, weights) = (&labels[..n], &weights[..n]);
-        largest_logits::<R>(input, tile.len() / n.max(1), largest, buffer);
-        // The true class's shifted logit, and the sum of the other classes' exponentials.
-        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let class = P::of(c as f64);
-            let logits = &input.row(c, buffer)[..n];
-            exponentiate::<R>(logits, largest, e);
-            for i in 0..n {
-                let is_own = labels[i] == class;
-                let d = R::new(logits[i]) - R::new(largest[i]);
-                own[i] = R::select(is_own, d, R::new(own[i])).get();
-                rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), R::new(e[i]))).get();
-            }
-        }
-        let (pull_over_sum, own_slope) = (largest, own);
-        for i in 0..n {
-            let (d, others) = (R::new(own_slope[i]), R::new(rest[i]));
-            let e = d.exp_nonpositive();
-            let sum = others + e;
-            let one_over_sum = R::one() / sum;
-            let (p, q) = (e * one_over_sum, others * one_over_sum);
-            // Where the true class leads, ln(1 + others/e) keeps the digits that ln(sum) loses.
-            let sure = (others / e).ln_1p_unit();
-            let minus_ln_p = R::select(others <= e, sure, sum.ln() - d);
-            let (value, pull) = term.eval(minus_ln_p, p, q);
-            let weight = R::new(weights[i]);
-            let keep = labels[i] != P::of(IGNORED);
-            values[i] = R::select(keep, value * weight, R::zero()).get();
-            let pull = R::select(keep, pull * weight * R::new(scale), R::zero());
-            pull_over_sum[i] = R::select(keep, pull * one_over_sum, R::zero()).get();
-            own_slope[i] = R::select(keep, -(pull * q), R::zero()).get();
-        }
+        let (own_slope, pull_over_sum) = (&*own, &*rest);
         // An ignored pixel has no slope, whatever its logits are.
         clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
         if let Some(mut gradient) = gradient {
             for (c, e) in tile.chunks_exact(n).enumerate() {
                 let class = P::of(c as f64);
+                gradient.prefetch::<P>(c + 3, n);
                 let row = &mut gradient.row(c, buffer)[..n];
-                for i in 0..n {
-                    let slope = R::new(e[i]) * R::new(pull_over_sum[i]);
-                    row[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();
-                }
+                slope_row::<R>(class, e, labels, own_slope, pull_over_sum, row);
                 gradient.flush(c, buffer);
             }
         }
         sum::<R>(values)
+    }
+
+    /// Fills the tile with exponentials; `own` with the true class's logit, `rest` with the other classes' sum.
+    #[inline(always)]
+    fn exponentials<R: Real<Prim = P>, const SHIFTED: bool>(
+        &mut self,
+        largest: &[P],
+        own: &mut [P],
+        rest: &mut [P],
+        buffer: &mut [P],
+    ) {
+        let n = own.len();
+        own.fill(P::default());
+        rest.fill(P::default());
+        for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
+            let class = P::of(c as f64);
+            self.input.prefetch::<P>(c + 3, n);
+            let logits = &self.input.row(c, buffer)[..n];
+            exponentiate_apart::<R, SHIFTED>(class, logits, largest, self.labels, e, own, rest);
+        }
+    }
+
+    /// Values; `own` becomes the true class's slope, `rest` the factor of the other classes' exponentials.
+    ///
+    /// Says whether the exponentials were in range.
+    #[inline(always)]
+    fn pixels<R: Real<Prim = P>, const SHIFTED: bool>(
+        &mut self,
+        own: &mut [P],
+        rest: &mut [P],
+    ) -> bool {
+        let n = self.values.len();
+        let (labels, weights, values) = (&self.labels[..n], &self.weights[..n], &mut *self.values);
+        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        let mut outside = 0u32;
+        for i in 0..n {
+            let found = TrueClass::new::<SHIFTED>(R::new(own[i]), R::new(rest[i]));
+            let (value, pull) = self.term.eval(found.minus_ln_p, found.p, found.q);
+            let weight = R::new(weights[i]);
+            let keep = labels[i] != P::of(IGNORED);
+            outside += u32::from(keep & !is_moderate(found.sum));
+            values[i] = R::select(keep, value * weight, R::zero()).get();
+            let pull = R::select(keep, pull * weight * R::new(self.scale), R::zero());
+            rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
+            own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
+        }
+        SHIFTED || outside == 0
+    }
+}
+
+/// A class's slopes.
+#[inline(always)]
+fn slope_row<R: Real>(
+    class: R::Prim,
+    e: &[R::Prim],
+    labels: &[R::Prim],
+    own_slope: &[R::Prim],
+    pull_over_sum: &[R::Prim],
+    slopes: &mut [R::Prim],
+) {
+    let n = slopes.len();
+    let (e, labels) = (&e[..n], &labels[..n]);
+    let (own_slope, pull_over_sum) = (&own_slope[..n], &pull_over_sum[..n]);
+    for i in 0..n {
+        let slope = R::new(e[i]) * R::new(pull_over_sum[i]);
+        slopes[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::math::Real;
 use crate::parallel;
 use crate::scalar::Prim;
+use crate::simd::{prefetch, prefetch_mut};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -69,6 +70,19 @@ impl<'a> Source<'a, '_> {
     }
 }
 
+impl Source<'_, '_> {
+    /// Brings `len` pixels of class `c` into the cache, if there is such a class: rows of different classes lie far
+    /// apart, where hardware does not foresee them.
+    #[inline(always)]
+    pub(crate) fn prefetch<P: Prim>(self, c: usize, len: usize) {
+        if c < self.view.shape()[1]
+            && let Some(row) = self.view.row::<P>(self.n, c, self.start, len)
+        {
+            prefetch(row);
+        }
+    }
+}
+
 /// Pixels of one item in a row, of every class: where a tile writes.
 pub(crate) struct Sink<'a, 'o> {
     pub(crate) view: &'a mut ViewMut<'o>,
@@ -88,6 +102,16 @@ impl Sink<'_, '_> {
         match self.view.row(self.n, c, self.start, buffer.len()) {
             Some(row) => row,
             None => buffer,
+        }
+    }
+
+    /// As [`Source::prefetch`], to be written.
+    #[inline(always)]
+    pub(crate) fn prefetch<P: Prim>(&mut self, c: usize, len: usize) {
+        if c < self.view.shape()[1]
+            && let Some(row) = self.view.row::<P>(self.n, c, self.start, len)
+        {
+            prefetch_mut(row);
         }
     }
 
@@ -145,5 +169,100 @@ pub(crate) fn clear_columns<P: Prim>(
                 *x = P::of(0.0);
             }
         }
+    }
+}
+
+/// What a softmax says of the true class.
+#[derive(Clone, Copy)]
+pub(crate) struct TrueClass<R> {
+    pub(crate) sum: R,
+    pub(crate) one_over_sum: R,
+    pub(crate) minus_ln_p: R,
+    pub(crate) p: R,
+    pub(crate) q: R,
+}
+
+impl<R: Real> TrueClass<R> {
+    /// From its logit `d`, shifted or not, and the other classes' sum of exponentials.
+    #[inline(always)]
+    pub(crate) fn new<const SHIFTED: bool>(d: R, others: R) -> Self {
+        let e = if SHIFTED {
+            d.exp_nonpositive()
+        } else {
+            d.exp_moderate()
+        };
+        let sum = others + e;
+        let one_over_sum = R::one() / sum;
+        let ratio = others / e;
+        // Where the true class leads, ln(1 + ratio) keeps the digits that ln(sum) loses.
+        let sure = ratio.ln_1p_unit();
+        let is_sane = ratio < R::of(1e30);
+        let inner = R::select(is_sane, ratio + R::one(), sum);
+        let shift = R::select(is_sane, R::zero(), d);
+        Self {
+            sum,
+            one_over_sum,
+            minus_ln_p: R::select(ratio <= R::one(), sure, inner.ln() - shift),
+            p: e * one_over_sum,
+            q: others * one_over_sum,
+        }
+    }
+}
+
+/// Whether a sum of exponentials that were not shifted has all its digits.
+#[inline(always)]
+pub(crate) fn is_moderate<R: Real>(sum: R) -> bool {
+    (sum > R::of(1e-4)) & (sum < R::of(1e30))
+}
+
+/// A class's exponentials, and what they add to the pixels' own logit and to the sum of the other classes.
+#[inline(always)]
+pub(crate) fn exponentiate_apart<R: Real, const SHIFTED: bool>(
+    class: R::Prim,
+    logits: &[R::Prim],
+    largest: &[R::Prim],
+    labels: &[R::Prim],
+    e: &mut [R::Prim],
+    own: &mut [R::Prim],
+    rest: &mut [R::Prim],
+) {
+    let n = e.len();
+    let (logits, largest, labels) = (&logits[..n], &largest[..n], &labels[..n]);
+    let (own, rest) = (&mut own[..n], &mut rest[..n]);
+    for i in 0..n {
+        let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+        let is_own = labels[i] == class;
+        own[i] = R::select(is_own, d, R::new(own[i])).get();
+        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
+        e[i] = y.get();
+    }
+}
+
+/// A class's exponentials, and what they add to the sum of all classes.
+#[inline(always)]
+pub(crate) fn exponentiate_sum<R: Real, const SHIFTED: bool>(
+    logits: &[R::Prim],
+    largest: &[R::Prim],
+    e: &mut [R::Prim],
+    sum: &mut [R::Prim],
+) {
+    let n = e.len();
+    let (logits, largest, sum) = (&logits[..n], &largest[..n], &mut sum[..n]);
+    for i in 0..n {
+        let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+        sum[i] = (R::new(sum[i]) + y).get();
+        e[i] = y.get();
+    }
+}
+
+/// A logit, shifted by the largest or not, and its exponential.
+#[inline(always)]
+fn exponential<R: Real, const SHIFTED: bool>(logit: R::Prim, largest: R::Prim) -> (R, R) {
+    let x = R::new(logit);
+    if SHIFTED {
+        let d = x - R::new(largest);
+        (d, d.exp_nonpositive())
+    } else {
+        (x, x.exp_moderate())
     }
 }

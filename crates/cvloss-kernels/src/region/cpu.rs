@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use crate::bce::Bce;
-use crate::focal::{Any, Exponent, Linear, Mixture, Zero, entropy};
-use crate::loops::overlap::{SigmoidExtra, SoftmaxExtra};
+use crate::focal::{Any, Exponent, Linear, Mixture, Softmax, Zero, entropy};
+use crate::loops::overlap::{HardExtra, SigmoidExtra, SoftmaxExtra};
 use crate::loops::pointwise::Pointwise;
+use crate::loops::site::Term;
 use crate::math::Real;
 
 /// Cross-entropy over the softmax: `−Σ_c share_c ln p_c = all ln(sum) − dot`.
@@ -30,6 +31,27 @@ impl SoftmaxExtra for CrossEntropy<'_> {
     #[inline(always)]
     fn eval<R: Real>(&self, all: R, dot: R, _: R, sum: R) -> (R, R, R) {
         (all * sum.ln() - dot, all, R::one())
+    }
+
+    type Hard = Self;
+    fn hard(&self) -> Option<Self> {
+        Some(*self).filter(|_| self.label_smoothing == 0.0)
+    }
+}
+
+impl Term for CrossEntropy<'_> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, minus_ln_p: R, _: R, _: R) -> (R, R) {
+        (minus_ln_p, R::one())
+    }
+}
+
+impl HardExtra for CrossEntropy<'_> {
+    const PRESENT: bool = true;
+    const BENDS: bool = false;
+    fn weights(&self) -> Option<impl Fn(usize) -> f64> {
+        let weights = self.class_weights?;
+        Some(|class: usize| weights[class])
     }
 }
 
@@ -71,6 +93,27 @@ impl SoftmaxExtra for Focal {
         let (power, power_slope) = self.gamma.power(q, entropy(minus_ln_p, p));
         let pull = all * (power + power_slope);
         (all * power * minus_ln_p, pull, pull)
+    }
+
+    type Hard = Self;
+    fn hard(&self) -> Option<Self> {
+        Some(*self)
+    }
+}
+
+impl Term for Focal {
+    #[inline(always)]
+    fn eval<R: Real>(&self, minus_ln_p: R, p: R, q: R) -> (R, R) {
+        Softmax { gamma: self.gamma }.eval(minus_ln_p, p, q)
+    }
+}
+
+impl HardExtra for Focal {
+    const PRESENT: bool = true;
+    const BENDS: bool = true;
+    fn weights(&self) -> Option<impl Fn(usize) -> f64> {
+        let (background, others) = self.alpha;
+        Some(move |class| if class == 0 { background } else { others })
     }
 }
 

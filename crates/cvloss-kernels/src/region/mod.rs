@@ -116,8 +116,20 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    let statistics = statistics(options, operands)?;
-    value_and_grad(options, operands, &statistics, values, gradient)
+    options.check(operands)?;
+    let Some(mut gradient) = gradient else {
+        let statistics = with_extras(options, operands, Statistics)?;
+        return finish(options, operands, &statistics, values, None);
+    };
+    let (statistics, stashed) = with_extras(
+        options,
+        operands,
+        StatisticsAndStash {
+            gradient: &mut gradient,
+        },
+    )?;
+    let gradient = Some((gradient, stashed));
+    finish(options, operands, &statistics, values, gradient)
 }
 
 /// The first sweep: the sums of every item.
@@ -146,6 +158,18 @@ pub fn value_and_grad(
             format!("{items} items of {classes} classes"),
         ));
     }
+    let gradient = gradient.map(|gradient| (gradient, false));
+    finish(options, operands, statistics, values, gradient)
+}
+
+/// From sums to the value, and the second sweep if a gradient is wanted, which may have been stashed in.
+fn finish(
+    options: &Options,
+    operands: &Operands<'_>,
+    statistics: &[ItemStatistics],
+    values: Option<ViewMut<'_>>,
+    gradient: Option<(Gradient<'_>, bool)>,
+) -> Result<f64> {
     let Assessment {
         value,
         item_values,
@@ -157,13 +181,14 @@ pub fn value_and_grad(
             values.write_row(n, 0, 0, &[*value], false);
         }
     }
-    if let Some(gradient) = gradient {
+    if let Some((gradient, stashed)) = gradient {
         with_extras(
             options,
             operands,
             Slopes {
                 slopes: &slopes,
                 gradient,
+                stashed,
             },
         )?;
     }
@@ -288,9 +313,25 @@ impl Sweep for Statistics {
     }
 }
 
+struct StatisticsAndStash<'a, 'g> {
+    gradient: &'a mut Gradient<'g>,
+}
+impl Sweep for StatisticsAndStash<'_, '_> {
+    type Output = (Vec<ItemStatistics>, bool);
+    fn run<M: SoftmaxExtra, S: SigmoidExtra>(
+        self,
+        options: &overlap::Options,
+        extras: Extras<M, S>,
+        operands: &Operands<'_>,
+    ) -> Result<Self::Output> {
+        overlap::statistics_and_stash(options, extras, operands, self.gradient)
+    }
+}
+
 struct Slopes<'a, 'g> {
     slopes: &'a [overlap::ItemSlopes],
     gradient: Gradient<'g>,
+    stashed: bool,
 }
 impl Sweep for Slopes<'_, '_> {
     type Output = ();
@@ -300,7 +341,12 @@ impl Sweep for Slopes<'_, '_> {
         extras: Extras<M, S>,
         operands: &Operands<'_>,
     ) -> Result<()> {
-        overlap::gradient(options, extras, operands, self.slopes, self.gradient)
+        let Self {
+            slopes,
+            gradient,
+            stashed,
+        } = self;
+        overlap::second_sweep(options, extras, operands, slopes, gradient, stashed)
     }
 }
 

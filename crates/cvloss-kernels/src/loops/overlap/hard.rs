@@ -1,0 +1,332 @@
+//! Class indices and plain sums over a softmax, the common case: one exponential per logit over both sweeps, where the
+//! first may leave probabilities in the gradient's memory.
+
+use crate::loops::softmax::{
+    Sink, TrueClass, exponentiate_apart, exponentiate_sum, is_moderate, largest_logits,
+};
+use crate::loops::sum::{class_sums, sum};
+use crate::math::Real;
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task};
+
+use super::{HardExtra, ItemSlopes, ItemStatistics, Site, Work};
+
+/// How many classes ahead rows are brought into the cache.
+const AHEAD: usize = 3;
+
+pub(super) struct HardStatistics<'a, 'i, 'o, E, P> {
+    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) tile: &'a mut [P],
+    pub(super) work: &'a mut Work<P>,
+    pub(super) found: &'a mut ItemStatistics,
+    /// Where probabilities are to be left; it lends its rows.
+    pub(super) stash: Option<Sink<'a, 'o>>,
+}
+
+impl<E: HardExtra, P: Prim> Task for HardStatistics<'_, '_, '_, E, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            tile,
+            work,
+            found,
+            mut stash,
+        } = self;
+        let n = site.pixels;
+        let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
+        normalize::<R, E>(&site, tile, work, stash.is_none());
+        found.mass += sum::<R>(weights);
+        if E::PRESENT {
+            let values = &mut work.output[..n];
+            by_class(&site, values);
+            for i in 0..n {
+                let (value, _) = site.extra.eval(
+                    R::new(work.terms.i[i]),
+                    R::new(work.terms.p[i]),
+                    R::new(work.terms.t[i]),
+                );
+                let w = R::new(weights[i]);
+                let value = value * (R::new(values[i]) * w);
+                values[i] = R::select(w != R::zero(), value, R::zero()).get();
+            }
+            found.extra += sum::<R>(values);
+        }
+        let one_over_sum = &work.target[..n];
+        for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
+            let class = P::of(c as f64);
+            let p = match &mut stash {
+                Some(stash) => {
+                    stash.prefetch::<P>(c + AHEAD, n);
+                    let row = &mut stash.row(c, &mut work.input[..n])[..n];
+                    for i in 0..n {
+                        row[i] = (R::new(e[i]) * R::new(one_over_sum[i])).get();
+                    }
+                    &*row
+                }
+                None => e,
+            };
+            let sums = class_sums::<R>(p, weights, labels, class, work.terms.rows());
+            for (found, sum) in found.iter_mut().zip(sums) {
+                *found += sum;
+            }
+        }
+    }
+}
+
+/// Fills the tile with probabilities, or with exponentials whose factor is in `work.target` unless they are to be
+/// `finished`.
+///
+/// Where something rides along, `work.terms` has `−ln p`, `p` and `1 − p` of the true class.
+#[inline(always)]
+fn normalize<R: Real, E: HardExtra>(
+    site: &Site<'_, '_, E, R::Prim>,
+    tile: &mut [R::Prim],
+    work: &mut Work<R::Prim>,
+    finished: bool,
+) {
+    let n = site.pixels;
+    // Logits of moderate size need no shift by the largest, which saves a pass over them.
+    if !exponentials::<R, E, false>(site, tile, work) {
+        let buffer = &mut work.input[..n];
+        largest_logits::<R>(site.input, site.classes(), &mut work.output[..n], buffer);
+        exponentials::<R, E, true>(site, tile, work);
+    }
+    let one_over_sum = &mut work.target[..n];
+    site.drop_weightless(tile);
+    site.drop_weightless(one_over_sum);
+    if finished {
+        for e in tile.chunks_exact_mut(n) {
+            for i in 0..n {
+                e[i] = (R::new(e[i]) * R::new(one_over_sum[i])).get();
+            }
+        }
+    }
+}
+
+/// Fills the tile with exponentials, and `work.target` with one over their sums. Says whether they were in range.
+#[inline(always)]
+fn exponentials<R: Real, E: HardExtra, const SHIFTED: bool>(
+    site: &Site<'_, '_, E, R::Prim>,
+    tile: &mut [R::Prim],
+    work: &mut Work<R::Prim>,
+) -> bool {
+    let n = site.pixels;
+    let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
+    let counts = |i: usize| weights[i] != R::Prim::default();
+    let Work {
+        input,
+        target,
+        output,
+        terms,
+    } = work;
+    let (buffer, sums, largest) = (&mut input[..n], &mut target[..n], &output[..n]);
+    let own = &mut terms.i[..n];
+    sums.fill(R::Prim::default());
+    own.fill(R::Prim::default());
+    for (c, e) in tile.chunks_exact_mut(n).enumerate() {
+        site.input.prefetch::<R::Prim>(c + AHEAD, n);
+        let logits = &site.input.row(c, buffer)[..n];
+        if E::PRESENT {
+            let class = R::Prim::of(c as f64);
+            exponentiate_apart::<R, SHIFTED>(class, logits, largest, labels, e, own, sums);
+        } else {
+            exponentiate_sum::<R, SHIFTED>(logits, largest, e, sums);
+        }
+    }
+    let mut outside = 0u32;
+    if E::PRESENT {
+        let (p, q) = (&mut terms.p[..n], &mut terms.t[..n]);
+        for i in 0..n {
+            let found = TrueClass::new::<SHIFTED>(R::new(own[i]), R::new(sums[i]));
+            outside += u32::from(counts(i) & !is_moderate(found.sum));
+            own[i] = found.minus_ln_p.get();
+            p[i] = found.p.get();
+            q[i] = found.q.get();
+            sums[i] = found.one_over_sum.get();
+        }
+    } else {
+        for i in 0..n {
+            let sum = R::new(sums[i]);
+            outside += u32::from(counts(i) & !is_moderate(sum));
+            sums[i] = (R::one() / sum).get();
+        }
+    }
+    SHIFTED || outside == 0
+}
+
+/// The weight of each pixel's class in what rides along.
+fn by_class<E: HardExtra, P: Prim>(site: &Site<'_, '_, E, P>, weights: &mut [P]) {
+    match site.extra.weights() {
+        None => weights.fill(P::of(1.0)),
+        Some(of) => {
+            for (weight, label) in weights.iter_mut().zip(&site.points.labels) {
+                *weight = P::of(of(label.to_f64().max(0.0) as usize));
+            }
+        }
+    }
+}
+
+pub(super) struct HardGradient<'a, 'i, 'o, E, P> {
+    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) tile: &'a mut [P],
+    pub(super) work: &'a mut Work<P>,
+    pub(super) slopes: &'a ItemSlopes,
+    pub(super) scale: f64,
+    pub(super) into: Sink<'a, 'o>,
+    /// Probabilities are there already.
+    pub(super) stashed: bool,
+}
+
+impl<E: HardExtra, P: Prim> Task for HardGradient<'_, '_, '_, E, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
+    /// `∂L/∂z_c = p_c (s_c − Σ_k s_k p_k)` with `s = ∂L/∂p`, plus `k (p_c − [c = y])` of what rides along.
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            tile,
+            work,
+            slopes,
+            scale,
+            mut into,
+            stashed,
+        } = self;
+        let n = site.pixels;
+        let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
+        if !stashed {
+            normalize::<R, E>(&site, tile, work, true);
+        }
+        // s_c is one of two numbers per class: that of its own pixels, and that of the others.
+        let slopes_of = |c: usize| {
+            let [own, other] = slopes.classes[c];
+            let (own, other) = ((own + other) * scale, other * scale);
+            (P::of(c as f64), R::of(own), R::of(other))
+        };
+        let Work {
+            input: buffer,
+            target: dot,
+            output: pull,
+            terms,
+        } = work;
+        let (buffer, dot, pull) = (&mut buffer[..n], &mut dot[..n], &mut pull[..n]);
+        let (own_p, rest_p) = (&mut terms.p[..n], &mut terms.t[..n]);
+        dot.fill(P::default());
+        own_p.fill(P::default());
+        rest_p.fill(P::default());
+        for c in 0..site.classes() {
+            let (class, own, other) = slopes_of(c);
+            let p = if stashed {
+                into.prefetch::<P>(c + AHEAD, n);
+                &*into.row(c, buffer)
+            } else {
+                &tile[c * n..(c + 1) * n]
+            };
+            weigh::<R>(class, p, labels, (own, other), dot);
+            if E::BENDS {
+                split::<R>(class, p, labels, own_p, rest_p);
+            }
+        }
+        if E::PRESENT {
+            by_class(&site, pull);
+            let factor = R::of(slopes.extra * scale);
+            for i in 0..n {
+                let slope = if E::BENDS {
+                    let (p, q) = (R::new(own_p[i]), R::new(rest_p[i]));
+                    let sure = (q / p).ln_1p_unit();
+                    let minus_ln_p = R::select(q <= p, sure, -p.ln());
+                    site.extra.eval(minus_ln_p, p, q).1
+                } else {
+                    site.extra.eval(R::zero(), R::one(), R::zero()).1
+                };
+                let own = slope * factor * R::new(pull[i]);
+                dot[i] = (R::new(dot[i]) - own).get();
+                pull[i] = (own * R::new(weights[i])).get();
+            }
+        }
+        // What was evaluated at pixels that do not count may be NaN.
+        for row in [&mut *dot, &mut *pull] {
+            site.drop_weightless(row);
+        }
+        for c in 0..site.classes() {
+            let (class, own, other) = slopes_of(c);
+            if stashed {
+                let row = &mut into.row(c, buffer)[..n];
+                for i in 0..n {
+                    let is_own = labels[i] == class;
+                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
+                    let mut g = R::new(row[i]) * (slope * R::new(weights[i]));
+                    if E::PRESENT {
+                        g -= R::select(is_own, R::new(pull[i]), R::zero());
+                    }
+                    row[i] = g.get();
+                }
+            } else {
+                let p = &tile[c * n..(c + 1) * n];
+                into.prefetch::<P>(c + AHEAD, n);
+                let row = &mut into.row(c, buffer)[..n];
+                for i in 0..n {
+                    let is_own = labels[i] == class;
+                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
+                    let mut g = R::new(p[i]) * (slope * R::new(weights[i]));
+                    if E::PRESENT {
+                        g -= R::select(is_own, R::new(pull[i]), R::zero());
+                    }
+                    row[i] = g.get();
+                }
+                into.flush(c, buffer);
+            }
+        }
+    }
+}
+
+/// Adds a class's part of `Σ_c s_c p_c`.
+#[inline(always)]
+fn weigh<R: Real>(
+    class: R::Prim,
+    p: &[R::Prim],
+    labels: &[R::Prim],
+    (own, other): (R, R),
+    dot: &mut [R::Prim],
+) {
+    let n = dot.len();
+    let (p, labels) = (&p[..n], &labels[..n]);
+    for i in 0..n {
+        let slope = R::select(labels[i] == class, own, other);
+        dot[i] = slope.mul_add(R::new(p[i]), R::new(dot[i])).get();
+    }
+}
+
+/// Adds a class to the probability of the true class or to that of the others.
+#[inline(always)]
+fn split<R: Real>(
+    class: R::Prim,
+    p: &[R::Prim],
+    labels: &[R::Prim],
+    own: &mut [R::Prim],
+    rest: &mut [R::Prim],
+) {
+    let n = p.len();
+    let labels = &labels[..n];
+    let (own, rest) = (&mut own[..n], &mut rest[..n]);
+    for i in 0..n {
+        let is_own = labels[i] == class;
+        own[i] = R::select(is_own, R::new(p[i]), R::new(own[i])).get();
+        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), R::new(p[i]))).get();
+    }
+}

@@ -1,0 +1,217 @@
+//! Channels by themselves.
+
+use crate::loops::softmax::Sink;
+use crate::loops::sum::{plain_sums, sum};
+use crate::math::{Odds, Real};
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task};
+
+use super::terms::Shape;
+use super::{ItemSlopes, ItemStatistics, SigmoidExtra, Site, Work};
+
+/// Through a sigmoid (`LOGITS`) or as they are.
+pub(super) struct RowStatistics<'a, 'i, 'o, E, P, const LOGITS: bool> {
+    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) work: &'a mut Work<P>,
+    pub(super) found: &'a mut ItemStatistics,
+    /// Where odds are to be left; it lends its rows.
+    pub(super) stash: Option<Sink<'a, 'o>>,
+}
+
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
+    for RowStatistics<'_, '_, '_, E, P, LOGITS>
+{
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+/// A probability as the smaller of `p` and `1 − p`, negative for the latter: with all digits of both.
+#[inline(always)]
+fn pack<R: Real>(Odds { p, q }: Odds<R>) -> R {
+    R::select(q < p, -q, p)
+}
+
+/// The inverse of [`pack`].
+#[inline(always)]
+fn unpack<R: Real>(packed: R) -> Odds<R> {
+    let smaller = packed.abs();
+    let larger = R::one() - smaller;
+    let is_negative = packed < R::zero();
+    Odds {
+        p: R::select(is_negative, larger, smaller),
+        q: R::select(is_negative, smaller, larger),
+    }
+}
+
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, P, LOGITS> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            work,
+            found,
+            mut stash,
+        } = self;
+        let n = site.pixels;
+        let Work {
+            input,
+            target,
+            output,
+            terms,
+        } = work;
+        let output = &mut output[..n];
+        let weights = &site.points.weights[..n];
+        let shape = Shape::<R>::new(&site.block.options);
+        found.mass += sum::<R>(weights);
+        for (c, sums) in found.classes.iter_mut().enumerate() {
+            let x = &site.input.row(c, &mut input[..n])[..n];
+            let t = site.target_row::<R>(c, &mut target[..n]);
+            if let Some(stash) = &mut stash {
+                let row = &mut stash.row(c, &mut terms.t[..n])[..n];
+                for i in 0..n {
+                    let odds = Odds::new(R::new(x[i]));
+                    row[i] = pack(odds).get();
+                    output[i] = odds.p.get();
+                }
+            } else if LOGITS {
+                for i in 0..n {
+                    output[i] = Odds::new(R::new(x[i])).p.get();
+                }
+            } else {
+                output.copy_from_slice(x);
+            }
+            if site.is_weighted() {
+                for i in 0..n {
+                    let p = R::new(output[i]);
+                    output[i] = R::select(weights[i] != P::default(), p, R::zero()).get();
+                }
+            }
+            if shape.is_plain {
+                for (total, sum) in
+                    sums.iter_mut()
+                        .zip(plain_sums::<R>(output, t, weights, terms.rows()))
+                {
+                    *total += sum;
+                }
+            } else {
+                for i in 0..n {
+                    let (p, t, w) = (R::new(output[i]), R::new(t[i]), R::new(weights[i]));
+                    terms.set(i, &shape, p, t, w);
+                }
+                terms.add_to::<R>(n, sums);
+            }
+            if E::PRESENT {
+                let auxiliary = R::of(site.extra.auxiliary(c));
+                for i in 0..n {
+                    let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+                    let (value, _) = site.extra.eval(x, t, auxiliary);
+                    output[i] = R::select(w != R::zero(), value * w, R::zero()).get();
+                }
+                found.extra += sum::<R>(output);
+            }
+        }
+    }
+}
+
+pub(super) struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
+    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) work: &'a mut Work<P>,
+    pub(super) slopes: &'a ItemSlopes,
+    pub(super) scale: f64,
+    pub(super) into: Sink<'a, 'o>,
+    /// Odds are there already.
+    pub(super) stashed: bool,
+}
+
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, '_, E, P, LOGITS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P, LOGITS> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            work,
+            slopes,
+            scale,
+            mut into,
+            stashed,
+        } = self;
+        let n = site.pixels;
+        let Work {
+            input,
+            target,
+            output,
+            ..
+        } = work;
+        let output = &mut output[..n];
+        let weights = &site.points.weights[..n];
+        let shape = Shape::<R>::new(&site.block.options);
+        let factor = R::of(slopes.extra * scale);
+        for (c, slopes) in slopes.classes.iter().enumerate() {
+            let t = site.target_row::<R>(c, &mut target[..n]);
+            let slopes = slopes.map(|slope| R::of(slope * scale));
+            if stashed {
+                let row = &mut into.row(c, output)[..n];
+                if shape.is_plain {
+                    from_odds::<R, true>(&shape, t, weights, slopes, row);
+                } else {
+                    from_odds::<R, false>(&shape, t, weights, slopes, row);
+                }
+                continue;
+            }
+            let [by_intersection, by_volume] = slopes;
+            let x = &site.input.row(c, &mut input[..n])[..n];
+            let auxiliary = R::of(site.extra.auxiliary(c));
+            let row = &mut into.row(c, output)[..n];
+            for i in 0..n {
+                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+                let (p, inner) = if LOGITS {
+                    let odds = Odds::new(x);
+                    (odds.p, odds.p * odds.q)
+                } else {
+                    (x, R::one())
+                };
+                let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
+                if E::PRESENT {
+                    let (_, slope) = site.extra.eval(x, t, auxiliary);
+                    g = slope.mul_add(factor, g);
+                }
+                row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
+            }
+            into.flush(c, output);
+        }
+    }
+}
+
+/// Slopes in place of packed odds.
+#[inline(always)]
+fn from_odds<R: Real, const PLAIN: bool>(
+    shape: &Shape<R>,
+    t: &[R::Prim],
+    weights: &[R::Prim],
+    [by_intersection, by_volume]: [R; 2],
+    row: &mut [R::Prim],
+) {
+    let n = row.len();
+    let (t, weights) = (&t[..n], &weights[..n]);
+    for i in 0..n {
+        let Odds { p, q } = unpack(R::new(row[i]));
+        let (t, w) = (R::new(t[i]), R::new(weights[i]));
+        let slope = if PLAIN {
+            by_intersection.mul_add(t, by_volume)
+        } else {
+            shape.slope(p, t, by_intersection, by_volume)
+        };
+        let g = slope * (p * q) * w;
+        row[i] = R::select(w != R::zero(), g, R::zero()).get();
+    }
+}

@@ -1,0 +1,90 @@
+//! What a probability and a target add to a class's sums, and the slope of that.
+
+use crate::loops::softmax::PIXELS;
+use crate::loops::sum::sum;
+use crate::math::Real;
+use crate::scalar::Prim;
+
+use super::{Intersection, Options};
+
+/// What the options make of a probability and a target, as numbers so that one loop serves all.
+pub(super) struct Shape<R> {
+    /// Sums of `p t`, `p` and `t`.
+    pub(super) is_plain: bool,
+    minimum: bool,
+    linear: R,
+    square: R,
+}
+
+impl<R: Real> Shape<R> {
+    #[inline(always)]
+    pub(super) fn new(options: &Options) -> Self {
+        let squared = f64::from(options.squared);
+        let minimum = options.intersection == Intersection::Minimum;
+        Self {
+            is_plain: !minimum && !options.squared,
+            minimum,
+            linear: R::of(1.0 - squared),
+            square: R::of(squared),
+        }
+    }
+
+    /// `∂L/∂p` of a point.
+    #[inline(always)]
+    pub(super) fn slope(&self, p: R, t: R, by_intersection: R, by_volume: R) -> R {
+        let tie = R::select(p == t, R::of(0.5), R::zero());
+        let minimum = R::select(p < t, R::one(), tie);
+        let intersection = R::select(self.minimum, minimum, t);
+        let volume = (self.square + self.square).mul_add(p, self.linear);
+        by_intersection.mul_add(intersection, by_volume * volume)
+    }
+}
+
+/// A class's sums, point by point.
+pub(super) struct Terms<P> {
+    pub(super) i: [P; PIXELS],
+    pub(super) p: [P; PIXELS],
+    pub(super) t: [P; PIXELS],
+}
+
+impl<P: Prim> Terms<P> {
+    pub(super) fn new() -> Self {
+        let zeros = [P::default(); PIXELS];
+        Self {
+            i: zeros,
+            p: zeros,
+            t: zeros,
+        }
+    }
+
+    /// The rows, as work memory.
+    #[inline(always)]
+    pub(super) fn rows(&mut self) -> [&mut [P]; 3] {
+        [&mut self.i, &mut self.p, &mut self.t]
+    }
+
+    /// Sets the terms of point `index`. A point of weight 0 counts nothing, whatever its logits.
+    #[inline(always)]
+    pub(super) fn set<R: Real<Prim = P>>(
+        &mut self,
+        index: usize,
+        shape: &Shape<R>,
+        p: R,
+        t: R,
+        w: R,
+    ) {
+        let p = R::select(w != R::zero(), p, R::zero());
+        let (pw, tw) = (p * w, t * w);
+        let intersection = R::select(shape.minimum, p.at_most(t) * w, pw * t);
+        self.i[index] = intersection.get();
+        self.p[index] = (pw * p.mul_add(shape.square, shape.linear)).get();
+        self.t[index] = (tw * t.mul_add(shape.square, shape.linear)).get();
+    }
+
+    #[inline(always)]
+    pub(super) fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [f64; 3]) {
+        for (total, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
+            *total += sum::<R>(&row[..n]);
+        }
+    }
+}
