@@ -25,8 +25,12 @@ use rand::{SeedableRng, rngs::StdRng};
 
 #[path = "support/coins.rs"]
 mod coins;
+#[path = "support/layers.rs"]
+mod layers;
 #[path = "support/objective.rs"]
 mod objective;
+#[path = "support/panels.rs"]
+mod panels;
 #[path = "support/pictures.rs"]
 mod pictures;
 #[path = "support/unet.rs"]
@@ -34,7 +38,8 @@ mod unet;
 
 use coins::Scene;
 use objective::{Choice, Objective};
-use pictures::{History, Panel, grey, heat};
+use panels::{Panel, grey, heat};
+use pictures::History;
 use unet::UNet;
 
 /// How often the held-out part is measured during a training.
@@ -197,7 +202,7 @@ impl Trainer {
         };
         let photograph = scene.grey.iter().map(|&v| grey(v));
         let verdicts = probability.iter().zip(&scene.truth);
-        let panels = [
+        let shown = [
             panel(
                 "photograph",
                 "the held-out third".to_owned(),
@@ -222,7 +227,8 @@ impl Trainer {
                     .collect(),
             ),
         ];
-        pictures::draw_panels(&options.out.join("prediction.png"), scene.width, &panels)?;
+        let path = options.out.join("prediction.png");
+        panels::draw_panels(&path, scene.width, shown.len(), &shown)?;
         Ok((dice, iou))
     }
 }

@@ -1,18 +1,13 @@
-//! The two pictures: curves of the training, and panels of the prediction.
+//! Curves of the training.
 
 use std::{ops::Range, path::Path};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use cvloss::Terms;
-use image::ExtendedColorType;
-use plotters::coord::{
-    Shift,
-    ranged1d::{DefaultFormatting, KeyPointHint},
-};
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+use super::panels::{Area, FONT, paint};
 
 /// One colour for the total and one for each term; easy to tell apart for everyone.
 const COLOURS: [RGBColor; 6] = [
@@ -23,11 +18,6 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
 ];
-/// Of the panels, in pixels: what a pixel becomes, the space between, the height of a caption.
-const ZOOM: usize = 2;
-const GAP: usize = 14;
-const CAPTION: usize = 52;
-const FONT: &str = "sans-serif";
 
 /// What was measured while training.
 #[derive(Default)]
@@ -226,65 +216,4 @@ impl Ranged for LossAxis {
     fn range(&self) -> Range<f32> {
         self.low..self.high
     }
-}
-
-/// One picture of several side by side, with a caption.
-pub(crate) struct Panel {
-    pub(crate) title: &'static str,
-    pub(crate) note: String,
-    /// Row by row.
-    pub(crate) colours: Vec<RGBColor>,
-}
-
-/// Grey from 0 (black) to 1 (white).
-pub(crate) fn grey(value: f32) -> RGBColor {
-    let level = (value.clamp(0.0, 1.0) * 255.0) as u8;
-    RGBColor(level, level, level)
-}
-
-/// From 0 (black) over red and yellow to 1 (white).
-pub(crate) fn heat(value: f32) -> RGBColor {
-    let level = |offset: f32| ((3.0 * value - offset).clamp(0.0, 1.0) * 255.0) as u8;
-    RGBColor(level(0.0), level(1.0), level(2.0))
-}
-
-/// Draws panels of `width` columns at twice their size.
-pub(crate) fn draw_panels(path: &Path, width: usize, panels: &[Panel]) -> Result<()> {
-    let height = panels
-        .first()
-        .map_or(0, |panel| panel.colours.len() / width);
-    let step = (width * ZOOM + GAP) as i32;
-    let size = (
-        step as u32 * panels.len() as u32 + GAP as u32,
-        (height * ZOOM + CAPTION + GAP) as u32,
-    );
-    paint(path, size, |area| {
-        for (index, panel) in panels.iter().enumerate() {
-            let left = GAP as i32 + index as i32 * step;
-            area.draw(&Text::new(panel.title, (left, 8), (FONT, 18)))?;
-            area.draw(&Text::new(panel.note.as_str(), (left, 30), (FONT, 14)))?;
-            for (pixel, colour) in panel.colours.iter().enumerate() {
-                let x = left + (pixel % width * ZOOM) as i32;
-                let y = (CAPTION + pixel / width * ZOOM) as i32;
-                let corners = [(x, y), (x + ZOOM as i32, y + ZOOM as i32)];
-                area.draw(&Rectangle::new(corners, colour.filled()))?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Draws with the font that comes along: the machine may have none.
-fn paint(path: &Path, size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<()> {
-    register_font(FONT, FontStyle::Normal, epaint_default_fonts::HACK_REGULAR)
-        .map_err(|_| anyhow!("the font is broken"))?;
-    let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-        area.fill(&WHITE)?;
-        draw(&area)?;
-        area.present()?;
-    }
-    image::save_buffer(path, &pixels, size.0, size.1, ExtendedColorType::Rgb8)?;
-    Ok(())
 }

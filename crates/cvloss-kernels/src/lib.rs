@@ -15,12 +15,13 @@ pub mod loops;
 pub mod math;
 mod options;
 mod parallel;
+pub mod pixel;
 pub mod region;
 mod scalar;
 pub mod simd;
 mod view;
 
 pub use error::{Error, Result};
-pub use options::{Gradient, Normalizer, Reduction};
+pub use options::{Gradient, Gradients, Normalizer, Reduction};
 pub use scalar::{DType, Prim, Scalar};
 pub use view::{View, ViewMut};

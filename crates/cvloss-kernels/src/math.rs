@@ -429,6 +429,24 @@ fn ln_edges<R: Real>(x: R, y: R) -> R {
     R::select(x == R::zero(), R::of(f64::NEG_INFINITY), y)
 }
 
+/// `e^x − 1`, accurate relative to the result.
+///
+/// The rounding of `y = e^x` is undone by `ln y`, which has the same (Kahan).
+#[inline(always)]
+pub fn exp_m1<R: Real>(x: R) -> R {
+    let y = x.exp();
+    let far = y - R::one();
+    let near = R::select(far == R::zero(), x, far * (x / y.ln()));
+    R::select(x.abs() < R::one(), near, far)
+}
+
+/// `ln(1 + x)` for `x ≥ 0`, accurate relative to the result.
+#[inline(always)]
+pub fn ln_1p<R: Real>(x: R) -> R {
+    let near = x.at_most(R::one()).ln_1p_unit();
+    R::select(x < R::one(), near, (R::one() + x).ln())
+}
+
 /// A logit's probability and that of the opposite, each accurate on its own however large the logit.
 #[derive(Clone, Copy, Debug)]
 pub struct Odds<R> {

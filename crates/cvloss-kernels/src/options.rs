@@ -49,3 +49,28 @@ impl<'a> Gradient<'a> {
         }
     }
 }
+
+/// Where the gradients of a loss of two alike tensors go.
+#[derive(Debug, Default)]
+pub struct Gradients<'a> {
+    /// With respect to the input.
+    pub input: Option<Gradient<'a>>,
+    /// With respect to the target.
+    pub target: Option<Gradient<'a>>,
+}
+
+impl<'a> Gradients<'a> {
+    /// Multiplies both gradients by `factor`.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let scaled = |gradient: Option<Gradient<'a>>| {
+            gradient.map(|gradient| Gradient {
+                scale: gradient.scale * factor,
+                ..gradient
+            })
+        };
+        Self {
+            input: scaled(self.input),
+            target: scaled(self.target),
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The list: every loss with every option, and inputs for each.
 
 mod elements;
+mod pixels;
 mod points;
 mod regions;
 mod sums;
@@ -40,6 +41,8 @@ pub enum Family {
     Elements,
     /// One value per point, over a softmax.
     Points,
+    /// Two images, or two other tensors that are alike.
+    Image,
     /// Sums over regions.
     Region {
         /// How the input becomes probabilities.
@@ -127,6 +130,7 @@ fn short_name<T>() -> &'static str {
 pub fn cases() -> Vec<Case> {
     let mut list = List::default();
     elements::add(&mut list);
+    pixels::add(&mut list);
     points::add(&mut list);
     regions::add(&mut list);
     sums::add(&mut list);
@@ -178,7 +182,8 @@ impl Case {
             loss: Shared(loss),
             family,
             spec: Spec {
-                is_elementwise: family == Family::Elements,
+                is_elementwise: spec.is_elementwise || family == Family::Elements,
+                keeps_axis: spec.keeps_axis || family == Family::Image,
                 ..spec
             },
         }

@@ -21,6 +21,10 @@ pub enum Kind {
     OneHot,
     /// A distribution per point, (N, C, *), some shares 0.
     Distribution,
+    /// Numbers in [0, 1] in the input's dtype and shape, as are the input's.
+    ///
+    /// No two neighbours are closer than 0.003, nor are a pixel and its target: losses may have a kink there.
+    Image,
 }
 
 impl Kind {
@@ -56,6 +60,10 @@ pub struct Spec {
     pub is_elementwise: bool,
     /// The input holds probabilities.
     pub is_probability: bool,
+    /// The value stays finite for infinite inputs.
+    pub is_bounded: bool,
+    /// A part of the formula counts as constant, so that differences of values do not show the gradient.
+    pub is_detached: bool,
     /// Targets of points and weights keep axis 1, as (N, 1, *).
     pub keeps_axis: bool,
     /// Targets of one channel lack axis 1.
@@ -80,6 +88,8 @@ impl Spec {
             weighting: Weighting::None,
             is_elementwise: false,
             is_probability: false,
+            is_bounded: false,
+            is_detached: false,
             keeps_axis: false,
             drops_axis: false,
             lacks_classes: false,
@@ -118,6 +128,30 @@ impl Spec {
         Self {
             is_probability: true,
             ..self
+        }
+    }
+
+    /// The value stays finite for infinite inputs.
+    pub fn bounded(self) -> Self {
+        Self {
+            is_bounded: true,
+            ..self
+        }
+    }
+
+    /// A part of the formula counts as constant.
+    pub fn detached(self) -> Self {
+        Self {
+            is_detached: true,
+            ..self
+        }
+    }
+
+    /// With a weight map of the input's shape.
+    pub fn weighted_elements(self) -> Self {
+        Self {
+            is_elementwise: true,
+            ..self.weighted()
         }
     }
 
@@ -193,10 +227,15 @@ impl Spec {
         } else {
             -3.0..3.0
         };
-        let input: Vec<f64> = (0..count)
-            .map(|_| rng.random_range(range.clone()))
-            .collect();
-        let input = Tensor::from_vec(input, self.shape.as_slice(), &Device::Cpu)?;
+        let input = match self.kind {
+            Kind::Image => self.image(&mut rng, 0)?,
+            _ => {
+                let input: Vec<f64> = (0..count)
+                    .map(|_| rng.random_range(range.clone()))
+                    .collect();
+                Tensor::from_vec(input, self.shape.as_slice(), &Device::Cpu)?
+            }
+        };
         let target = self.target(&mut rng)?;
         let target = match self.index_dtypes().first() {
             Some(index) => target.to_dtype(*index)?,
@@ -243,6 +282,7 @@ impl Spec {
             Kind::Classes => self.labels(rng)?,
             Kind::OneHot => self.one_hot(rng)?,
             Kind::Distribution => self.distribution(rng)?,
+            Kind::Image => self.image(rng, 1)?,
             kind => self.elements(rng, kind)?,
         };
         match self.drops_axis {
@@ -299,6 +339,27 @@ impl Spec {
         let rest = shares.narrow(1, 1, self.channels() - 1)?;
         let shares = Tensor::cat(&[first, rest], 1)?;
         Ok(shares.broadcast_div(&shares.sum_keepdim(1)?)?)
+    }
+
+    /// Multiples of 1/64, every other one moved by 1/128 as on a chessboard, and a little noise.
+    fn image(&self, rng: &mut StdRng, colour: usize) -> Result<Tensor> {
+        let count: usize = self.shape.iter().product();
+        let mut pixel = |index: usize| {
+            let mut rest = index;
+            let mut parity = colour;
+            for len in self.shape.iter().rev() {
+                parity += rest % len;
+                rest /= len;
+            }
+            let grey = f64::from(2 * rng.random_range(0..63)) + (parity % 2) as f64;
+            (grey + 0.5 + rng.random_range(-0.25..0.25)) / 128.0
+        };
+        let pixels: Vec<f64> = (0..count).map(&mut pixel).collect();
+        Ok(Tensor::from_vec(
+            pixels,
+            self.shape.as_slice(),
+            &Device::Cpu,
+        )?)
     }
 
     fn elements(&self, rng: &mut StdRng, kind: Kind) -> Result<Tensor> {

@@ -30,18 +30,21 @@
 mod autograd;
 mod error;
 mod host;
+pub mod image;
 mod loss;
 mod ops;
 pub mod segmentation;
 mod sum;
 
 pub use cvloss_kernels::focal::SoftTargets;
+pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, Intersection, ItemStatistics, Pooling,
     Smooth, Transform, VolumeWeight,
 };
 pub use cvloss_kernels::{Normalizer, Reduction};
 pub use error::{Error, Result};
+pub use image::*;
 pub use loss::{Accumulator, Gradients, Inputs, Loss, Value};
 pub use segmentation::*;
 pub use sum::{LossSum, Term, Terms};

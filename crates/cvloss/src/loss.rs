@@ -11,9 +11,9 @@ use crate::host::{self, Axes, Buffer};
 /// The tensors that a loss reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Logits or probabilities.
+    /// Logits, probabilities or an image.
     pub input: &'a Tensor,
-    /// Class indices, or soft targets.
+    /// Class indices, soft targets, or another image.
     pub target: &'a Tensor,
     /// A weight map or mask.
     pub weight: Option<&'a Tensor>,
@@ -22,7 +22,7 @@ pub struct Inputs<'a> {
 /// A loss: a function that returns its value and, when asked, its gradient, in one evaluation.
 ///
 /// Values are `f32` (`f64` for `f64` inputs), whatever the input: halves are computed in `f32`. Gradients flow to the
-/// input alone. On the CPU a fused kernel runs; on a device without one, the same formula composed of candle operations.
+/// input, and to the target where a loss says so. On the CPU a fused kernel runs; on a device without one, the same formula composed of candle operations.
 pub trait Loss {
     /// Its name in errors and reports.
     fn name(&self) -> &'static str;
@@ -349,6 +349,8 @@ pub(crate) enum Geometry {
     Elements,
     /// One value per pixel or coarser; classes on axis 1.
     Sites,
+    /// Two tensors alike in shape and dtype; one value per element or coarser.
+    Alike,
 }
 
 /// A kernel's arguments.
@@ -359,10 +361,11 @@ pub(crate) struct Call<'i, 'o> {
     pub(crate) values: Option<ViewMut<'o>>,
     pub(crate) gradient: Option<Gradient<'o>>,
     /// With respect to the target; only of a loss with [`Fused::TARGET_GRADIENT`].
-    #[expect(dead_code, reason = "the first loss of two images brings its reader")]
     pub(crate) target_gradient: Option<Gradient<'o>>,
     /// The axis of the views that holds the channels.
     pub(crate) channel_axis: usize,
+    /// The input's dimensions, of which the views merge some.
+    pub(crate) dims: &'i [usize],
 }
 
 /// A loss with one kernel. Implementing this is implementing [`Loss`].
@@ -461,7 +464,7 @@ impl Checked {
             });
         }
         let axes = match geometry {
-            Geometry::Elements => Axes::elements(input.rank()),
+            Geometry::Elements | Geometry::Alike => Axes::elements(input.rank()),
             Geometry::Sites if input.rank() < 2 => {
                 return Err(Error::Shape {
                     loss,
@@ -483,7 +486,7 @@ impl Checked {
         };
         // A matrix of elements has its channels in the rows: see `Axes::elements`.
         let channel_axis = match geometry {
-            Geometry::Elements if input.rank() == 2 => 2,
+            Geometry::Elements | Geometry::Alike if input.rank() == 2 => 2,
             _ => 1,
         };
         Ok(Self {
@@ -554,6 +557,7 @@ impl Checked {
                 gradient,
                 target_gradient,
                 channel_axis,
+                dims: self.input.dims(),
             })
             .map_err(named)
         };
@@ -585,18 +589,22 @@ fn fit_target(
     input: &Tensor,
     target: &Tensor,
 ) -> Result<Tensor> {
-    let is_index = matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
+    let is_alike = geometry == Geometry::Alike;
+    let is_index = !is_alike && matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
     if !is_index && target.dtype() != input.dtype() {
         return Err(Error::DType {
             loss,
             argument: "target",
-            expected: format!("U8, U32, I64 or the input's {:?}", input.dtype()),
+            expected: match is_alike {
+                true => format!("the input's {:?}", input.dtype()),
+                false => format!("U8, U32, I64 or the input's {:?}", input.dtype()),
+            },
             got: target.dtype(),
         });
     }
     let dims = input.dims();
     let single = without_channels(dims);
-    let one_channel = dims.get(1) == Some(&1);
+    let one_channel = !is_alike && dims.get(1) == Some(&1);
     let by_class = geometry == Geometry::Sites && is_index;
     let full = if by_class { single.as_slice() } else { dims };
     if target.dims() == full {
@@ -639,7 +647,7 @@ fn fit_weight(
     }
     let dims = input.dims();
     let (fitted, expected) = match geometry {
-        Geometry::Elements => {
+        Geometry::Elements | Geometry::Alike => {
             let fitted = weight.broadcast_as(dims);
             (fitted.ok(), format!("one that broadcasts to {dims:?}"))
         }

@@ -17,6 +17,32 @@ pub(crate) fn sigmoid(x: &Tensor) -> Result<Tensor> {
     softplus(&x.neg()?)?.neg()?.exp()
 }
 
+/// The sign of `x`: 0 at 0, NaN at NaN.
+pub(crate) fn sign(x: &Tensor) -> Result<Tensor> {
+    let (above, below) = (x.gt(0.0)?, x.lt(0.0)?);
+    let sign = (above.to_dtype(x.dtype())? - below.to_dtype(x.dtype())?)?;
+    x.eq(x)?.where_cond(&sign, &x.detach())
+}
+
+/// `|x|`, with gradient 0 at 0, where candle's is 1.
+pub(crate) fn abs(x: &Tensor) -> Result<Tensor> {
+    x * sign(x)?
+}
+
+/// `min(x, ceiling)`, NaN kept; candle's gradient is shared where both are equal.
+pub(crate) fn at_most(x: &Tensor, ceiling: f64) -> Result<Tensor> {
+    let limit = x.ones_like()?.affine(ceiling, 0.0)?;
+    x.gt(ceiling)?.where_cond(&limit, x)
+}
+
+/// `ln x` for `x ≥ 0`, −∞ at 0 with gradient 0.
+pub(crate) fn log_or_infinity(x: &Tensor) -> Result<Tensor> {
+    let is_zero = x.eq(0.0)?;
+    let safe = is_zero.where_cond(&x.ones_like()?, x)?;
+    let infinity = x.ones_like()?.affine(f64::NEG_INFINITY, 0.0)?;
+    is_zero.where_cond(&infinity, &safe.log()?)
+}
+
 /// Over axis 1.
 pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
     let shifted = x.broadcast_sub(&x.max_keepdim(1)?.detach())?;
@@ -85,6 +111,15 @@ pub(crate) fn keep_mask(target: &Tensor, ignore: Option<f64>, dtype: DType) -> R
     }
 }
 
+/// The sum of all elements, axis by axis: one long sum of candle's drifts in `f32`.
+pub(crate) fn total(x: &Tensor) -> Result<Tensor> {
+    let mut sum = x.clone();
+    while sum.rank() > 0 {
+        sum = sum.sum(sum.rank() - 1)?;
+    }
+    Ok(sum)
+}
+
 /// Reduces `values`, 0 where ignored, of points with `mask` 0 or 1, `weights` and `positives`.
 pub(crate) fn reduce(
     values: &Tensor,
@@ -96,15 +131,15 @@ pub(crate) fn reduce(
 ) -> Result<Tensor> {
     match reduction {
         Reduction::None => Ok(values.clone()),
-        Reduction::Sum => values.sum_all(),
+        Reduction::Sum => total(values),
         Reduction::Mean => {
             let denominator = match normalizer {
-                Normalizer::Elements => mask.sum_all()?,
-                Normalizer::Weights => weights.sum_all()?,
-                Normalizer::Positives => positives.sum_all()?.maximum(1.0)?,
+                Normalizer::Elements => total(mask)?,
+                Normalizer::Weights => total(weights)?,
+                Normalizer::Positives => total(positives)?.maximum(1.0)?,
             };
             // Nothing counts: the sum is 0, and so is the mean.
-            values.sum_all()? / denominator.maximum(1e-37)?
+            total(values)? / denominator.maximum(1e-37)?
         }
     }
 }

@@ -17,6 +17,7 @@ macro_rules! golden {
 
 golden! {
     bce: cvloss::BceLoss, 10;
+    charbonnier: cvloss::CharbonnierLoss, 4;
     combo: cvloss::ComboLoss, 4;
     cross_entropy: cvloss::CrossEntropyLoss, 10;
     dice: cvloss::DiceLoss, 20;
@@ -24,7 +25,15 @@ golden! {
     dice_focal: cvloss::DiceFocalLoss, 5;
     focal: cvloss::FocalLoss, 10;
     focal_tversky: cvloss::FocalTverskyLoss, 5;
+    huber: cvloss::HuberLoss, 5;
     jaccard: cvloss::JaccardLoss, 5;
+    l1: cvloss::L1Loss, 5;
+    log_cosh: cvloss::LogCoshLoss, 3;
+    mse: cvloss::MseLoss, 5;
+    psnr: cvloss::PsnrLoss, 6;
+    robust: cvloss::RobustLoss, 8;
+    smooth_l1: cvloss::SmoothL1Loss, 5;
     softmax_focal: cvloss::SoftmaxFocalLoss, 5;
     tversky: cvloss::TverskyLoss, 5;
+    wing: cvloss::WingLoss, 3;
 }

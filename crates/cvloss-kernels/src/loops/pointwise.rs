@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::math::Real;
-use crate::options::{Gradient, Normalizer, Reduction};
+use crate::options::{Gradient, Gradients, Normalizer, Reduction};
 use crate::parallel;
 use crate::scalar::{DType, Prim};
 use crate::simd::{Isa, Task, dispatch};
@@ -21,6 +21,14 @@ pub trait Pointwise: Copy + Send + Sync {
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R);
+}
+
+/// The formula of a pointwise loss of the difference `d = x − t`. Its slope with respect to the target is the negative.
+pub trait Difference: Copy + Send + Sync {
+    /// The value at `d`, and its derivative.
+    ///
+    /// Must be `#[inline(always)]` and branch-free.
+    fn eval<R: Real>(&self, d: R) -> (R, R);
 }
 
 /// What a pointwise loss reads.
@@ -50,12 +58,51 @@ pub fn evaluate<F: Pointwise>(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
+    let gradients = Gradients {
+        input: gradient,
+        target: None,
+    };
+    evaluate_both(formula, operands, reduction, normalizer, values, gradients)
+}
+
+/// As [`evaluate`], for a formula of the difference of input and target: with gradients to either or both.
+pub fn evaluate_difference<D: Difference>(
+    formula: D,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
+    let formula = Minus(formula);
+    evaluate_both(formula, operands, reduction, normalizer, values, gradients)
+}
+
+/// A formula of the difference, as one of input and target.
+#[derive(Clone, Copy)]
+struct Minus<D>(D);
+impl<D: Difference> Pointwise for Minus<D> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: R, t: R, _: R) -> (R, R) {
+        self.0.eval(x - t)
+    }
+}
+
+/// The gradient with respect to the target is that of a formula of the difference.
+fn evaluate_both<F: Pointwise>(
+    formula: F,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
     let shape = operands.input.shape();
     check_view("target", shape, &operands.target)?;
     if let Some(values) = &values {
         crate::error::check_shape("values", shape, values.shape())?;
     }
-    if let Some(gradient) = &gradient {
+    for gradient in [&gradients.input, &gradients.target].into_iter().flatten() {
         crate::error::check_shape("gradient", shape, gradient.view.shape())?;
     }
     let wide = Operands {
@@ -66,9 +113,9 @@ pub fn evaluate<F: Pointwise>(
         ignore: operands.ignore,
     };
     match operands.input.dtype() {
-        DType::F64 => reduce::<F, f64>(formula, &wide, reduction, normalizer, values, gradient),
+        DType::F64 => reduce::<F, f64>(formula, &wide, reduction, normalizer, values, gradients),
         DType::F32 | DType::F16 | DType::BF16 => {
-            reduce::<F, f32>(formula, &wide, reduction, normalizer, values, gradient)
+            reduce::<F, f32>(formula, &wide, reduction, normalizer, values, gradients)
         }
         got => Err(Error::DType {
             argument: "input",
@@ -94,7 +141,7 @@ fn reduce<F: Pointwise, P: Prim>(
     reduction: Reduction,
     normalizer: Normalizer,
     values: Option<ViewMut<'_>>,
-    gradient: Option<Gradient<'_>>,
+    gradients: Gradients<'_>,
 ) -> Result<f64> {
     let denominator = match reduction {
         Reduction::None | Reduction::Sum => 1.0,
@@ -105,11 +152,8 @@ fn reduce<F: Pointwise, P: Prim>(
     } else {
         0.0
     };
-    let gradient = gradient.map(|gradient| Gradient {
-        scale: gradient.scale * factor,
-        ..gradient
-    });
-    Ok(run::<F, P>(formula, operands, values, gradient) * factor)
+    let gradients = gradients.scaled(factor);
+    Ok(run::<F, P>(formula, operands, values, gradients) * factor)
 }
 
 /// What the mean divides by; 0 if nothing counts.
@@ -118,12 +162,14 @@ fn denominator<P: Prim>(operands: &Operands<'_>, normalizer: Normalizer) -> f64 
     match normalizer {
         Normalizer::Elements if operands.ignore.is_none() => elements,
         Normalizer::Weights if operands.ignore.is_none() && operands.weight.is_none() => elements,
-        Normalizer::Elements => run::<Kept, P>(Kept, &unweighted(operands), None, None),
-        Normalizer::Weights => run::<Kept, P>(Kept, operands, None, None),
-        Normalizer::Positives => {
-            run::<Positive, P>(Positive, &unweighted(operands), None, None).max(1.0)
-        }
+        Normalizer::Elements => count::<Kept, P>(Kept, &unweighted(operands)),
+        Normalizer::Weights => count::<Kept, P>(Kept, operands),
+        Normalizer::Positives => count::<Positive, P>(Positive, &unweighted(operands)).max(1.0),
     }
+}
+
+fn count<F: Pointwise, P: Prim>(formula: F, operands: &Operands<'_>) -> f64 {
+    run::<F, P>(formula, operands, None, Gradients::default())
 }
 
 /// The operands of a count: only targets matter, so that the input is not read.
@@ -161,6 +207,15 @@ struct Piece<'i, 'v, 'g> {
     operands: Operands<'i>,
     values: Option<ViewMut<'v>>,
     gradient: Option<ViewMut<'g>>,
+    /// Of the target; only with a gradient of the input.
+    target_gradient: Option<ViewMut<'g>>,
+}
+
+/// What happens to slopes on their way to the gradients of input and target.
+#[derive(Clone, Copy)]
+struct Scales {
+    scale: [f64; 2],
+    accumulate: [bool; 2],
 }
 
 /// Evaluates in parallel; returns the sum of all values.
@@ -168,20 +223,33 @@ fn run<F: Pointwise, P: Prim>(
     formula: F,
     operands: &Operands<'_>,
     values: Option<ViewMut<'_>>,
-    gradient: Option<Gradient<'_>>,
+    gradients: Gradients<'_>,
 ) -> f64 {
-    let (scale, accumulate) = gradient
-        .as_ref()
-        .map_or((0.0, false), |g| (g.scale, g.accumulate));
+    // The target's slopes alone are the input's with the other sign.
+    let (gradient, target_gradient) = match (gradients.input, gradients.target) {
+        (None, Some(target)) => {
+            let scale = -target.scale;
+            (Some(Gradient { scale, ..target }), None)
+        }
+        pair => pair,
+    };
+    let of = |gradient: &Option<Gradient<'_>>| {
+        let gradient = gradient.as_ref();
+        gradient.map_or((0.0, false), |g| (g.scale, g.accumulate))
+    };
+    let (own, other) = (of(&gradient), of(&target_gradient));
+    let scales = Scales {
+        scale: [own.0, -other.0],
+        accumulate: [own.1, other.1],
+    };
     let piece = Piece {
         operands: operands.clone(),
         values,
         gradient: gradient.map(|g| g.view),
+        target_gradient: target_gradient.map(|g| g.view),
     };
     let pieces = piece.flatten().split();
-    let sums = parallel::map(pieces, |piece| {
-        piece.run::<F, P>(formula, P::of(scale), accumulate)
-    });
+    let sums = parallel::map(pieces, |piece| piece.run::<F, P>(formula, scales));
     sums.into_iter().sum()
 }
 
@@ -201,7 +269,11 @@ impl<'i> Piece<'i, '_, '_> {
                 .as_ref()
                 .is_none_or(View::is_contiguous)
             && self.values.as_ref().is_none_or(ViewMut::is_contiguous)
-            && self.gradient.as_ref().is_none_or(ViewMut::is_contiguous);
+            && self.gradient.as_ref().is_none_or(ViewMut::is_contiguous)
+            && self
+                .target_gradient
+                .as_ref()
+                .is_none_or(ViewMut::is_contiguous);
         if !contiguous {
             return self;
         }
@@ -223,6 +295,7 @@ impl<'i> Piece<'i, '_, '_> {
             // `flatten` returns nothing only for views that are not contiguous.
             values: self.values.and_then(ViewMut::flatten),
             gradient: self.gradient.and_then(ViewMut::flatten),
+            target_gradient: self.target_gradient.and_then(ViewMut::flatten),
         }
     }
 
@@ -244,6 +317,9 @@ impl<'i> Piece<'i, '_, '_> {
         let mut weight = split(self.operands.weight);
         let mut values = self.values.map(|v| v.split(axis, piece).into_iter());
         let mut gradient = self.gradient.map(|v| v.split(axis, piece).into_iter());
+        let mut target_gradient = self
+            .target_gradient
+            .map(|v| v.split(axis, piece).into_iter());
         let mut pieces = Vec::new();
         while let (Some(input), Some(target)) = (input.next(), target.next()) {
             pieces.push(Piece {
@@ -256,13 +332,15 @@ impl<'i> Piece<'i, '_, '_> {
                 },
                 values: values.as_mut().and_then(Iterator::next),
                 gradient: gradient.as_mut().and_then(Iterator::next),
+                target_gradient: target_gradient.as_mut().and_then(Iterator::next),
             });
         }
         pieces
     }
 
     /// Evaluates this piece tile by tile; returns the sum of its values.
-    fn run<F: Pointwise, P: Prim>(mut self, formula: F, scale: P, accumulate: bool) -> f64 {
+    fn run<F: Pointwise, P: Prim>(mut self, formula: F, scales: Scales) -> f64 {
+        let [scale, target_scale] = scales.scale.map(P::of);
         let shape = self.operands.input.shape();
         let len: usize = shape.iter().product();
         let ignore = P::of(self.operands.ignore.unwrap_or(f64::NAN));
@@ -277,6 +355,7 @@ impl<'i> Piece<'i, '_, '_> {
         // Ones are written once: an absent operand costs a read from the first-level cache.
         let (mut auxs, mut ws) = ([P::of(1.0); TILE], [P::of(1.0); TILE]);
         let (mut vs, mut gs) = ([P::default(); TILE], [P::default(); TILE]);
+        let mut target_gs = [P::default(); TILE];
         let mut total = 0.0;
         let mut position = 0;
         while position < len {
@@ -297,17 +376,28 @@ impl<'i> Piece<'i, '_, '_> {
                 scale,
                 values: &mut vs[..tile.len],
             };
-            match &mut self.gradient {
-                None => total += dispatch(task),
-                Some(view) => match tile.lend(view).filter(|_| !accumulate) {
-                    Some(slopes) => total += dispatch(WithSlopes { task, slopes }),
-                    None => {
-                        let slopes = &mut gs[..tile.len];
-                        total += dispatch(WithSlopes { task, slopes });
-                        tile.write(view, &gs, accumulate);
-                    }
-                },
-            }
+            let (gradient, target_gradient) = (&mut self.gradient, &mut self.target_gradient);
+            total += match (gradient, target_gradient) {
+                (None, _) => dispatch(task),
+                (Some(view), None) => {
+                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
+                        dispatch(WithSlopes { task, slopes })
+                    })
+                }
+                (Some(view), Some(target)) => {
+                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
+                        let (add, buffer) = (scales.accumulate[1], &mut target_gs);
+                        tile.with_slopes(target, add, buffer, |target_slopes| {
+                            dispatch(WithBothSlopes {
+                                task,
+                                slopes,
+                                target_slopes,
+                                target_scale,
+                            })
+                        })
+                    })
+                }
+            };
             if let Some(values) = &mut self.values {
                 tile.write(values, &vs, false);
             }
@@ -386,6 +476,22 @@ impl Tile {
         view.row(s.n, s.c, s.start, s.len)
     }
 
+    /// Lends memory for this tile's slopes to `work`: that of `view`, or `buffer`, which then goes there.
+    fn with_slopes<P: Prim>(
+        self,
+        view: &mut ViewMut<'_>,
+        accumulate: bool,
+        buffer: &mut [P],
+        work: impl FnOnce(&mut [P]) -> f64,
+    ) -> f64 {
+        if let Some(slopes) = self.lend(view).filter(|_| !accumulate) {
+            return work(slopes);
+        }
+        let total = work(&mut buffer[..self.len]);
+        self.write(view, buffer, accumulate);
+        total
+    }
+
     fn write<P: Prim>(self, view: &mut ViewMut<'_>, buffer: &[P], accumulate: bool) {
         for s in self.segments() {
             let row = &buffer[s.at..s.at + s.len];
@@ -407,24 +513,37 @@ struct Eval<'a, F, P> {
 }
 
 /// Values and slopes of a tile.
-struct WithSlopes<'a, F, P> {
+struct WithSlopes<'a, 's, F, P> {
     task: Eval<'a, F, P>,
-    slopes: &'a mut [P],
+    slopes: &'s mut [P],
+}
+
+/// Values of a tile, and its slopes with respect to input and target.
+struct WithBothSlopes<'a, 's, F, P> {
+    task: Eval<'a, F, P>,
+    slopes: &'s mut [P],
+    target_slopes: &'s mut [P],
+    target_scale: P,
 }
 
 impl<F: Pointwise, P: Prim> Eval<'_, F, P> {
+    /// Values; and each slope times its weight goes to `slope`, 0 where ignored.
     #[inline(always)]
-    fn each<R: Real<Prim = P>>(&mut self, mut slope: impl FnMut(usize, R)) -> f64 {
+    fn each<R: Real<Prim = P>>(&mut self, mut slope: impl FnMut(usize, R, R)) -> f64 {
         let n = self.values.len();
         let (x, t, a, w) = (&self.x[..n], &self.t[..n], &self.a[..n], &self.w[..n]);
-        let (ignore, scale) = (R::new(self.ignore), R::new(self.scale));
+        let ignore = R::new(self.ignore);
         for i in 0..n {
             let t = R::new(t[i]);
             let w = R::new(w[i]);
             let keep = t != ignore;
             let (v, s) = self.formula.eval(R::new(x[i]), t, R::new(a[i]));
             self.values[i] = R::select(keep, v * w, R::zero()).get();
-            slope(i, R::select(keep, s * (w * scale), R::zero()));
+            slope(
+                i,
+                R::select(keep, s, R::zero()),
+                R::select(keep, w, R::zero()),
+            );
         }
         sum::<R>(self.values)
     }
@@ -434,16 +553,33 @@ impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(mut self) -> f64 {
-        self.each::<P::Lane<I>>(|_, _| ())
+        self.each::<P::Lane<I>>(|_, _, _| ())
     }
 }
 
-impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, F, P> {
+impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
         let Self { mut task, slopes } = self;
         let slopes = &mut slopes[..task.values.len()];
-        task.each::<P::Lane<I>>(|i, slope| slopes[i] = slope.get())
+        let scale = <P::Lane<I>>::new(task.scale);
+        task.each::<P::Lane<I>>(|i, slope, w| slopes[i] = (slope * (w * scale)).get())
+    }
+}
+
+impl<F: Pointwise, P: Prim> Task for WithBothSlopes<'_, '_, F, P> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        let mut task = self.task;
+        let n = task.values.len();
+        let (slopes, target_slopes) = (&mut self.slopes[..n], &mut self.target_slopes[..n]);
+        let scale = <P::Lane<I>>::new(task.scale);
+        let target_scale = <P::Lane<I>>::new(self.target_scale);
+        task.each::<P::Lane<I>>(|i, slope, w| {
+            slopes[i] = (slope * (w * scale)).get();
+            target_slopes[i] = (slope * (w * target_scale)).get();
+        })
     }
 }

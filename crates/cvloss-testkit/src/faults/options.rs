@@ -1,9 +1,10 @@
 //! Options out of range.
 
 use cvloss::{
-    Activation, BceLoss, ClassAlpha, Classes, ComboLoss, CrossEntropyLoss, DiceCeLoss,
-    DiceFocalLoss, DiceLoss, FocalLoss, FocalPower, FocalTverskyLoss, JaccardLoss, LossSum,
-    Reduction, Region, Smooth, SoftTargets, SoftmaxFocalLoss, Transform, TverskyLoss,
+    Activation, BceLoss, CharbonnierEps, CharbonnierLoss, ClassAlpha, Classes, ComboLoss,
+    CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss, FocalLoss, FocalPower, FocalTverskyLoss,
+    HuberLoss, JaccardLoss, LossSum, PsnrLoss, Reduction, Region, RobustLoss, RobustShape, Smooth,
+    SmoothL1Loss, SoftTargets, SoftmaxFocalLoss, Transform, TverskyLoss, WingLoss,
 };
 
 use super::Outcome;
@@ -58,6 +59,7 @@ pub fn bad_options() -> Vec<BadOption> {
     tversky(&mut list);
     combined(&mut list);
     sums(&mut list);
+    pixels(&mut list);
     list.0
 }
 
@@ -79,6 +81,79 @@ fn bad_weights() -> [(&'static str, Vec<f64>); 5] {
 const NOT_SHARES: [f64; 3] = [-0.1, 1.1, NAN];
 /// Numbers that are negative or not finite.
 const NOT_SIZES: [f64; 3] = [-0.5, NAN, INFINITY];
+
+/// Numbers that are not above 0, or not finite.
+const NOT_POSITIVE: [f64; 4] = [0.0, -0.5, NAN, INFINITY];
+
+fn pixels(list: &mut List) {
+    for bad in NOT_POSITIVE {
+        let huber = HuberLoss {
+            delta: bad,
+            ..HuberLoss::default()
+        };
+        let squared = CharbonnierLoss {
+            eps: bad,
+            ..CharbonnierLoss::default()
+        };
+        let plain = CharbonnierLoss {
+            form: CharbonnierEps::Plain,
+            ..squared.clone()
+        };
+        let robust = RobustLoss {
+            scale: bad,
+            ..RobustLoss::default()
+        };
+        let width = WingLoss {
+            width: bad,
+            ..WingLoss::default()
+        };
+        let curvature = WingLoss {
+            curvature: bad,
+            ..WingLoss::default()
+        };
+        let range = PsnrLoss {
+            data_range: bad,
+            ..PsnrLoss::default()
+        };
+        let name = |option: &str| format!("{option} {bad}");
+        list.add(
+            &name("delta"),
+            Kind::Image,
+            huber,
+            &["delta is", "expected"],
+        );
+        list.add(&name("eps"), Kind::Image, squared, &["eps is", "expected"]);
+        list.add(&name("plain eps"), Kind::Image, plain, &["eps is"]);
+        list.add(&name("scale"), Kind::Image, robust, &["scale is"]);
+        list.add(&name("width"), Kind::Image, width, &["width is"]);
+        list.add(
+            &name("curvature"),
+            Kind::Image,
+            curvature,
+            &["curvature is"],
+        );
+        list.add(&name("data_range"), Kind::Image, range, &["data_range is"]);
+    }
+    for bad in NOT_SIZES {
+        let smooth = SmoothL1Loss {
+            beta: bad,
+            ..SmoothL1Loss::default()
+        };
+        let psnr = PsnrLoss {
+            eps: bad,
+            ..PsnrLoss::default()
+        };
+        list.add(&format!("beta {bad}"), Kind::Image, smooth, &["beta is"]);
+        list.add(&format!("eps {bad}"), Kind::Image, psnr, &["eps is"]);
+    }
+    for bad in [NAN, INFINITY, -INFINITY] {
+        let robust = RobustLoss {
+            shape: RobustShape::Alpha(bad),
+            ..RobustLoss::default()
+        };
+        list.add(&format!("alpha {bad}"), Kind::Image, robust, &["alpha is"]);
+    }
+}
 
 fn bce(list: &mut List) {
     for (name, weights) in bad_weights() {

@@ -121,7 +121,7 @@ impl Fused for BceLoss {
 }
 
 /// Shapes of per-element values.
-pub(super) fn element_items(reduction: Reduction, input: &Shape) -> (Shape, Shape) {
+pub(crate) fn element_items(reduction: Reduction, input: &Shape) -> (Shape, Shape) {
     match reduction {
         Reduction::None => (input.clone(), input.clone()),
         _ => (Shape::from(()), Shape::from(())),
@@ -179,7 +179,7 @@ pub(super) fn scale_channels(values: &Tensor, pos_weight: Option<&[f64]>) -> Res
 }
 
 /// Weights, masks and reduces values per element.
-pub(super) fn finish_elements(
+pub(crate) fn finish_elements(
     values: &Tensor,
     target: &Tensor,
     weight: Option<&Tensor>,

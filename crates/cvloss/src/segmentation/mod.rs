@@ -1,6 +1,6 @@
 //! Losses of segmentation and dense classification.
 
-mod bce;
+pub(crate) mod bce;
 mod combo;
 mod cross_entropy;
 mod dice;
