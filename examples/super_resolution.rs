@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example super_resolution
-//! cargo run --release --example super_resolution -- --loss l1,psnr=0.001 --seed 3
+//! cargo run --release --example super_resolution -- --loss l1,edge=0.5 --seed 3
 //! ```
 //!
 //! The network sees crops of a photograph at half its size, and learns what to add to their bicubic enlargement. It is
@@ -55,11 +55,12 @@ const LARGE_ERROR: f64 = 0.2;
 /// Double the resolution of a photograph, trained with any weighted sum of losses
 #[derive(Parser)]
 struct Options {
-    /// Terms of the loss, NAME or NAME=WEIGHT, of l1, l2, charbonnier, huber, log-cosh, cauchy, psnr
+    /// Terms of the loss, NAME or NAME=WEIGHT, of l1, l2, charbonnier, huber, log-cosh, cauchy, psnr,
+    /// edge, focal-frequency, fft-l1, tv
     #[arg(long, value_delimiter = ',', default_value = "charbonnier")]
     loss: Vec<Choice>,
     /// Training steps
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 1200)]
     steps: usize,
     /// Seed of the first weights and of the crops
     #[arg(long, default_value_t = 0)]

@@ -143,6 +143,44 @@ def binary_masks(shape: Shape) -> dict[str, Tensor]:
     return data | {"target": data["target"].unsqueeze(1).float()}
 
 
+def photographs(shape: Shape) -> dict[str, Tensor]:
+    """Smooth images in [0, 1], and the same with noise."""
+    n, channels, *space = shape
+    coarse = torch.rand((n, channels, *(size // 8 + 1 for size in space)))
+    mode = "bilinear" if len(space) == 2 else "trilinear"
+    target = torch.nn.functional.interpolate(coarse, size=space, mode=mode)
+    return {"input": (target + 0.1 * torch.randn(shape)).clamp(0, 1), "target": target}
+
+
+def formula(value: Loss) -> Peer:
+    """A peer written out in torch, where no package has it."""
+    return Peer(lambda: value)
+
+
+def charbonnier(x: Tensor, t: Tensor) -> Tensor:
+    """As BasicSR has it, with the epsilon of the paper."""
+    return ((x - t) ** 2 + 1e-6).sqrt().mean()
+
+
+def sobel(x: Tensor, t: Tensor) -> Tensor:
+    """kornia has the filter alone."""
+    return attribute("kornia.filters.spatial_gradient")(x - t).abs().sum(2).mean()
+
+
+def variation(x: Tensor, _: Tensor) -> Tensor:
+    """kornia's value is per channel."""
+    return attribute("kornia.losses.total_variation")(x, "mean").mean()
+
+
+def fft_l1(x: Tensor, t: Tensor) -> Tensor:
+    f = torch.fft.fft2(x - t)
+    return torch.stack((f.real, f.imag), -1).abs().mean()
+
+
+MEGAPIXELS = (8, 3, 512, 512)
+IMAGES = (4, 3, 256, 256)
+TORCH = "torch.nn.functional"
+
 SMP = "segmentation_models_pytorch.losses"
 SMP_RTOL = 1e-3
 """Eager, smp's Dice and Tversky are off by 1e-4: torch sums the norm |p - t| plainly in f32."""
@@ -195,6 +233,25 @@ CASES = [
         },
         small=(2, 1, 64, 64),
     ),
+    Case("l1", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.l1_loss")}),
+    Case("mse", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.mse_loss")}),
+    Case("huber", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.huber_loss", delta=0.1)}),
+    Case("charbonnier", MEGAPIXELS, photographs, {"torch": formula(charbonnier)}),
+    Case(
+        "cauchy",
+        MEGAPIXELS,
+        photographs,
+        {"kornia": function("kornia.losses.cauchy_loss", reduction="mean")},
+    ),
+    Case("edge", IMAGES, photographs, {"kornia": formula(sobel)}),
+    Case("total_variation", IMAGES, photographs, {"kornia": formula(variation)}),
+    Case(
+        "focal_frequency",
+        IMAGES,
+        photographs,
+        {"authors": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
+    ),
+    Case("fft_l1", IMAGES, photographs, {"torch": formula(fft_l1)}),
     Case(
         "dice_ce_3d",
         (1, 4, 96, 96, 96),

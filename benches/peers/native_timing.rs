@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor, Var};
 use cvloss::{
-    Accumulator, CrossEntropyLoss, DiceCeLoss, DiceLoss, FocalLoss, Inputs, Loss, Pooling, Region,
-    Smooth, SoftmaxFocalLoss, TverskyLoss,
+    Accumulator, CharbonnierLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss, EdgeLoss, FftL1Loss,
+    FocalFrequencyLoss, FocalLoss, HuberLoss, Inputs, L1Loss, Loss, MseLoss, Pooling, Region,
+    Regularizer, RobustLoss, Smooth, SoftmaxFocalLoss, TotalVariation, TverskyLoss,
 };
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
@@ -57,6 +58,18 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
             },
             ..Region::binary()
         })),
+        ("l1", _) => Box::new(L1Loss::default()),
+        ("mse", _) => Box::new(MseLoss::default()),
+        ("huber", _) => Box::new(HuberLoss {
+            delta: 0.1,
+            ..HuberLoss::default()
+        }),
+        ("charbonnier", _) => Box::new(CharbonnierLoss::default()),
+        ("cauchy", _) => Box::new(RobustLoss::cauchy()),
+        ("edge", _) => Box::new(EdgeLoss::default()),
+        ("total_variation", _) => Box::new(TotalVariation::default().into_loss()),
+        ("focal_frequency", _) => Box::new(FocalFrequencyLoss::default()),
+        ("fft_l1", _) => Box::new(FftL1Loss::default()),
         ("dice_ce_3d", _) => Box::new(DiceCeLoss::default()),
         _ => bail!("no loss {key} with preset {preset:?}"),
     })

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use cvloss::{
-    CharbonnierLoss, HuberLoss, L1Loss, LogCoshLoss, LossSum, MseLoss, PsnrLoss, RobustLoss,
+    CharbonnierLoss, EdgeLoss, FftL1Loss, FocalFrequencyLoss, HuberLoss, L1Loss, LogCoshLoss,
+    LossSum, MseLoss, PsnrLoss, Regularizer, RobustLoss, TotalVariation,
 };
 
 /// The losses by their names on the command line.
@@ -17,6 +18,10 @@ enum Kind {
     LogCosh,
     Cauchy,
     Psnr,
+    Edge,
+    FocalFrequency,
+    FftL1,
+    Tv,
 }
 
 /// One wanted term of the loss: `name` or `name=weight`.
@@ -81,5 +86,9 @@ fn add_term(sum: LossSum, choice: &Choice) -> LossSum {
             },
         ),
         Kind::Psnr => sum.term(name, weight, PsnrLoss::default()),
+        Kind::Edge => sum.term(name, weight, EdgeLoss::default()),
+        Kind::FocalFrequency => sum.term(name, weight, FocalFrequencyLoss::default()),
+        Kind::FftL1 => sum.term(name, weight, FftL1Loss::default()),
+        Kind::Tv => sum.term(name, weight, TotalVariation::default().into_loss()),
     }
 }

@@ -8,8 +8,10 @@
 
 pub mod bce;
 pub mod cross_entropy;
+pub mod edge;
 mod error;
 pub mod focal;
+pub mod frequency;
 mod labels;
 pub mod loops;
 pub mod math;
@@ -19,6 +21,7 @@ pub mod pixel;
 pub mod region;
 mod scalar;
 pub mod simd;
+pub mod total_variation;
 mod view;
 
 pub use error::{Error, Result};

@@ -325,7 +325,7 @@ impl<'a> ViewMut<'a> {
         pieces
     }
 
-    fn split_at(self, axis: usize, at: usize) -> (Self, Self) {
+    pub(crate) fn split_at(self, axis: usize, at: usize) -> (Self, Self) {
         macro_rules! halves {
             ($($variant:ident)*) => {
                 match self {

@@ -4,6 +4,7 @@ mod elements;
 mod pixels;
 mod points;
 mod regions;
+mod spatial;
 mod sums;
 
 use std::sync::Arc;
@@ -123,7 +124,9 @@ impl List {
 /// A type's name without its path.
 fn short_name<T>() -> &'static str {
     let path = std::any::type_name::<T>();
-    path.rsplit("::").next().unwrap_or(path)
+    // A regularizer is known by its own name.
+    let name = path.rsplit("::").next().unwrap_or(path);
+    name.trim_end_matches('>')
 }
 
 /// All cases.
@@ -131,6 +134,7 @@ pub fn cases() -> Vec<Case> {
     let mut list = List::default();
     elements::add(&mut list);
     pixels::add(&mut list);
+    spatial::add(&mut list);
     points::add(&mut list);
     regions::add(&mut list);
     sums::add(&mut list);

@@ -94,6 +94,8 @@ pub fn target_gradient(case: &Case) -> Result<()> {
 }
 
 /// Compares a gradient with differences of `value` around `input`.
+///
+/// Where a kink lies between the points, a step that is too short to reach it decides.
 fn check_slopes(
     input: &Tensor,
     gradient: &Tensor,
@@ -105,9 +107,6 @@ fn check_slopes(
         .iter()
         .fold(0.0, |largest: f64, slope| largest.max(slope.abs()));
     for direction in directions(slopes.len(), seed) {
-        let step = Tensor::from_slice(&direction, input.shape(), &Device::Cpu)?;
-        let at = |k: f64| value(&(input + (&step * (k * STEP))?)?);
-        let numeric = (8.0 * (at(1.0)? - at(-1.0)?) - (at(2.0)? - at(-2.0)?)) / (12.0 * STEP);
         let analytic: f64 = slopes
             .iter()
             .zip(&direction)
@@ -115,10 +114,19 @@ fn check_slopes(
             .sum();
         let length = direction.iter().map(|d| d * d).sum::<f64>().sqrt();
         let allowed = 1e-6 * largest * length + 1e-10 * value(input)?.abs();
-        let error = (numeric - analytic).abs();
+        let along = Tensor::from_slice(&direction, input.shape(), &Device::Cpu)?;
+        let numeric = |step: f64| -> Result<f64> {
+            let at = |k: f64| value(&(input + (&along * (k * step))?)?);
+            Ok((8.0 * (at(1.0)? - at(-1.0)?) - (at(2.0)? - at(-2.0)?)) / (12.0 * step))
+        };
+        let mut found = numeric(STEP)?;
+        if (found - analytic).abs() > allowed {
+            found = numeric(STEP / 64.0)?;
+        }
+        let error = (found - analytic).abs();
         ensure!(
             error <= allowed,
-            "slope {analytic:e}, by differences {numeric:e}: {error:e} apart, {allowed:e} allowed"
+            "slope {analytic:e}, by differences {found:e}: {error:e} apart, {allowed:e} allowed"
         );
     }
     Ok(())

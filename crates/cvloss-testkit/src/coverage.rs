@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::cases::Case;
 
 /// Traits whose implementation makes a type a loss.
-const TRAITS: [&str; 3] = ["Fused", "RegionLoss", "Loss"];
+const TRAITS: [&str; 4] = ["Fused", "FusedRegularizer", "RegionLoss", "Loss"];
+/// Types that are losses by what they wrap.
+const WRAPPERS: [&str; 1] = ["OfInput"];
 
 /// Fails unless every loss that is implemented in the Rust files under `sources` has a case.
 pub fn check_losses(sources: &Path, cases: &[Case]) -> Result<()> {
@@ -111,10 +113,11 @@ fn implementation(head: &str) -> Option<String> {
     let target = target
         .split(|c: char| c == '<' || c.is_whitespace())
         .find(|word| !word.is_empty())?;
-    let target = target.rsplit("::").next()?;
+    let target = target.rsplit("::").next()?.trim_start_matches('&');
     let is_parameter = parameters
         .split(',')
         .any(|parameter| parameter.split(':').next().map(str::trim) == Some(target));
+    let is_parameter = is_parameter || WRAPPERS.contains(&target);
     (TRAITS.contains(&implemented) && !is_parameter).then(|| target.to_owned())
 }
 
@@ -189,8 +192,11 @@ impl<'a, T: Into<f64>> crate::Loss
     for Wide<'a, T>
 {}
 impl Debug for Other {}
+impl<R: FusedRegularizer> FusedRegularizer for &R {}
+impl<R: FusedRegularizer> Fused for OfInput<R> {}
+impl FusedRegularizer for Smooth {}
 ";
-        assert_eq!(implementations(source), ["BceLoss", "Wide"]);
+        assert_eq!(implementations(source), ["BceLoss", "Wide", "Smooth"]);
     }
 
     #[test]

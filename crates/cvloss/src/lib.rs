@@ -33,18 +33,25 @@ mod host;
 pub mod image;
 mod loss;
 mod ops;
+mod regularizer;
 pub mod segmentation;
 mod sum;
 
+pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use cvloss_kernels::focal::SoftTargets;
+pub use cvloss_kernels::frequency::{
+    FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
+};
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, Intersection, ItemStatistics, Pooling,
     Smooth, Transform, VolumeWeight,
 };
+pub use cvloss_kernels::total_variation::{VariationNorm, VariationScale};
 pub use cvloss_kernels::{Normalizer, Reduction};
 pub use error::{Error, Result};
 pub use image::*;
 pub use loss::{Accumulator, Gradients, Inputs, Loss, Value};
+pub use regularizer::{OfInput, Regularizer};
 pub use segmentation::*;
 pub use sum::{LossSum, Term, Terms};

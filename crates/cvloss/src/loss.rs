@@ -364,8 +364,8 @@ pub(crate) struct Call<'i, 'o> {
     pub(crate) target_gradient: Option<Gradient<'o>>,
     /// The axis of the views that holds the channels.
     pub(crate) channel_axis: usize,
-    /// The input's dimensions, of which the views merge some.
-    pub(crate) dims: &'i [usize],
+    /// The extents of the axes that the views have as one.
+    pub(crate) space: &'i [usize],
 }
 
 /// A loss with one kernel. Implementing this is implementing [`Loss`].
@@ -530,6 +530,7 @@ impl Checked {
         let axes = &self.axes;
         let shape = axes.shape(self.input.dims());
         let channel_axis = self.channel_axis;
+        let space = self.input.dims().get(2..).unwrap_or_default();
         let named = |source| Error::Kernel {
             loss: self.loss,
             source,
@@ -557,7 +558,7 @@ impl Checked {
                 gradient,
                 target_gradient,
                 channel_axis,
-                dims: self.input.dims(),
+                space,
             })
             .map_err(named)
         };

@@ -35,6 +35,13 @@ pub(crate) fn at_most(x: &Tensor, ceiling: f64) -> Result<Tensor> {
     x.gt(ceiling)?.where_cond(&limit, x)
 }
 
+/// `√x`, with gradient 0 at 0, where candle's is NaN.
+pub(crate) fn root(x: &Tensor) -> Result<Tensor> {
+    let is_zero = x.eq(0.0)?;
+    let safe = is_zero.where_cond(&x.ones_like()?, x)?;
+    is_zero.where_cond(&x.zeros_like()?, &safe.sqrt()?)
+}
+
 /// `ln x` for `x ≥ 0`, −∞ at 0 with gradient 0.
 pub(crate) fn log_or_infinity(x: &Tensor) -> Result<Tensor> {
     let is_zero = x.eq(0.0)?;

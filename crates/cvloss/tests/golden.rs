@@ -23,7 +23,10 @@ golden! {
     dice: cvloss::DiceLoss, 20;
     dice_ce: cvloss::DiceCeLoss, 5;
     dice_focal: cvloss::DiceFocalLoss, 5;
+    edge: cvloss::EdgeLoss, 8;
+    fft_l1: cvloss::FftL1Loss, 4;
     focal: cvloss::FocalLoss, 10;
+    focal_frequency: cvloss::FocalFrequencyLoss, 6;
     focal_tversky: cvloss::FocalTverskyLoss, 5;
     huber: cvloss::HuberLoss, 5;
     jaccard: cvloss::JaccardLoss, 5;
@@ -34,6 +37,7 @@ golden! {
     robust: cvloss::RobustLoss, 8;
     smooth_l1: cvloss::SmoothL1Loss, 5;
     softmax_focal: cvloss::SoftmaxFocalLoss, 5;
+    total_variation: cvloss::OfInput<cvloss::TotalVariation>, 8;
     tversky: cvloss::TverskyLoss, 5;
     wing: cvloss::WingLoss, 3;
 }

@@ -2,9 +2,11 @@
 
 use cvloss::{
     Activation, BceLoss, CharbonnierEps, CharbonnierLoss, ClassAlpha, Classes, ComboLoss,
-    CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss, FocalLoss, FocalPower, FocalTverskyLoss,
-    HuberLoss, JaccardLoss, LossSum, PsnrLoss, Reduction, Region, RobustLoss, RobustShape, Smooth,
-    SmoothL1Loss, SoftTargets, SoftmaxFocalLoss, Transform, TverskyLoss, WingLoss,
+    CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss, EdgeBorder, EdgeLoss, EdgePenalty,
+    FftL1Loss, FocalFrequencyLoss, FocalLoss, FocalPower, FocalTverskyLoss, HuberLoss, JaccardLoss,
+    LossSum, PsnrLoss, Reduction, Region, Regularizer, RobustLoss, RobustShape, Smooth,
+    SmoothL1Loss, SoftTargets, SoftmaxFocalLoss, SpectrumPeak, TotalVariation, Transform,
+    TverskyLoss, WingLoss,
 };
 
 use super::Outcome;
@@ -60,6 +62,7 @@ pub fn bad_options() -> Vec<BadOption> {
     combined(&mut list);
     sums(&mut list);
     pixels(&mut list);
+    spatial(&mut list);
     list.0
 }
 
@@ -153,6 +156,85 @@ fn pixels(list: &mut List) {
         };
         list.add(&format!("alpha {bad}"), Kind::Image, robust, &["alpha is"]);
     }
+}
+
+fn spatial(list: &mut List) {
+    for eps in NOT_SIZES {
+        let variation = TotalVariation {
+            eps,
+            ..TotalVariation::default()
+        };
+        let loss = variation.into_loss();
+        list.add(&format!("eps {eps}"), Kind::Image, loss, &["eps is"]);
+        let frequency = FocalFrequencyLoss {
+            alpha: eps,
+            ..FocalFrequencyLoss::default()
+        };
+        list.add(
+            &format!("alpha {eps}"),
+            Kind::Image,
+            frequency,
+            &["alpha is"],
+        );
+    }
+    for eps in NOT_POSITIVE {
+        let edge = EdgeLoss {
+            penalty: EdgePenalty::Charbonnier(eps),
+            ..EdgeLoss::default()
+        };
+        list.add(&format!("eps {eps}"), Kind::Image, edge, &["eps is"]);
+    }
+    for patch_factor in [0, 3] {
+        let loss = FocalFrequencyLoss {
+            patch_factor,
+            ..FocalFrequencyLoss::default()
+        };
+        list.add(
+            &format!("patch_factor {patch_factor}"),
+            Kind::Image,
+            loss,
+            &["patch_factor is", "a divisor of the height 4"],
+        );
+    }
+    let values = FocalFrequencyLoss {
+        peak: SpectrumPeak::Batch,
+        reduction: Reduction::None,
+        ..FocalFrequencyLoss::default()
+    };
+    list.add(
+        "values with one peak",
+        Kind::Image,
+        values,
+        &["expected reduction"],
+    );
+    let reflect = EdgeLoss {
+        border: EdgeBorder::Reflect,
+        ..EdgeLoss::default()
+    };
+    let wrong = |shape: &[usize], loss: Case, words| BadOption {
+        case: Case {
+            spec: Spec::new(Kind::Image, shape),
+            ..loss
+        },
+        expected: Outcome::Error(words),
+    };
+    let spec = || Spec::new(Kind::Image, &[1]);
+    let thin = Case::new("thin", spec(), reflect);
+    list.0
+        .push(wrong(&[1, 2, 1, 4], thin, &["at least 2 pixels"]));
+    let rank = &["input has shape", "expected (N, C"];
+    for shape in [vec![3, 4], vec![1, 1, 1, 2, 2, 2]] {
+        let case = Case::new("rank", spec(), TotalVariation::default().into_loss());
+        list.0.push(wrong(&shape, case, rank));
+        let case = Case::new("rank", spec(), EdgeLoss::default());
+        list.0.push(wrong(&shape, case, rank));
+        let case = Case::new("rank", spec(), FftL1Loss::default());
+        list.0.push(wrong(&shape, case, rank));
+        let case = Case::new("rank", spec(), FocalFrequencyLoss::default());
+        list.0.push(wrong(&shape, case, rank));
+    }
+    let case = Case::new("rank", spec(), PsnrLoss::default());
+    list.0.push(wrong(&[3, 4], case, rank));
 }
 
 fn bce(list: &mut List) {

@@ -89,3 +89,20 @@ pub(super) fn check_rank(
         got: input.shape().clone(),
     })
 }
+
+/// Height and width, of a tensor that has both.
+pub(super) fn plane(space: &[usize]) -> [usize; 2] {
+    match space {
+        [height, width] => [*height, *width],
+        _ => [0; 2],
+    }
+}
+
+/// The composed reduction of one value per image.
+pub(super) fn reduce_images(losses: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    match reduction {
+        Reduction::None => Ok(losses.clone()),
+        Reduction::Sum => losses.sum_all(),
+        Reduction::Mean => losses.sum_all()? / losses.elem_count().max(1) as f64,
+    }
+}

@@ -122,10 +122,9 @@ impl Fused for PsnrLoss {
         let error = (pooled(&(square * weights)?)? / (denominator + empty)?)?;
         let error = error.affine(self.data_range.powi(-2), self.eps)?;
         let losses = (ops::log_or_infinity(&error)? * (10.0 / std::f64::consts::LN_10))?;
-        match self.reduction {
-            Reduction::None => Ok(losses),
-            Reduction::Sum => losses.sum_all(),
-            Reduction::Mean => losses.sum_all()? / losses.elem_count().max(1) as f64,
+        match self.pooling {
+            PsnrPooling::Image => pixel::reduce_images(&losses, self.reduction),
+            PsnrPooling::Batch => Ok(losses),
         }
     }
 }

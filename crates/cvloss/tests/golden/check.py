@@ -9,6 +9,7 @@ peer's value and gradient. So a wrong translation of a peer's options shows here
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -313,6 +314,163 @@ def combo(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor
     return alpha * (terms * keep).sum() / keep.sum() - (1 - alpha) * overlap
 
 
+def differences(value: Callable[[Tensor, Config], Tensor]) -> Callable[..., Tensor]:
+    """A loss of single differences."""
+
+    def loss(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+        mass = torch.ones_like(x) if weight is None else weight.expand_as(x)
+        keep = torch.ones_like(x, dtype=torch.bool)
+        below = denominator(config, "Elements", keep, mass, t)
+        return reduce(value(x - t, config) * mass, below, config.get("reduction", "Mean"))
+
+    return loss
+
+
+def huber_value(d: Tensor, config: Config) -> Tensor:
+    delta = config.get("delta", 1.0)
+    return torch.where(d.abs() <= delta, d * d / 2, delta * (d.abs() - delta / 2))
+
+
+def smooth_l1_value(d: Tensor, config: Config) -> Tensor:
+    beta = config.get("beta", 1.0)
+    return d.abs() if beta == 0 else huber_value(d, {"delta": beta}) / beta
+
+
+def charbonnier_value(d: Tensor, config: Config) -> Tensor:
+    eps = config.get("eps", 1e-3)
+    return (d**2 + (eps if config.get("form") == "Plain" else eps**2)).sqrt()
+
+
+def robust_value(d: Tensor, config: Config) -> Tensor:
+    square = (d / config.get("scale", 1.0)) ** 2
+    shape = config.get("shape", {"Alpha": 1.0})
+    if shape == "Cauchy":
+        return (square / 2).log1p()
+    if shape == "Welsch":
+        return -torch.expm1(-square / 2)
+    alpha = -2.0 if shape == "GemanMcClure" else shape["Alpha"]
+    if alpha == 2:
+        return square / 2
+    b = abs(alpha - 2)
+    return b / alpha * torch.expm1(alpha / 2 * (square / b).log1p())
+
+
+def wing_value(d: Tensor, config: Config) -> Tensor:
+    width, curvature = config.get("width", 5.0), config.get("curvature", 0.5)
+    offset = width - width * math.log1p(width / curvature)
+    return torch.where(
+        d.abs() < width, width * (d.abs() / curvature).log1p(), d.abs() - offset
+    )
+
+
+def per_image(losses: Tensor, config: Config) -> Tensor:
+    return reduce(losses, torch.tensor(losses.numel()), config.get("reduction", "Mean"))
+
+
+def psnr(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    mass = torch.ones_like(x) if weight is None else weight.expand_as(x)
+    dims = tuple(range(x.ndim)) if config.get("pooling") == "Batch" else tuple(range(1, x.ndim))
+    count = torch.ones_like(x) if config.get("normalizer") != "Weights" else mass
+    error = ((x - t) ** 2 * mass).sum(dims) / count.sum(dims)
+    error = error / config.get("data_range", 1.0) ** 2 + config.get("eps", 1e-8)
+    return per_image(10 * error.log10(), config)
+
+
+def total_variation(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    mass = torch.ones_like(x) if weight is None else weight.expand_as(x)
+    norm, scale = config.get("norm", "Anisotropic"), config.get("scale", "Differences")
+    if norm == "Isotropic":
+        square = torch.zeros_like(x)
+        for axis in range(2, x.ndim):
+            pad = [0, 0] * (x.ndim - 1 - axis) + [0, 1]
+            square = square + torch.nn.functional.pad(x.diff(dim=axis), pad) ** 2
+        eps = config.get("eps", 0.0)
+        square = square + eps * eps
+        length = torch.where(square > 0, square.clamp(min=1e-300).sqrt(), 0.0) - eps
+        total = (length * mass).flatten(1)
+        return per_image(total.sum(1) if scale == "Total" else total.mean(1), config)
+    losses = torch.zeros(len(x), dtype=x.dtype)
+    for axis in range(2, x.ndim):
+        d = x.diff(dim=axis)
+        cost = (d.abs() if norm == "Anisotropic" else d * d) * mass.narrow(axis, 0, d.shape[axis])
+        losses = losses + (cost.flatten(1).sum(1) if scale == "Total" else cost.flatten(1).mean(1))
+    return per_image(losses.sqrt() if norm == "Root" else losses, config)
+
+
+FILTERS = {
+    "Sobel": ((-1, 0, 1), (1, 2, 1)),
+    "Scharr": ((-1, 0, 1), (3, 10, 3)),
+}
+
+
+def edge(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    name, border = config.get("filter", "Sobel"), config.get("border", "Replicate")
+    if name in FILTERS:
+        step, blur = (torch.tensor(v, dtype=x.dtype) for v in FILTERS[name])
+        kernels = torch.stack((torch.outer(blur, step), torch.outer(step, blur)))
+    else:
+        kernels = torch.ones(1, 3, 3, dtype=x.dtype)
+        if name == "Laplacian4":
+            kernels[0, ::2, ::2] = 0
+        kernels[0, 1, 1] = 0
+        kernels[0, 1, 1] = -kernels.sum()
+    if config.get("scale", "Unit") == "Unit":
+        kernels = kernels / kernels[0].abs().sum()
+    d = x - t
+    mass = torch.ones_like(x) if weight is None else weight.expand_as(x)
+    mode = {"Replicate": "replicate", "Reflect": "reflect", "Zero": "constant"}.get(border)
+    if mode:
+        d = torch.nn.functional.pad(d, (1, 1, 1, 1), mode)
+    else:
+        mass = mass[..., 1:-1, 1:-1]
+    windows = d.unfold(2, 3, 1).unfold(3, 3, 1)
+    response = torch.einsum("nchwij,kij->knchw", windows, kernels)
+    penalty = config.get("penalty", "Absolute")
+    if penalty == "Absolute":
+        cost = response.abs()
+    elif penalty == "Square":
+        cost = response**2
+    else:
+        cost = (response**2 + penalty["Charbonnier"] ** 2).sqrt()
+    return per_image((cost.sum(0) * mass).flatten(1).mean(1), config)
+
+
+def spectrum(planes: Tensor) -> Tensor:
+    """The unitary transform, by its definition."""
+    for axis in (-1, -2):
+        steps = torch.arange(planes.shape[axis], dtype=torch.float64)
+        turns = torch.outer(steps, steps) % len(steps) / len(steps)
+        # Exact where a part is 0.
+        parts = torch.stack(
+            [torch.where((turns * 4) % 2 == 1 - k, 0.0, f(2 * math.pi * turns)) for k, f in
+             enumerate((torch.cos, torch.sin))]
+        )
+        waves = torch.complex(parts[0], -parts[1]) / math.sqrt(len(steps))
+        planes = (planes.movedim(axis, -1).to(waves.dtype) @ waves).movedim(-1, axis)
+    return planes
+
+
+def focal_frequency(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    d = (x - t) * (1.0 if weight is None else weight)
+    if config.get("pooling") == "Batch":
+        d = d.mean(0, keepdim=True)
+    count = config.get("patch_factor", 1)
+    d = d.unflatten(3, (count, -1)).unflatten(2, (count, -1)).transpose(3, 4)
+    size = spectrum(d).abs()
+    raw = size.detach() ** config.get("alpha", 1.0)
+    raw = raw.log1p() if config.get("weighting") == "Log" else raw
+    peak = raw.max() if config.get("peak") == "Batch" else raw.amax((-1, -2), keepdim=True)
+    return per_image((raw / peak * size**2).flatten(1).mean(1), config)
+
+
+def fft_l1(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    f = spectrum((x - t) * (1.0 if weight is None else weight))
+    if config.get("norm", "Backward") == "Backward":
+        f = f * math.sqrt(x.shape[2] * x.shape[3])
+    cost = f.abs() if config.get("form") == "Magnitude" else (f.real.abs() + f.imag.abs()) / 2
+    return per_image(cost.flatten(1).mean(1), config)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     loss.__name__: loss
     for loss in (
@@ -327,7 +485,21 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         dice_ce,
         dice_focal,
         combo,
+        psnr,
+        total_variation,
+        edge,
+        focal_frequency,
+        fft_l1,
     )
+} | {
+    "l1": differences(lambda d, _: d.abs()),
+    "mse": differences(lambda d, _: d * d),
+    "huber": differences(huber_value),
+    "smooth_l1": differences(smooth_l1_value),
+    "charbonnier": differences(charbonnier_value),
+    "robust": differences(robust_value),
+    "log_cosh": differences(lambda d, _: d.cosh().log()),
+    "wing": differences(wing_value),
 }
 
 
