@@ -3,7 +3,7 @@
 //! The bounds are what was measured, rounded up a little, and hold with and without fused multiply-add.
 
 use cvloss_kernels::Scalar;
-use cvloss_kernels::math::{Lane, Logistic, Odds, Real};
+use cvloss_kernels::math::{Lane, Logistic, Odds, Real, exp_m1, ln_1p};
 use half::{bf16, f16};
 
 /// The largest error over `inputs`, in ulps of the exact result, and where it occurs.
@@ -109,6 +109,22 @@ accuracy! {
         1.0: bits_f64(5e-324, 1.0),
         1.0: bits_f64(1e-3, 1.0),
     }
+    exp_m1_f32: worst_f32, exp_m1, f64::exp_m1, {
+        2.5: bits_f32(1e-38, 88.3),
+        2.5: bits_f32(-1e-38, -87.3),
+    }
+    exp_m1_f64: worst_f64, exp_m1, f64::exp_m1, {
+        2.5: bits_f64(1e-307, 709.4),
+        2.5: bits_f64(-1e-307, -708.3),
+    }
+    ln_1p_f32: worst_f32, ln_1p, f64::ln_1p, {
+        2.0: bits_f32(1e-45, f32::MAX),
+        2.0: bits_f32(0.1, 10.0),
+    }
+    ln_1p_f64: worst_f64, ln_1p, f64::ln_1p, {
+        2.0: bits_f64(5e-324, f64::MAX),
+        2.0: bits_f64(0.1, 10.0),
+    }
     recip_1_to_2_f32: worst_f32, Real::recip_1_to_2, f64::recip, {
         1.0: bits_f32(1.0, 2.0),
     }
@@ -153,6 +169,12 @@ macro_rules! edges {
             assert_eq!(apply(L::ln_1p_unit, 0.0), 0.0);
             assert_eq!(apply(L::ln_1p_unit, <$t>::MIN_POSITIVE), <$t>::MIN_POSITIVE);
 
+            assert_eq!(apply(exp_m1, 0.0), 0.0);
+            assert_eq!(apply(exp_m1, -infinity), -1.0);
+            assert_eq!(apply(exp_m1, infinity), infinity);
+            assert_eq!(apply(ln_1p, 0.0), 0.0);
+            assert_eq!(apply(ln_1p, infinity), infinity);
+
             assert_eq!(apply(L::recip_1_to_2, 1.0), 1.0);
             assert_eq!(apply(L::recip_1_to_2, 2.0), 0.5);
 
@@ -162,6 +184,8 @@ macro_rules! edges {
                 ("ln", L::ln),
                 ("ln_1p_unit", L::ln_1p_unit),
                 ("recip_1_to_2", L::recip_1_to_2),
+                ("exp_m1", exp_m1),
+                ("ln_1p", ln_1p),
             ];
             for (name, function) in functions {
                 for x in [nan, -nan, payload, -payload] {

@@ -68,37 +68,23 @@ trait FromOptions {
     fn from_options(normalizer: Normalizer, reduction: Reduction) -> Self;
 }
 macro_rules! from_options {
-    ($($loss:ident),*) => {$(
+    ($($loss:ident $(.. $rest:expr)?;)*) => {$(
         impl FromOptions for $loss {
             fn from_options(normalizer: Normalizer, reduction: Reduction) -> Self {
-                Self { normalizer, reduction, ..Self::default() }
+                Self { normalizer, reduction, $(..$rest)? }
             }
         }
     )*};
 }
-from_options!(
-    CharbonnierLoss,
-    HuberLoss,
-    LogCoshLoss,
-    RobustLoss,
-    SmoothL1Loss,
-    WingLoss
-);
-impl FromOptions for L1Loss {
-    fn from_options(normalizer: Normalizer, reduction: Reduction) -> Self {
-        Self {
-            normalizer,
-            reduction,
-        }
-    }
-}
-impl FromOptions for MseLoss {
-    fn from_options(normalizer: Normalizer, reduction: Reduction) -> Self {
-        Self {
-            normalizer,
-            reduction,
-        }
-    }
+from_options! {
+    CharbonnierLoss .. Self::default();
+    HuberLoss .. Self::default();
+    L1Loss;
+    LogCoshLoss;
+    MseLoss;
+    RobustLoss .. Self::default();
+    SmoothL1Loss .. Self::default();
+    WingLoss .. Self::default();
 }
 
 /// Every shape, reduction and denominator.

@@ -65,6 +65,6 @@ impl Fused for L1Loss {
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
-        pixel::compose(inputs, self.normalizer, self.reduction, |d| ops::abs(d))
+        pixel::compose(inputs, self.normalizer, self.reduction, ops::abs)
     }
 }

@@ -150,7 +150,8 @@ impl FusedRegularizer for TotalVariation {
 fn next(x: &Tensor, axis: usize) -> Result<Tensor> {
     let len = x.dim(axis)?;
     if len < 2 {
-        return x - x;
+        // NaN stays NaN.
+        return x.affine(0.0, 0.0);
     }
     let d = (x.narrow(axis, 1, len - 1)? - x.narrow(axis, 0, len - 1)?)?;
     d.pad_with_zeros(axis, 0, 1)
