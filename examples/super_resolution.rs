@@ -7,8 +7,8 @@
 //!
 //! The network sees crops of a photograph at half its size, and learns what to add to their bicubic enlargement. It is
 //! measured on a part that it never sees: the face. A progress bar shows every term of the loss and the held-out PSNR.
-//! `comparison.png` has what went in, bicubic interpolation, the network's picture and the truth, the errors of both, and
-//! maps of the structural similarity; each picture is written alone, too. The last line printed is
+//! `comparison.png` has what went in, bicubic interpolation, the network's picture and the truth, the errors of both,
+//! and maps of the structural similarity; each picture is written alone, too. The last line printed is
 //! `result psnr=… ssim=… bicubic_psnr=… bicubic_ssim=… seconds=…`, of pictures rounded to 8 bits, by formulas of the
 //! example's own.
 

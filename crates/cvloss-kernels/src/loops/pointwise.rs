@@ -48,8 +48,8 @@ pub struct Operands<'a> {
 
 /// Evaluates a formula over all elements.
 ///
-/// Returns the reduced value; with [`Reduction::None`] it writes one value per element to `values` and returns their sum.
-/// The gradient is that of the reduced value, or with [`Reduction::None`] the slope of each element's own value.
+/// Returns the reduced value; with [`Reduction::None`] it writes one value per element to `values` and returns their
+/// sum. The gradient is that of the reduced value, or with [`Reduction::None`] the slope of each element's own value.
 pub fn evaluate<F: Pointwise>(
     formula: F,
     operands: &Operands<'_>,

@@ -1,7 +1,7 @@
 //! The peak signal-to-noise ratio, as a loss.
 //!
-//! `L = 10 log₁₀(m + ε)` with `m` the mean squared error over the squared data range: two sweeps, since every slope needs
-//! the whole sum. `dL/dm = 10 / (ln 10 · (m + ε))`.
+//! `L = 10 log₁₀(m + ε)` with `m` the mean squared error over the squared data range: two sweeps, since every slope
+//! needs the whole sum. `dL/dm = 10 / (ln 10 · (m + ε))`.
 
 use crate::error::{Error, Result};
 use crate::loops::pointwise::{Operands, evaluate_difference};

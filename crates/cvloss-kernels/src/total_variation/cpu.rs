@@ -6,7 +6,8 @@ use crate::math::Real;
 
 /// The formula of a total variation.
 pub trait Variation: Copy + Send + Sync {
-    /// The value of the differences `d` along width, height and depth (0 where there is no neighbour), and its derivatives.
+    /// The value of the differences `d` along width, height and depth (0 where there is no neighbour), and its
+    /// derivatives.
     ///
     /// `c` are the factors of the axes. Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, d: [R; 3], c: [R; 3]) -> (R, [R; 3]);

@@ -1,7 +1,7 @@
 //! Total variation of images and volumes: the sum of differences between neighbours.
 //!
-//! A pixel owns the differences to its next neighbours along each axis. Its gradient is the slopes of those before it less
-//! the slopes of its own:
+//! A pixel owns the differences to its next neighbours along each axis. Its gradient is the slopes of those before it
+//! less the slopes of its own:
 //!
 //! ```text
 //! dL/dx_i = s_w(i − e_w) + s_h(i − e_h) + s_d(i − e_d) − s_w(i) − s_h(i) − s_d(i)
@@ -45,8 +45,8 @@ pub enum VariationNorm {
 pub enum VariationScale {
     /// Nothing, as piq and kornia's `sum`.
     Total,
-    /// The sum along each axis by the number of its differences, as BasicSR and kornia's `mean`. Isotropic: by the number of
-    /// pixels.
+    /// The sum along each axis by the number of its differences, as BasicSR and kornia's `mean`. Isotropic: by the
+    /// number of pixels.
     #[default]
     Differences,
 }

@@ -35,7 +35,8 @@ use crate::loss::{Call, Fused, Geometry, Inputs};
 ///
 /// let input = Tensor::new(&[0.5f32, -1., 2.], &Device::Cpu)?;
 /// let target = Tensor::new(&[0f32, 0.5, 2.25], &Device::Cpu)?;
-/// let (value, _gradient) = CharbonnierLoss { eps: 0.5, ..CharbonnierLoss::default() }.value_and_grad(&input, &target)?;
+/// let loss = CharbonnierLoss { eps: 0.5, ..CharbonnierLoss::default() };
+/// let (value, _gradient) = loss.value_and_grad(&input, &target)?;
 /// assert!((value.to_scalar::<f32>()? - 0.949_080_4).abs() < 1e-5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -24,8 +24,8 @@ use crate::{error, ops};
 /// - value: `[]`; with [`Reduction::None`] `(N)`
 ///
 /// # Edge cases
-/// Images that differ by a constant: value 0 inside. [`EdgeBorder::Reflect`] needs two pixels along each axis, and is an
-/// error below. NaN in, NaN out.
+/// Images that differ by a constant: value 0 inside. [`EdgeBorder::Reflect`] needs two pixels along each axis, and is
+/// an error below. NaN in, NaN out.
 ///
 /// # Agrees with
 /// No library has it as a loss; the filters are `kornia.filters.spatial_gradient` (`mode="sobel"`) and

@@ -21,19 +21,21 @@ use crate::{error, ops};
 ///
 /// # Shapes
 /// - input, target: `(N, C, H, W)`, the same shape and floating dtype. Gradients flow to both
-/// - weight: any shape that broadcasts to theirs; it multiplies the difference before the transform, so that a mask of 0
-///   makes both images equal there
+/// - weight: any shape that broadcasts to theirs; it multiplies the difference before the transform, so that a mask of
+///   0 makes both images equal there
 /// - value: `[]`; with [`Reduction::None`] `(N)`, or `[]` for the mean spectrum of a batch
 ///
 /// # Edge cases
-/// Equal images: value 0, gradient 0. A height or width that `patch_factor` does not divide is an error. NaN in, NaN out.
+/// Equal images: value 0, gradient 0. A height or width that `patch_factor` does not divide is an error. NaN in, NaN
+/// out.
 ///
 /// # Agrees with
 /// `FocalFrequencyLoss` of the authors' package focal-frequency-loss: `alpha`, `patch_factor`, `ave_spectrum`
 /// ([`SpectrumPooling::Batch`]), `log_matrix` ([`SpectrumWeight::Log`]), `batch_matrix` ([`SpectrumPeak::Batch`]).
 ///
 /// # Reference
-/// Jiang et al., *Focal Frequency Loss for Image Reconstruction and Synthesis*, 2021. <https://arxiv.org/abs/2012.12821>
+/// Jiang et al., *Focal Frequency Loss for Image Reconstruction and Synthesis*, 2021.
+/// <https://arxiv.org/abs/2012.12821>
 ///
 /// # Example
 /// ```
@@ -95,7 +97,8 @@ impl Default for FocalFrequencyLoss {
 /// complex numbers ([`FftForm::Magnitude`]).
 ///
 /// # Reference
-/// Cho et al., *Rethinking Coarse-to-Fine Approach in Single Image Deblurring*, 2021. <https://arxiv.org/abs/2108.05054>
+/// Cho et al., *Rethinking Coarse-to-Fine Approach in Single Image Deblurring*, 2021.
+/// <https://arxiv.org/abs/2108.05054>
 ///
 /// # Example
 /// ```
@@ -285,7 +288,8 @@ fn finish(costs: &Tensor, reduction: Reduction) -> Result<Tensor> {
     pixel::reduce_images(&losses, reduction)
 }
 
-/// Real and imaginary part of the Fourier transform of each plane, by multiplication with matrices: candle has no other.
+/// Real and imaginary part of the Fourier transform of each plane, by multiplication with matrices: candle has no
+/// other.
 fn spectrum(planes: &Tensor) -> Result<(Tensor, Tensor)> {
     let (_, _, height, width) = planes.dims4()?;
     let (rows_cos, rows_sin) = waves(height, planes)?;

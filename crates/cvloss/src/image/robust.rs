@@ -20,11 +20,12 @@ use crate::loss::{Call, Fused, Geometry, Inputs};
 /// As [`L1Loss`](crate::L1Loss).
 ///
 /// # Edge cases
-/// Equal tensors: value 0, slope 0. Small differences keep their relative accuracy. Empty: the mean is 0. NaN in, NaN out.
+/// Equal tensors: value 0, slope 0. Small differences keep their relative accuracy. Empty: the mean is 0. NaN in, NaN
+/// out.
 ///
 /// # Agrees with
-/// `kornia.losses.charbonnier_loss` (shape 1, the default), `cauchy_loss`, `geman_mcclure_loss` and `welsch_loss`, which
-/// have `c = 1`. With `c`, [`RobustShape::Alpha`] of 1 is the pseudo-Huber loss over `c²`.
+/// `kornia.losses.charbonnier_loss` (shape 1, the default), `cauchy_loss`, `geman_mcclure_loss` and `welsch_loss`,
+/// which have `c = 1`. With `c`, [`RobustShape::Alpha`] of 1 is the pseudo-Huber loss over `c²`.
 ///
 /// # Reference
 /// Barron, *A General and Adaptive Robust Loss Function*, 2019. <https://arxiv.org/abs/1701.03077>

@@ -17,17 +17,17 @@ use crate::{error, ops};
 ///
 /// # Shapes
 /// - input: `(N, C, L)`, `(N, C, H, W)` or `(N, C, D, H, W)`, any floating dtype
-/// - weight: any shape that broadcasts to the input's, as `(N, 1, H, W)`; a pixel's weight is that of its differences to the
-///   next pixels
+/// - weight: any shape that broadcasts to the input's, as `(N, 1, H, W)`; a pixel's weight is that of its differences
+///   to the next pixels
 /// - value: `[]`; with [`Reduction::None`] `(N)`
 ///
 /// # Edge cases
 /// A flat image, and one without neighbours: value 0, gradient 0. The slope of equal neighbours is 0. NaN in, NaN out.
 ///
 /// # Agrees with
-/// `kornia.losses.total_variation` (the mean over channels, or with [`VariationScale::Total`] the sum); `piq.total_variation`
-/// with `Total` (`l1`, `l2` and `l2_squared` are [`VariationNorm::Anisotropic`], `Root` and `Squared`); BasicSR's
-/// `WeightedTVLoss`.
+/// `kornia.losses.total_variation` (the mean over channels, or with [`VariationScale::Total`] the sum);
+/// `piq.total_variation` with `Total` (`l1`, `l2` and `l2_squared` are [`VariationNorm::Anisotropic`], `Root` and
+/// `Squared`); BasicSR's `WeightedTVLoss`.
 ///
 /// # Reference
 /// Rudin, Osher, Fatemi, *Nonlinear total variation based noise removal algorithms*, 1992.
