@@ -6,6 +6,7 @@
 //! Each loss is a folder: `mod.rs` has its options and what a caller runs, `cpu.rs` the formula, line by line. Loops are
 //! written once per shape, in [`loops`].
 
+pub mod adversarial;
 pub mod bce;
 pub mod cross_entropy;
 pub mod edge;

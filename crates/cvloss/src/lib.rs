@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adversarial;
 mod autograd;
 mod error;
 mod host;
@@ -38,6 +39,11 @@ pub mod segmentation;
 mod sum;
 
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
+pub use adversarial::*;
+pub use cvloss_kernels::adversarial::average::{Moments, Sums};
+pub use cvloss_kernels::adversarial::{
+    FeatureDistance, FeaturePooling, Form, Labels, LecamForm, Pairing, Side,
+};
 pub use cvloss_kernels::focal::SoftTargets;
 pub use cvloss_kernels::frequency::{
     FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
