@@ -1,5 +1,6 @@
 //! The list: every loss with every option, and inputs for each.
 
+mod adversarial;
 mod elements;
 mod pixels;
 mod points;
@@ -15,6 +16,8 @@ use cvloss::{Accumulator, Activation, Gradients, Inputs, Loss, LossSum, PooledLo
 use serde::Serialize;
 
 use crate::sample::{Sample, Spec};
+
+pub use adversarial::configurations;
 
 /// A configured loss and inputs for it.
 #[derive(Clone)]
@@ -51,6 +54,10 @@ pub enum Family {
         /// Whether a loss of points or elements is added.
         has_extra: bool,
     },
+    /// One value per pair of logits, real and fake, or less.
+    Adversarial,
+    /// Distances of features (N, C, *).
+    Features,
     /// A weighted sum of losses.
     Sum,
 }
@@ -132,6 +139,7 @@ fn short_name<T>() -> &'static str {
 /// All cases.
 pub fn cases() -> Vec<Case> {
     let mut list = List::default();
+    adversarial::add(&mut list);
     elements::add(&mut list);
     pixels::add(&mut list);
     spatial::add(&mut list);
@@ -186,7 +194,8 @@ impl Case {
             loss: Shared(loss),
             family,
             spec: Spec {
-                is_elementwise: spec.is_elementwise || family == Family::Elements,
+                is_elementwise: spec.is_elementwise
+                    || matches!(family, Family::Elements | Family::Adversarial),
                 keeps_axis: spec.keeps_axis || family == Family::Image,
                 ..spec
             },

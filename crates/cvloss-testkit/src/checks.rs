@@ -375,11 +375,15 @@ fn unit_weights(case: &Case, sample: &Sample) -> Result<Vec<Tensor>> {
     let ones = |shape: Vec<usize>| Tensor::ones(shape, sample.input.dtype(), &Device::Cpu);
     let by_point = |keeps_axis| ones(case.spec.point_shape(keeps_axis));
     Ok(match case.family {
-        Family::Elements => vec![ones(case.spec.shape.clone())?, ones(Vec::new())?],
+        Family::Elements | Family::Adversarial => {
+            vec![ones(case.spec.shape.clone())?, ones(Vec::new())?]
+        }
         Family::Image if case.spec.shape.len() < 2 => vec![ones(Vec::new())?],
         Family::Image => vec![ones(case.spec.shape.clone())?, by_point(true)?],
         Family::Sum => vec![by_point(true)?],
-        Family::Points | Family::Region { .. } => vec![by_point(false)?, by_point(true)?],
+        Family::Points | Family::Features | Family::Region { .. } => {
+            vec![by_point(false)?, by_point(true)?]
+        }
     })
 }
 

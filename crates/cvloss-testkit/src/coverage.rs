@@ -51,9 +51,12 @@ pub fn check_options(cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless some case has each variant of the serializable enums under `sources`.
-pub fn check_variants(sources: &[PathBuf], cases: &[Case]) -> Result<()> {
+/// Fails unless some case, or some of `others`, has each variant of the serializable enums under `sources`.
+pub fn check_variants(sources: &[PathBuf], cases: &[Case], others: &[Value]) -> Result<()> {
     let mut used = BTreeSet::new();
+    others
+        .iter()
+        .for_each(|value| collect_words(value, &mut used));
     for case in cases {
         collect_words(&case.options, &mut used);
     }

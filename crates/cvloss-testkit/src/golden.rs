@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use cvloss::Loss;
+use cvloss::{Inputs, Loss};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -69,6 +69,16 @@ fn check_case<L: Loss + DeserializeOwned>(
         assert_close(&got, &value, rtol).with_context(|| format!("value in {dtype:?}"))?;
         assert_close(&got_gradient, gradient, rtol)
             .with_context(|| format!("gradient in {dtype:?}"))?;
+        if let Some(expected) = get("target_grad") {
+            let weight = get("weight").map(cast).transpose()?;
+            let (_, _, slopes) = loss.value_and_grads(&Inputs {
+                input: &input,
+                target: &target,
+                weight: weight.as_ref(),
+            })?;
+            assert_close(&slopes, expected, rtol)
+                .with_context(|| format!("gradient of the target in {dtype:?}"))?;
+        }
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub enum Kind {
     ///
     /// No two neighbours are closer than 0.003, nor are a pixel and its target: losses may have a kink there.
     Image,
+    /// Numbers like the input's, in its dtype and shape.
+    Logits,
 }
 
 impl Kind {
@@ -374,6 +376,7 @@ impl Spec {
 
     fn element(&self, rng: &mut StdRng, kind: Kind) -> f64 {
         match self.ignored {
+            _ if kind == Kind::Logits => rng.random_range(-3.0..3.0),
             Some(ignored) if rng.random_bool(0.25) => ignored as f64,
             _ if kind == Kind::SoftBinary => rng.random_range(-0.2f64..1.2).clamp(0.0, 1.0),
             _ => f64::from(u8::from(rng.random_bool(0.4))),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use cvloss_testkit::cases::{Case, cases, each, large_cases};
+use cvloss_testkit::cases::{Case, cases, configurations, each, large_cases};
 use cvloss_testkit::{checks, coverage};
 
 fn sources() -> PathBuf {
@@ -23,7 +23,7 @@ fn every_option_varies() -> Result<()> {
 #[test]
 fn every_variant_is_used() -> Result<()> {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvloss-kernels/src");
-    coverage::check_variants(&[sources(), kernels], &cases())
+    coverage::check_variants(&[sources(), kernels], &cases(), &configurations()?)
 }
 
 #[test]

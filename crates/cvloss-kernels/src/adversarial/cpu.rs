@@ -106,7 +106,7 @@ impl Curve for Absolute {
 
 /// The slope, or NaN where `z` is NaN: some curves have constant slopes.
 #[inline(always)]
-fn keep_nan<R: Real>(z: R, slope: R) -> R {
+pub(super) fn keep_nan<R: Real>(z: R, slope: R) -> R {
     R::select(z.abs() >= R::zero(), slope, z)
 }
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::cpu::keep_nan;
 use super::plan::Visit;
 use super::{
     Absolute, AnyCurve, Curve, Given, LogitGradients, Logits, Square, check_logits, pairs,
@@ -197,9 +198,10 @@ impl<C: Curve> Task for ColumnTask<'_, C> {
     fn run<I: Isa>(self) -> f64 {
         let mut total = 0.0;
         for gap in self.gaps {
-            let (value, slope) = self.curve.eval(I::F64::new(*gap));
+            let z = I::F64::new(*gap);
+            let (value, slope) = self.curve.eval(z);
             total += value.get();
-            *gap = slope.get();
+            *gap = keep_nan(z, slope).get();
         }
         total
     }

@@ -57,11 +57,11 @@ fn shape_faults() -> Vec<Fault> {
         Fault {
             name: "input of rank 1",
             spoil: |case, sample| match (case.family, sample.input.rank()) {
-                (Family::Elements | Family::Image, 0 | 1) => Ok(None),
+                (Family::Elements | Family::Image | Family::Adversarial, 0 | 1) => Ok(None),
                 _ => Ok(Some(sample.with_input(sample.input.flatten_all()?))),
             },
             expected: |case| match case.family {
-                Family::Elements | Family::Image => {
+                Family::Elements | Family::Image | Family::Adversarial => {
                     Outcome::Error(&["target has shape", "expected"])
                 }
                 Family::Sum
@@ -242,6 +242,8 @@ fn number_faults() -> Vec<Fault> {
                 (true, _) | (_, DType::F16) => Ok(None),
                 // Its square is no f32, and no image holds it.
                 _ if case.spec.kind == Kind::Image => Ok(None),
+                // Some of these losses square them.
+                _ if is_adversarial(case) => Ok(None),
                 _ => Ok(Some(sample.with_input(signs(&sample.input, 1e30)?))),
             },
             expected: |_| Outcome::Finite,
@@ -288,7 +290,7 @@ fn signs(input: &Tensor, size: f64) -> Result<Tensor> {
 /// 1 at all channels of the first point, or at the first element.
 fn first_point(case: &Case) -> Result<Tensor> {
     let shape = match case.family {
-        Family::Elements | Family::Image => case.spec.shape.clone(),
+        Family::Elements | Family::Image | Family::Adversarial => case.spec.shape.clone(),
         _ => case.spec.point_shape(true),
     };
     let count: usize = shape.iter().product();
@@ -338,7 +340,8 @@ fn infinity_faults() -> Vec<Fault> {
     vec![
         Fault {
             name: "+∞ everywhere",
-            spoil: |case, sample| match case.spec.is_bounded {
+            spoil: |case, sample| match case.spec.is_bounded || is_adversarial(case) {
+                // May be right, and cost nothing.
                 true => Ok(None),
                 false => fill(sample, f64::INFINITY).map(Some),
             },
@@ -347,7 +350,7 @@ fn infinity_faults() -> Vec<Fault> {
         },
         Fault {
             name: "−∞ everywhere",
-            spoil: |case, sample| match case.spec.is_bounded {
+            spoil: |case, sample| match case.spec.is_bounded || is_adversarial(case) {
                 true => Ok(None),
                 false => fill(sample, f64::NEG_INFINITY).map(Some),
             },
@@ -361,7 +364,7 @@ fn infinity_faults() -> Vec<Fault> {
                 let is_softmax = match case.family {
                     Family::Points => true,
                     Family::Region { activation, .. } => activation == Activation::Softmax,
-                    Family::Elements | Family::Image | Family::Sum => false,
+                    _ => false,
                 };
                 // 0 · ∞ is NaN.
                 if !is_softmax || case.name == "dice_ce/dice-only" {
@@ -379,6 +382,11 @@ fn infinity_faults() -> Vec<Fault> {
             composed: Composed::Any,
         },
     ]
+}
+
+/// Whether inputs are logits of two sides, or features.
+fn is_adversarial(case: &Case) -> bool {
+    matches!(case.family, Family::Adversarial | Family::Features)
 }
 
 /// Whether targets are classes that are checked.
@@ -485,7 +493,7 @@ fn weight_faults() -> Vec<Fault> {
 
 fn constant_weight(case: &Case, sample: &Sample, weight: f64) -> Result<Sample> {
     let shape = match case.family {
-        Family::Elements => Vec::new(),
+        Family::Elements | Family::Adversarial => Vec::new(),
         Family::Image if case.spec.shape.len() < 2 => Vec::new(),
         _ => case.spec.point_shape(true),
     };

@@ -7,7 +7,7 @@ use cvloss_kernels::adversarial::{AnyCurve, Plan};
 use crate::ops;
 
 fn curve(curve: AnyCurve, z: &Tensor) -> Result<Tensor> {
-    match curve {
+    let value = match curve {
         AnyCurve::CrossEntropy(c) => {
             (ops::softplus(&z.neg()?)? * c.label)? + (ops::softplus(z)? * (1.0 - c.label))?
         }
@@ -20,7 +20,13 @@ fn curve(curve: AnyCurve, z: &Tensor) -> Result<Tensor> {
             let sign = (z.gt(0.0)?.to_dtype(z.dtype())? - z.lt(0.0)?.to_dtype(z.dtype())?)?;
             z * sign
         }
-    }
+    }?;
+    keep_nan(z, &value)
+}
+
+/// `value`, or NaN with a slope of NaN where `z` is NaN: candle's `relu` makes 0 of it, and some slopes are constant.
+pub(super) fn keep_nan(z: &Tensor, value: &Tensor) -> Result<Tensor> {
+    z.eq(z)?.where_cond(value, &z.sqr()?)
 }
 
 /// What `plan` makes of real and fake logits.

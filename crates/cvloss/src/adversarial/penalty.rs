@@ -2,6 +2,7 @@
 
 use candle_core::{Result as CandleResult, Tensor};
 
+use super::composed;
 use super::critic::{self, Derivative, Penalty};
 use super::points::PenaltyPoints;
 use crate::error::{Error, Result};
@@ -186,7 +187,8 @@ impl GradientPenalty {
         let values = match self.form {
             PenaltyForm::Centred { target } => (critic::root(&squares)? - target)?.sqr()?,
             PenaltyForm::OneSided { target } => {
-                (critic::root(&squares)? - target)?.relu()?.sqr()?
+                let excess = (critic::root(&squares)? - target)?;
+                composed::keep_nan(&excess, &excess.relu()?.sqr()?)?
             }
             PenaltyForm::Power { exponent: 2.0 } => squares,
             PenaltyForm::Power { exponent } => squares.powf(exponent / 2.0)?,

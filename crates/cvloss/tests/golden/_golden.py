@@ -92,13 +92,21 @@ class Golden:
         target: Tensor,
         weight: Tensor | None = None,
         rtol: float = 1e-9,
+        both: bool = False,
     ) -> None:
-        """Records the peer's value, and the gradient of its sum with respect to `input`."""
+        """Records the peer's value, and the gradient of its sum with respect to `input`, and to `target` if `both`."""
         leaf = input.detach().clone().requires_grad_()
+        target = target.detach().clone().requires_grad_(both)
         value = peer.run(leaf, target) if weight is None else peer.run(leaf, target, weight)
-        (grad,) = torch.autograd.grad(value.sum(), leaf)
         key = f"{len(self.cases):03}"
-        tensors = {"input": input, "target": target, "weight": weight, "value": value, "grad": grad}
+        tensors = {"input": input, "target": target, "weight": weight, "value": value}
+        if both:
+            grad, tensors["target_grad"] = torch.autograd.grad(
+                value.sum(), (leaf, target), materialize_grads=True
+            )
+        else:
+            (grad,) = torch.autograd.grad(value.sum(), leaf)
+        tensors["grad"] = grad
         for part, tensor in tensors.items():
             if tensor is not None:
                 dtype = torch.float64 if tensor.is_floating_point() else torch.int64
