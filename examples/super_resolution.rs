@@ -32,6 +32,8 @@ use rand::{SeedableRng, rngs::StdRng};
 mod astronaut;
 #[path = "support/layers.rs"]
 mod layers;
+#[path = "support/canvas.rs"]
+mod canvas;
 #[path = "support/panels.rs"]
 mod panels;
 #[path = "support/quality.rs"]
@@ -42,7 +44,8 @@ mod restoration;
 mod subpixel;
 
 use astronaut::{CHANNELS, Crops, Photo};
-use panels::{Panel, grey, heat};
+use canvas::{grey, heat};
+use panels::Panel;
 use quality::{Planes, psnr, ssim};
 use restoration::Choice;
 use subpixel::SubPixel;

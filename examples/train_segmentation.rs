@@ -23,6 +23,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use plotters::style::RGBColor;
 use rand::{SeedableRng, rngs::StdRng};
 
+#[path = "support/canvas.rs"]
+mod canvas;
 #[path = "support/coins.rs"]
 mod coins;
 #[path = "support/layers.rs"]
@@ -36,9 +38,10 @@ mod pictures;
 #[path = "support/unet.rs"]
 mod unet;
 
+use canvas::{grey, heat};
 use coins::Scene;
 use objective::{Choice, Objective};
-use panels::{Panel, grey, heat};
+use panels::Panel;
 use pictures::History;
 use unet::UNet;
 

@@ -7,17 +7,7 @@ use cvloss::Terms;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 
-use super::panels::{Area, FONT, paint};
-
-/// One colour for the total and one for each term; easy to tell apart for everyone.
-const COLOURS: [RGBColor; 6] = [
-    RGBColor(40, 40, 40),
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-];
+use super::canvas::{Area, COLOURS, FONT, paint};
 
 /// What was measured while training.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! Bad input and bad options, each with what must come of it.
 
+mod adversarial;
 mod inputs;
 mod options;
 

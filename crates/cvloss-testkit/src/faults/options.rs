@@ -22,10 +22,16 @@ pub struct BadOption {
 }
 
 #[derive(Default)]
-struct List(Vec<BadOption>);
+pub(super) struct List(Vec<BadOption>);
 
 impl List {
-    fn add<L: Known>(&mut self, name: &str, kind: Kind, loss: L, words: &'static [&'static str]) {
+    pub(super) fn add<L: Known>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        loss: L,
+        words: &'static [&'static str],
+    ) {
         self.add_value(name, kind, loss, Outcome::Error(words));
     }
 
@@ -53,6 +59,7 @@ impl List {
 /// All of them.
 pub fn bad_options() -> Vec<BadOption> {
     let mut list = List::default();
+    super::adversarial::add(&mut list);
     bce(&mut list);
     focal(&mut list);
     cross_entropy(&mut list);

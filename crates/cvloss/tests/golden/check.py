@@ -469,6 +469,70 @@ def fft_l1(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tenso
         f = f * math.sqrt(x.shape[2] * x.shape[3])
     cost = f.abs() if config.get("form") == "Magnitude" else (f.real.abs() + f.imag.abs()) / 2
     return per_image(cost.flatten(1).mean(1), config)
+def game(x: Tensor, t: Tensor, weight: Tensor | None, config: Config, generates: bool) -> Tensor:
+    """Both sides: `up` draws a logit to a label as a real one, `down` as a fake one."""
+    r, f = (t, x) if generates else (x, t)
+    form, pairing = config["form"], config["pairing"]
+    labels = {"real": 1.0, "fake": 0.0, "generator": 1.0} | config.get("labels", {})
+    kind = next(iter(form)) if isinstance(form, dict) else form
+
+    def up(z: Tensor, label: float) -> Tensor:
+        return {
+            "Minimax": lambda: -label * logsigmoid(z) - (1 - label) * logsigmoid(-z),
+            "NonSaturating": lambda: -label * logsigmoid(z) - (1 - label) * logsigmoid(-z),
+            "LeastSquares": lambda: form[kind]["factor"] * (z - label).square(),
+            "Wasserstein": lambda: -z,
+            "Hinge": lambda: (1 - z).clamp(min=0),
+        }[kind]()
+
+    def down(z: Tensor, label: float) -> Tensor:
+        return up(-z, label) if kind in ("Wasserstein", "Hinge") else up(z, label)
+
+    if pairing == "Average":
+        r, f = r - f.mean(), f - r.mean()
+    discriminator = (
+        up(r - f, labels["real"])
+        if pairing == "Paired"
+        else up(r, labels["real"]) + down(f, labels["fake"])
+    )
+    if not generates:
+        values = discriminator
+    elif kind == "Minimax":
+        values = -(down(f, labels["fake"]) if pairing == "Standard" else discriminator)
+    elif pairing == "Paired":
+        values = up(f - r, labels["generator"])
+    elif pairing == "Average":
+        values = up(f, labels["generator"]) + down(r, labels["fake"])
+    else:
+        values = -f if kind == "Hinge" else up(f, labels["generator"])
+    values = values if weight is None else values * weight
+    return reduce(values, torch.tensor(values.numel()), config.get("reduction", "Mean"))
+
+
+def discriminator(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    return game(x, t, weight, config, generates=False)
+
+
+def generator(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    return game(x, t, weight, config, generates=True)
+
+
+def lecam(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    above, below = x - config["fake_mean"], config["real_mean"] - t
+    if config["form"] == "Rectified":
+        above, below = above.clamp(min=0), below.clamp(min=0)
+    values = (above**2 + below**2) * (1 if weight is None else weight)
+    return reduce(values, torch.tensor(values.numel()), config.get("reduction", "Mean"))
+
+
+def feature_matching(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    gap = x - t
+    mass = 1 if weight is None else without_channel(weight, x).unsqueeze(1)
+    batch = config.get("pooling") == "BatchMeans"
+    gap = (gap * mass).sum(0) / len(gap) if batch else gap
+    values = gap.abs() if config["distance"] == "Absolute" else gap**2
+    values = values if batch else values * mass
+    return reduce(values, torch.tensor(values.numel()), config.get("reduction", "Mean"))
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
@@ -490,6 +554,10 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         edge,
         focal_frequency,
         fft_l1,
+        discriminator,
+        generator,
+        lecam,
+        feature_matching,
     )
 } | {
     "l1": differences(lambda d, _: d.abs()),
@@ -522,12 +590,17 @@ def check(path: Path) -> int:
         for key in sorted(cases):
             case = json.loads(cases[key])
             x = file.get_tensor(f"{key}.input").requires_grad_()
+            t = file.get_tensor(f"{key}.target")
+            both = f"{key}.target_grad" in names
             weight = file.get_tensor(f"{key}.weight") if f"{key}.weight" in names else None
-            value = LOSSES[path.stem](x, file.get_tensor(f"{key}.target"), weight, case["loss"])
-            (grad,) = torch.autograd.grad(value.sum(), x)
-            for part, ours in (("value", value.detach()), ("gradient", grad)):
-                stored = file.get_tensor(f"{key}.{'value' if part == 'value' else 'grad'}")
-                if problem := close(part, ours, stored, case["rtol"]):
+            value = LOSSES[path.stem](x, t.requires_grad_(both), weight, case["loss"])
+            ours = {"value": value.detach()}
+            leaves = {"grad": x} | ({"target_grad": t} if both else {})
+            grads = torch.autograd.grad(
+                value.sum(), list(leaves.values()), materialize_grads=True
+            )
+            for part, tensor in (ours | dict(zip(leaves, grads))).items():
+                if problem := close(part, tensor, file.get_tensor(f"{key}.{part}"), case["rtol"]):
                     failures += 1
                     print(f"{path.stem} {key}: {problem}", case["call"], case["loss"], sep="\n  ")
     print(f"{path.name}: {len(cases)} cases, {failures} failures")
@@ -537,6 +610,6 @@ def check(path: Path) -> int:
 if __name__ == "__main__":
     here = Path(__file__).parent
     paths = [here / f"{name}.safetensors" for name in sys.argv[1:]] or sorted(
-        here.glob("*.safetensors")
+        path for path in here.glob("*.safetensors") if path.stem in LOSSES
     )
     sys.exit(sum(check(path) for path in paths) > 0)

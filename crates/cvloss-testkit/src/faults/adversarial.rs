@@ -1,0 +1,108 @@
+//! Options of adversarial losses that are out of range, or that do not go together.
+
+use cvloss::{
+    AdversarialLoss, DiscriminatorLoss, FeatureMatchingLoss, FeaturePooling, Form, GeneratorLoss,
+    Labels, LecamLoss, Pairing, Reduction,
+};
+
+use super::options::List;
+use crate::sample::Kind;
+
+const NAN: f64 = f64::NAN;
+
+pub(super) fn add(list: &mut List) {
+    let plain = AdversarialLoss::default();
+    let mut both = |name: &str, loss: AdversarialLoss, words: &'static [&'static str]| {
+        list.add(name, Kind::Logits, DiscriminatorLoss(loss.clone()), words);
+        list.add(name, Kind::Logits, GeneratorLoss(loss), words);
+    };
+    for (form, bad) in [
+        (Form::NonSaturating, vec![-0.1, 1.1, NAN]),
+        (Form::Minimax, vec![-0.1, 1.1, NAN]),
+        (Form::LeastSquares { factor: 0.5 }, vec![NAN, f64::INFINITY]),
+        (Form::Wasserstein, vec![0.9]),
+        (Form::Hinge, vec![0.9]),
+    ] {
+        for number in bad {
+            let named = |labels, words| {
+                let loss = AdversarialLoss {
+                    form,
+                    labels,
+                    ..plain.clone()
+                };
+                (format!("{form:?} {words:?} {number}"), loss)
+            };
+            let labels = Labels::default();
+            let words = &["labels.real is", "expected"];
+            let (name, loss) = named(
+                Labels {
+                    real: number,
+                    ..labels
+                },
+                words,
+            );
+            both(&name, loss, words);
+            let words = &["labels.fake is", "expected"];
+            let (name, loss) = named(
+                Labels {
+                    fake: number,
+                    ..labels
+                },
+                words,
+            );
+            both(&name, loss, words);
+            let words = &["labels.generator is", "expected"];
+            let (name, loss) = named(
+                Labels {
+                    generator: number,
+                    ..labels
+                },
+                words,
+            );
+            both(&name, loss, words);
+        }
+    }
+    for factor in [0.0, -1.0, NAN, f64::INFINITY] {
+        let loss = AdversarialLoss {
+            form: Form::LeastSquares { factor },
+            ..plain.clone()
+        };
+        both(&format!("factor {factor}"), loss, &["factor is"]);
+    }
+    let paired = AdversarialLoss {
+        pairing: Pairing::Paired,
+        labels: Labels {
+            fake: 0.1,
+            ..Labels::default()
+        },
+        ..plain.clone()
+    };
+    both("fake label of pairs", paired, &["labels.fake is", "pairs"]);
+    let items = AdversarialLoss {
+        pairing: Pairing::Average,
+        reduction: Reduction::None,
+        ..plain
+    };
+    both("items of averages", items, &["reduction is None", "Mean"]);
+    for mean in [NAN, f64::INFINITY] {
+        let loss = LecamLoss {
+            real_mean: mean,
+            ..LecamLoss::default()
+        };
+        let name = format!("real_mean {mean}");
+        list.add(&name, Kind::Logits, loss, &["real_mean is"]);
+        let loss = LecamLoss {
+            fake_mean: mean,
+            ..LecamLoss::default()
+        };
+        let name = format!("fake_mean {mean}");
+        list.add(&name, Kind::Logits, loss, &["fake_mean is"]);
+    }
+    let items = FeatureMatchingLoss {
+        pooling: FeaturePooling::BatchMeans,
+        reduction: Reduction::None,
+        ..FeatureMatchingLoss::default()
+    };
+    let words = &["reduction is None", "Mean"];
+    list.add("items of means", Kind::Logits, items, words);
+}
