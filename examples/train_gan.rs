@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example train_gan
 //! cargo run --release --example train_gan -- --game hinge/average+r1,lsgan+dragan --seed 3
-//! cargo run --release --example train_gan -- --data coins --steps 600
+//! cargo run --release --example train_gan -- --data coins --game logistic+r1 --against none --steps 800 --critic-lr 2e-3
 //! ```
 //!
 //! Each game starts from the same weights and sees the same real items. By default these are points of eight Gaussians on
@@ -45,6 +45,8 @@ use worlds::{Modes, Score, World};
 /// How often a game is measured, and how often its samples are drawn.
 const MEASUREMENTS: usize = 40;
 const SNAPSHOTS: usize = 5;
+/// How much of the generator its average takes in at each step.
+const FOLLOW: f64 = 0.01;
 /// Samples of a measurement.
 const SAMPLES: usize = 1000;
 
@@ -65,7 +67,7 @@ struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "wgan+gp,logistic+r1,hinge"
+        default_value = "wgan+gp=0.1,logistic+r1=0.1,hinge+gp=0.1"
     )]
     game: Vec<Game>,
     /// A game to compare with, or "none"
@@ -75,19 +77,19 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Data::Ring)]
     data: Data,
     /// Training steps
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 3000)]
     steps: usize,
     /// Seed of weights, items and latents
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Items per step; 256 on the ring and 32 coins if absent
+    /// Items per step; 128 on the ring and 32 of coins if absent
     #[arg(long)]
     batch: Option<usize>,
     /// Learning rate of the generator; it falls to zero over the second half
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     lr: f64,
     /// Learning rate of the discriminator, likewise
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 5e-3)]
     critic_lr: f64,
     /// Steps of the discriminator for each of the generator
     #[arg(long, default_value_t = 1)]
@@ -152,6 +154,8 @@ fn last(record: &Record) -> Score {
 struct Trainer<'a> {
     game: &'a Game,
     generator: Network,
+    /// The mean of the generators of late, which is what is shown.
+    average: Network,
     critic: Network,
     modes: Modes,
     batch: usize,
@@ -168,11 +172,15 @@ struct Report {
 impl<'a> Trainer<'a> {
     fn new(options: &Options, world: &World, game: &'a Game) -> Result<Self> {
         let mut rng = StdRng::seed_from_u64(options.seed);
+        let average = match world.is_plane() {
+            true => Network::plane_generator(&mut rng)?,
+            false => Network::patch_generator(&mut rng)?,
+        };
         let (generator, critic, batch) = if world.is_plane() {
             (
                 Network::plane_generator(&mut rng)?,
                 Network::plane_critic(&mut rng)?,
-                256,
+                128,
             )
         } else {
             (
@@ -184,6 +192,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             game,
             generator,
+            average,
             critic,
             modes: Modes::new(world, &mut rng)?,
             batch: options.batch.unwrap_or(batch),
@@ -194,8 +203,8 @@ impl<'a> Trainer<'a> {
     fn train(mut self, options: &Options, world: &World) -> Result<Record> {
         let settings = ParamsAdamW {
             lr: options.lr,
-            beta1: std::env::var("B1").map_or(0.5, |b| b.parse().unwrap()),
-            beta2: std::env::var("B2").map_or(0.9, |b| b.parse().unwrap()),
+            beta1: 0.0,
+            beta2: 0.9,
             weight_decay: 0.0,
             ..ParamsAdamW::default()
         };
@@ -230,7 +239,7 @@ impl<'a> Trainer<'a> {
             };
             let is_last = step == options.steps;
             if step % every(MEASUREMENTS) == 0 || is_last {
-                let samples = self.fakes(SAMPLES)?.detach();
+                let samples = self.samples(SAMPLES)?;
                 record.scores.push((step, self.modes.score(&samples)?));
                 let status = status(self.game, &report, last(&record));
                 if bar.is_hidden() {
@@ -239,7 +248,7 @@ impl<'a> Trainer<'a> {
                 bar.set_message(status);
             }
             if step % every(SNAPSHOTS) == 0 || is_last {
-                let samples = self.fakes(SAMPLES)?.detach();
+                let samples = self.samples(SAMPLES)?;
                 record.samples.push((step, worlds::rows(&samples)?));
             }
             bar.inc(1);
@@ -277,20 +286,32 @@ impl<'a> Trainer<'a> {
         let fake = self.fakes(real.dim(0)?)?;
         let value = loss.generator(&self.critic.forward(&fake)?, of_real.as_ref())?;
         optimizer.backward_step(&value)?;
+        self.average.follow(&self.generator, FOLLOW)?;
         Ok(value.to_scalar()?)
     }
 
-    fn fakes(&mut self, count: usize) -> candle_core::Result<Tensor> {
+    fn latents(&mut self, count: usize) -> candle_core::Result<Tensor> {
         let numbers: Vec<f32> = (0..count * LATENT)
             .map(|_| self.rng.sample(StandardNormal))
             .collect();
-        let latents = Tensor::from_vec(numbers, (count, LATENT), &Device::Cpu)?;
+        Tensor::from_vec(numbers, (count, LATENT), &Device::Cpu)
+    }
+
+    /// What the generator makes in training.
+    fn fakes(&mut self, count: usize) -> candle_core::Result<Tensor> {
+        let latents = self.latents(count)?;
         self.generator.forward(&latents)
+    }
+
+    /// What its average makes.
+    fn samples(&mut self, count: usize) -> candle_core::Result<Tensor> {
+        let latents = self.latents(count)?;
+        Ok(self.average.forward(&latents)?.detach())
     }
 
     /// The discriminator's logits over the plane; for patches, over the plane through two real and a fake one.
     fn survey(&mut self, world: &World, record: &mut Record) -> Result<()> {
-        let samples = self.fakes(200)?.detach();
+        let samples = self.samples(200)?;
         let place = |i: usize| EXTENT * (2.0 * (i as f32 + 0.5) / GRID as f32 - 1.0);
         let points = (0..GRID * GRID).map(|i| (place(i % GRID), -place(i / GRID)));
         let items = if world.is_plane() {

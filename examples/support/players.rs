@@ -30,6 +30,7 @@ enum Step {
         stride: usize,
     },
     Silu,
+    Sine,
     Tanh,
     /// From features to (N, C, 4, 4).
     Unflatten(usize),
@@ -44,9 +45,11 @@ impl Network {
         Self::mlp(&[LATENT, WIDTH, WIDTH, 2], rng)
     }
 
-    /// From points in the plane to a logit.
+    /// From points in the plane to a logit; waves in the first layer, because detail would take long to learn without.
     pub(crate) fn plane_critic(rng: &mut StdRng) -> Result<Self> {
-        Self::mlp(&[2, WIDTH, WIDTH, 1], rng)
+        let mut net = Self::mlp(&[2, WIDTH, WIDTH, 1], rng)?;
+        net.steps[1] = Step::Sine;
+        Ok(net)
     }
 
     fn mlp(widths: &[usize], rng: &mut StdRng) -> Result<Self> {
@@ -126,10 +129,9 @@ impl Network {
         self.uniform(shape, (6.0 / inputs as f32).sqrt(), rng)
     }
 
-    /// As torch's: features of a plane whose biases are 0 all bend at the origin.
+    /// Not 0: the features of a plane would all bend at the origin.
     fn bias(&mut self, shape: &[usize], inputs: usize, rng: &mut StdRng) -> Result<Tensor> {
-        let b: f32 = std::env::var("BB").map_or(1.0, |b| b.parse().unwrap());
-        self.uniform(shape, b / (inputs as f32).sqrt(), rng)
+        self.uniform(shape, 2.0 / (inputs as f32).sqrt(), rng)
     }
 
     fn uniform(&mut self, shape: &[usize], bound: f32, rng: &mut StdRng) -> Result<Tensor> {
@@ -143,6 +145,15 @@ impl Network {
         let tensor = var.as_tensor().clone();
         self.vars.push(var);
         Ok(tensor)
+    }
+
+    /// Moves each weight towards another network's.
+    pub(crate) fn follow(&self, other: &Self, share: f64) -> Result<()> {
+        for (own, other) in self.vars.iter().zip(&other.vars) {
+            let gap = (other.as_tensor().detach() - own.as_tensor().detach())?;
+            own.set(&(own.as_tensor().detach() + (gap * share)?)?)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn vars(&self) -> Vec<Var> {
@@ -168,6 +179,7 @@ impl Step {
                 stride,
             } => x.conv2d(weight, 1, *stride, 1, 1)?.broadcast_add(bias),
             Self::Silu => x.silu(),
+            Self::Sine => x.sin(),
             Self::Tanh => x.tanh(),
             Self::Unflatten(channels) => x.reshape(((), *channels, 4, 4)),
             Self::Flatten => x.flatten_from(1),

@@ -16,7 +16,7 @@ pub(crate) const SIDE: usize = 32;
 pub(crate) const MODES: usize = 8;
 /// Of the ring.
 pub(crate) const RADIUS: f32 = 2.0;
-const DEVIATION: f32 = 0.1;
+const DEVIATION: f32 = 0.15;
 
 /// Where real items come from.
 pub(crate) enum World {
