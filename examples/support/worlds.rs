@@ -174,7 +174,7 @@ impl Modes {
     }
 
     pub(crate) fn score(&self, samples: &Tensor) -> Result<Score> {
-        let mut counts = vec![0; MODES];
+        let mut counts = [0; MODES];
         let samples = rows(samples)?;
         for sample in &samples {
             let (mode, distance) = self.nearest(sample);

@@ -29,7 +29,7 @@ pub(super) const NAME: &str = "gradient_penalty";
 /// # Cost
 /// The value costs a forward and a backward pass of the discriminator over the points. With [`Derivative::Difference`] its
 /// backward is that of two more forward passes. Together a penalty over N points is three passes of N; the loss itself is two,
-/// over real and fake. [`Derivative::Exact`] keeps the tape of the first backward pass and goes through it again. A penalty on
+/// over real and fake, so that a step of the discriminator costs 2.5 times as much and some overhead. [`Derivative::Exact`] keeps the tape of the first backward pass and goes through it again. A penalty on
 /// every k-th step with k times the weight costs a k-th (lazy regularisation; StyleGAN2 has k = 16).
 ///
 /// # Shapes
