@@ -6,14 +6,15 @@
 //! cargo run --release --example train_gan -- --data coins --game logistic+r1 --against none --steps 800 --critic-lr 2e-3
 //! ```
 //!
-//! Each game starts from the same weights and sees the same real items. By default these are points of eight Gaussians on
-//! a ring, which a GAN likes to leave for one or two of them; `--data coins` has 32×32 patches of a photograph. A progress
-//! bar shows both losses, the penalty and the modes found. Pictures are written: `samples.png`, samples over time;
-//! `landscape.png`, the discriminator's logits over the plane (for patches: over the plane through two real and a fake one);
-//! `scores.png`, modes and quality over the steps. The game after `--against` is drawn too, but does not count.
+//! Each game starts from the same weights and sees the same real items. By default these are points of eight Gaussians
+//! on a ring, which a GAN likes to leave for one or two of them; `--data coins` has 32×32 patches of a photograph. A
+//! progress bar shows both losses, the penalty and the modes found. Pictures are written: `samples.png`, samples over
+//! time; `landscape.png`, the discriminator's logits over the plane (for patches: over the plane through two real and a
+//! fake one); `scores.png`, modes and quality over the steps. The game after `--against` is drawn too, but does not
+//! count.
 //!
-//! The last line printed is `result modes=… quality=… seconds=…`: of the worst game, how many modes have at least a quarter
-//! of their share of samples, and the share of samples near a mode.
+//! The last line printed is `result modes=… quality=… seconds=…`: of the worst game, how many modes have at least a
+//! quarter of their share of samples, and the share of samples near a mode.
 
 use std::{fs, path::PathBuf, time::Instant};
 

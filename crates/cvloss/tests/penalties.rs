@@ -271,8 +271,8 @@ fn exact_needs_attached_gradients() -> Result<()> {
     Ok(())
 }
 
-/// `D = relu(x + b)` over x uniform in [−1, 1]: the expected R1 penalty is `γ/2 · P(x > −b)`, whose derivative with respect to
-/// `b` is γ/4. A difference sees it; the tape, for which each sample's slope is a constant, sees 0.
+/// `D = relu(x + b)` over x uniform in [−1, 1]: the expected R1 penalty is `γ/2 · P(x > −b)`, whose derivative with
+/// respect to `b` is γ/4. A difference sees it; the tape, for which each sample's slope is a constant, sees 0.
 #[test]
 fn differences_see_kinks() -> Result<()> {
     const SAMPLES: usize = 200_000;
@@ -553,7 +553,8 @@ fn steps() -> Result<()> {
     Ok(())
 }
 
-/// Measures what a penalty adds to a step: `cargo test --release -p cvloss --test penalties cost -- --ignored --nocapture`.
+/// Measures what a penalty adds to a step: `cargo test --release -p cvloss --test penalties cost -- --ignored
+/// --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 fn cost() -> Result<()> {

@@ -1,7 +1,7 @@
 //! Relativistic average losses, cut at their sums.
 //!
-//! Each side is measured from the mean of the other: `L = Σ_i real(r_i − f̄) + Σ_j fake(f_j − r̄)`, so that the slope of a
-//! logit has a second part, through its own mean:
+//! Each side is measured from the mean of the other: `L = Σ_i real(r_i − f̄) + Σ_j fake(f_j − r̄)`, so that the slope
+//! of a logit has a second part, through its own mean:
 //!
 //! ```text
 //! ∂L/∂r_i = real'(r_i − f̄) − (1/n) Σ_j fake'(f_j − r̄)

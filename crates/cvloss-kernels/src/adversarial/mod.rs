@@ -1,8 +1,8 @@
 //! Adversarial losses: what a discriminator and a generator minimise, from logits.
 //!
-//! Every form is a curve of one number ([`Curve`]). Without a relation the curves are of the real and of the fake logits;
-//! relativistic losses take curves of differences, pair by pair or from the mean of the other side. The mean makes a loss
-//! batch-pooled: see [`average`].
+//! Every form is a curve of one number ([`Curve`]). Without a relation the curves are of the real and of the fake
+//! logits; relativistic losses take curves of differences, pair by pair or from the mean of the other side. The mean
+//! makes a loss batch-pooled: see [`average`].
 
 #![forbid(unsafe_code)]
 
@@ -128,8 +128,8 @@ pub struct LogitGradients<'a> {
 
 /// An adversarial loss and its gradients with respect to real and fake logits.
 ///
-/// The mean is over real logits plus that over fake ones. Returns the reduced value; with [`Reduction::None`] it writes one
-/// value per pair of logits to `values` and returns their sum.
+/// The mean is over real logits plus that over fake ones. Returns the reduced value; with [`Reduction::None`] it writes
+/// one value per pair of logits to `values` and returns their sum.
 pub fn evaluate(
     options: &Options,
     side: Side,

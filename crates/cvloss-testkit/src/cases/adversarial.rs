@@ -1,4 +1,5 @@
-//! Adversarial losses: both sides of a game, LeCam regularisation, feature matching; and the configurations of penalties.
+//! Adversarial losses: both sides of a game, LeCam regularisation, feature matching; and the configurations of
+//! penalties.
 
 use cvloss::{
     AdversarialLoss, Derivative, DiscriminatorLoss, FeatureDistance, FeatureMatchingLoss,

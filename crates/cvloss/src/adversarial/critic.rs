@@ -1,13 +1,14 @@
 //! The gradient of a network with respect to its input, as part of a loss.
 //!
-//! A penalty `P(g)` on `g = ∇_x S(x; θ)` needs `∂P/∂θ = v · ∂g/∂θ` with the direction `v = ∂P/∂g`, a second derivative of the
-//! network. But `v` is known once `g` is, and the two derivatives may change places:
+//! A penalty `P(g)` on `g = ∇_x S(x; θ)` needs `∂P/∂θ = v · ∂g/∂θ` with the direction `v = ∂P/∂g`, a second derivative
+//! of the network. But `v` is known once `g` is, and the two derivatives may change places:
 //!
 //! ```text
 //! v · ∂g/∂θ = ∂/∂θ (v · ∇_x S) = d/dε ∇_θ S(x + ε v; θ)
 //! ```
 //!
-//! so that two more evaluations of the network, at `x ± ε v`, give it by a central difference, with first derivatives only.
+//! so that two more evaluations of the network, at `x ± ε v`, give it by a central difference, with first derivatives
+//! only.
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor, Var};
 
@@ -29,14 +30,15 @@ pub enum Derivative {
     /// | f32 | 5e-3 | 1e-4 |
     /// | f16, bf16 | 0.1 | some percent; f16 measured, bf16 not |
     ///
-    /// (the largest of four penalties on two networks, tests/penalties.rs). A discriminator whose slope changes over much
-    /// shorter distances than the size of its input needs a smaller step.
+    /// (the largest of four penalties on two networks, tests/penalties.rs). A discriminator whose slope changes over
+    /// much shorter distances than the size of its input needs a smaller step.
     ///
-    /// With kinks (ReLU, leaky ReLU) it equals the exact derivative as long as no unit changes sign between `x − εv` and
-    /// `x + εv`. Where one does, the difference sees the slope jump, a contribution that grows with 1/ε. That is right on
-    /// average: where the expected penalty changes because kinks move over the samples, the exact derivative of a batch does not
-    /// see it, the difference does. But in one batch it is noise: on a ReLU network of 33 units and 12 samples in f32, one unit
-    /// that changed sign made the gradient tens of times too large. Smooth activations (SiLU, softplus, tanh) have none of this.
+    /// With kinks (ReLU, leaky ReLU) it equals the exact derivative as long as no unit changes sign between `x − εv`
+    /// and `x + εv`. Where one does, the difference sees the slope jump, a contribution that grows with 1/ε. That is
+    /// right on average: where the expected penalty changes because kinks move over the samples, the exact derivative
+    /// of a batch does not see it, the difference does. But in one batch it is noise: on a ReLU network of 32 units and
+    /// 12 samples in f32, one unit that changed sign made the gradient tens of times too large. Smooth activations
+    /// (SiLU, softplus, tanh) have none of this.
     Difference {
         /// The displacement; by dtype if absent.
         step: Option<f64>,

@@ -19,7 +19,8 @@ use crate::loss::{Call, Fused, Geometry, Inputs, Loss};
 /// BatchMeans    L = mean |E_n f − E_n r|            over channels and space
 /// ```
 ///
-/// or squares instead of absolute values. Gradients flow to both; detach the real features to train the generator alone.
+/// or squares instead of absolute values. Gradients flow to both; detach the real features to train the generator
+/// alone.
 ///
 /// # Shapes
 /// - input: features of fake items, `(N, C, *)`
@@ -33,8 +34,8 @@ use crate::loss::{Call, Fused, Geometry, Inputs, Loss};
 /// Empty: 0. The slope of an absolute value at 0 is 0. NaN in, NaN out.
 ///
 /// # Agrees with
-/// pix2pixHD (`Items`, `Absolute`, [`Scales::Sum`] and its own weights); StudioGAN's `feature_matching_loss` (`BatchMeans`,
-/// `Absolute`); torchgan's (`Items`, `Squared`).
+/// pix2pixHD (`Items`, `Absolute`, [`Scales::Sum`] and its own weights); StudioGAN's `feature_matching_loss`
+/// (`BatchMeans`, `Absolute`); torchgan's (`Items`, `Squared`).
 ///
 /// # Reference
 /// Salimans et al., *Improved techniques for training GANs*, 2016 <https://arxiv.org/abs/1606.03498>; Wang et al.,

@@ -22,14 +22,14 @@ use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs
 /// Hinge           max(0, 1 − r) + max(0, 1 + f)       −f
 /// ```
 ///
-/// with `r` and `f` the discriminator's logits of real and fake items, each side's mean taken on its own and both added.
-/// Cross-entropies with labels `t` other than 1 and 0 are `t softplus(−x) + (1 − t) softplus(x)`; `a`, `b`, `c` are
-/// [`Labels`] too.
+/// with `r` and `f` the discriminator's logits of real and fake items, each side's mean taken on its own and both
+/// added. Cross-entropies with labels `t` other than 1 and 0 are `t softplus(−x) + (1 − t) softplus(x)`; `a`, `b`, `c`
+/// are [`Labels`] too.
 ///
 /// [`Pairing::Paired`] (RpGAN) has one term: the real side's function of `r − f`, and of `f − r` for the generator.
-/// [`Pairing::Average`] (RaGAN) puts `r − E f` for `r` and `f − E r` for `f`; the generator's loss is the discriminator's with
-/// the roles exchanged. `E` is the mean over all logits of the tensor, and gradients go through it. `Minimax` always gives the
-/// generator the discriminator's loss with the sign changed.
+/// [`Pairing::Average`] (RaGAN) puts `r − E f` for `r` and `f − E r` for `f`; the generator's loss is the
+/// discriminator's with the roles exchanged. `E` is the mean over all logits of the tensor, and gradients go through
+/// it. `Minimax` always gives the generator the discriminator's loss with the sign changed.
 ///
 /// The sides are losses of their own, with everything that [`Loss`] has: [`DiscriminatorLoss`] and [`GeneratorLoss`].
 /// The methods here are for training loops.
@@ -41,18 +41,19 @@ use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs
 /// Several discriminators or scales are slices of such tensors, reduced as [`Scales`] says.
 ///
 /// # Edge cases
-/// Finite for all finite logits of at most 1e18 (least squares square them). Empty: 0. NaN in, NaN out. At its kink the slope
-/// of a hinge is 0, as torch's.
+/// Finite for all finite logits of at most 1e18 (least squares square them). Empty: 0. NaN in, NaN out. At its kink the
+/// slope of a hinge is 0, as torch's.
 ///
 /// # Agrees with
 /// The formulas of torchgan, StudioGAN, StyleGAN3 (logistic) and BasicSR in torch (tests/golden/discriminator.py and
-/// generator.py). BasicSR and MONAI have no ½ in least squares: `LeastSquares { factor: 1.0 }`; BasicSR's `real_label_val`
-/// holds for both sides: `labels.real` and `labels.generator`. MONAI's hinge applies tanh first, and ESRGAN halves the sum of
-/// its two terms: neither is here.
+/// generator.py). BasicSR and MONAI have no ½ in least squares: `LeastSquares { factor: 1.0 }`; BasicSR's
+/// `real_label_val` holds for both sides: `labels.real` and `labels.generator`. MONAI's hinge applies tanh first, and
+/// ESRGAN halves the sum of its two terms: neither is here.
 ///
 /// # Reference
 /// Goodfellow et al. 2014; Mao et al., *Least Squares GAN*, 2017; Arjovsky et al., *Wasserstein GAN*, 2017; Lim and Ye,
-/// *Geometric GAN*, 2017; Jolicoeur-Martineau, *The relativistic discriminator*, 2018 <https://arxiv.org/abs/1807.00734>.
+/// *Geometric GAN*, 2017; Jolicoeur-Martineau, *The relativistic discriminator*, 2018
+/// <https://arxiv.org/abs/1807.00734>.
 ///
 /// # Example
 /// ```
@@ -175,7 +176,8 @@ impl AdversarialLoss {
         }
     }
 
-    /// The discriminator's loss of several scales, with the gradients of all real and of all fake logits, without a tape.
+    /// The discriminator's loss of several scales, with the gradients of all real and of all fake logits, without a
+    /// tape.
     pub fn discriminator_scales_value_and_grads(
         &self,
         real: &[Tensor],

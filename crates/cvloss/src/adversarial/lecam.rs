@@ -10,16 +10,16 @@ use super::gan::element_items;
 use crate::error::{self, Error, Result};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 
-/// LeCam regularisation: holds the discriminator's logits near the running mean of the other side, for training on little
-/// data.
+/// LeCam regularisation: holds the discriminator's logits near the running mean of the other side, for training on
+/// little data.
 ///
 /// ```text
 /// L = max(0, r − f̄)² + max(0, r̄ − f)²
 /// ```
 ///
 /// with the running means `r̄` of real and `f̄` of fake logits, which the caller owns ([`RunningMeans`]) and which are
-/// constants here. The input holds real logits, the target fake ones. The authors weigh it with 0.3 down to 0.01, and begin
-/// when the means have settled.
+/// constants here. The input holds real logits, the target fake ones. The authors weigh it with 0.3 down to 0.01, and
+/// begin when the means have settled.
 ///
 /// # Shapes
 /// As [`AdversarialLoss`](crate::AdversarialLoss).

@@ -13,14 +13,15 @@ use crate::loss::value_dtype;
 
 const NAME: &str = "path_length";
 
-/// Path length regularisation: a step in a generator's latent space should change its images by the same length everywhere.
+/// Path length regularisation: a step in a generator's latent space should change its images by the same length
+/// everywhere.
 ///
 /// ```text
 /// P = weight · mean_n (ℓ_n − a)²        ℓ = ‖Jᵀ y‖,  Jᵀ y = ∇_w ⟨G(w), y⟩,  a ← a + decay (mean ℓ − a)
 /// ```
 ///
-/// with `y` normal noise of the image's shape, divided by `√(H W)`. The mean `a` takes in this batch before it is used, and
-/// gradients go through that, as in StyleGAN2 and 3.
+/// with `y` normal noise of the image's shape, divided by `√(H W)`. The mean `a` takes in this batch before it is used,
+/// and gradients go through that, as in StyleGAN2 and 3.
 ///
 /// # Shapes
 /// - latents: `(N, D)`, or one per layer `(N, L, D)`, whose squared lengths are averaged over layers
@@ -74,7 +75,8 @@ impl Default for PathLengthPenalty {
 }
 
 impl PathLengthPenalty {
-    /// The penalty at `latents` with noise drawn from `seed`; `mean` is the running mean, 0 at first, and takes them in.
+    /// The penalty at `latents` with noise drawn from `seed`; `mean` is the running mean, 0 at first, and takes them
+    /// in.
     pub fn forward(
         &self,
         generator: impl Fn(&Tensor) -> CandleResult<Tensor>,

@@ -15,8 +15,8 @@ pub(super) const NAME: &str = "gradient_penalty";
 /// P = weight · mean_n form(‖∇_x D(x_n)‖)
 /// ```
 ///
-/// with the norm of each sample on its own, at the points that [`PenaltyPoints`] says. A discriminator with several outputs
-/// per sample counts with the gradient of their sum.
+/// with the norm of each sample on its own, at the points that [`PenaltyPoints`] says. A discriminator with several
+/// outputs per sample counts with the gradient of their sum.
 ///
 /// | constructor | points | form | weight |
 /// |---|---|---|---|
@@ -27,10 +27,11 @@ pub(super) const NAME: &str = "gradient_penalty";
 /// | [`dragan`](Self::dragan) | beside real | `(‖g‖ − 1)²` | 10 |
 ///
 /// # Cost
-/// The value costs a forward and a backward pass of the discriminator over the points. With [`Derivative::Difference`] its
-/// backward is that of two more forward passes. Together a penalty over N points is three passes of N; the loss itself is two,
-/// over real and fake, so that a step of the discriminator costs 2.5 times as much and some overhead. [`Derivative::Exact`] keeps the tape of the first backward pass and goes through it again. A penalty on
-/// every k-th step with k times the weight costs a k-th (lazy regularisation; StyleGAN2 has k = 16).
+/// The value costs a forward and a backward pass of the discriminator over the points. With [`Derivative::Difference`]
+/// its backward is that of two more forward passes. Together a penalty over N points is three passes of N; the loss
+/// itself is two, over real and fake, so that a step of the discriminator costs 2.5 times as much and some overhead.
+/// [`Derivative::Exact`] keeps the tape of the first backward pass and goes through it again. A penalty on every k-th
+/// step with k times the weight costs a k-th (lazy regularisation; StyleGAN2 has k = 16).
 ///
 /// # Shapes
 /// - real, fake, points: `(N, …)`, f32, f64, or halves if the discriminator has halves
@@ -38,21 +39,21 @@ pub(super) const NAME: &str = "gradient_penalty";
 /// - value: `[]`; norms: `(N)`; f32, f64 for f64
 ///
 /// # Edge cases
-/// Where the gradient is 0, so is the slope of its norm. NaN in, NaN out. A discriminator whose output is not on the tape of its
-/// input is an error, and so is a batch of no samples. Gradients reach the discriminator's parameters, not the points: real
-/// and fake items are detached.
+/// Where the gradient is 0, so is the slope of its norm. NaN in, NaN out. A discriminator whose output is not on the
+/// tape of its input is an error, and so is a batch of no samples. Gradients reach the discriminator's parameters, not
+/// the points: real and fake items are detached.
 ///
 /// The discriminator is evaluated three times: layers that change state (running means of a batch normalisation) or
 /// draw (dropout) must do so the same way each time.
 ///
 /// # Agrees with
-/// `torch.autograd.grad(create_graph=True)` on the formulas of StudioGAN (tests/penalties.rs). BasicSR takes its norm over channels
-/// alone and has no ½ in R1; torchgan takes one norm and one share for the whole batch.
+/// `torch.autograd.grad(create_graph=True)` on the formulas of StudioGAN (tests/penalties.rs). BasicSR takes its norm
+/// over channels alone and has no ½ in R1; torchgan takes one norm and one share for the whole batch.
 ///
 /// # Reference
-/// Gulrajani et al., *Improved training of Wasserstein GANs*, 2017; Petzka et al. 2018 (LP); Wu et al. 2018 (div); Mescheder
-/// et al., *Which training methods for GANs do actually converge?*, 2018 <https://arxiv.org/abs/1801.04406>; Kodali et al. 2017
-/// (DRAGAN).
+/// Gulrajani et al., *Improved training of Wasserstein GANs*, 2017; Petzka et al. 2018 (LP); Wu et al. 2018 (div);
+/// Mescheder et al., *Which training methods for GANs do actually converge?*, 2018 <https://arxiv.org/abs/1801.04406>;
+/// Kodali et al. 2017 (DRAGAN).
 ///
 /// # Example
 /// ```

@@ -17,11 +17,12 @@ pub enum PenaltyPoints {
     Fake,
     /// At both, the mean over all of them: WGAN-div.
     RealAndFake,
-    /// Between a real and a fake item, each pair with its own share `u r + (1 − u) f`, `u` uniform in `[0, 1)`: WGAN-GP.
+    /// Between a real and a fake item, each pair with its own share `u r + (1 − u) f`, `u` uniform in `[0, 1)`:
+    /// WGAN-GP.
     #[default]
     Interpolates,
-    /// Beside real items, at `r + u · scale · std(r) · U`: DRAGAN. `u` is uniform in `[0, 1)` for each item, `U` for each
-    /// number; `std` is over all of the batch.
+    /// Beside real items, at `r + u · scale · std(r) · U`: DRAGAN. `u` is uniform in `[0, 1)` for each item, `U` for
+    /// each number; `std` is over all of the batch.
     Noisy {
         /// 0.5 in the paper and StudioGAN.
         scale: f64,
