@@ -30,10 +30,10 @@ use rand::{SeedableRng, rngs::StdRng};
 
 #[path = "support/astronaut.rs"]
 mod astronaut;
-#[path = "support/layers.rs"]
-mod layers;
 #[path = "support/canvas.rs"]
 mod canvas;
+#[path = "support/layers.rs"]
+mod layers;
 #[path = "support/panels.rs"]
 mod panels;
 #[path = "support/quality.rs"]

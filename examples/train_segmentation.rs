@@ -31,6 +31,8 @@ mod coins;
 mod layers;
 #[path = "support/objective.rs"]
 mod objective;
+#[path = "support/palette.rs"]
+mod palette;
 #[path = "support/panels.rs"]
 mod panels;
 #[path = "support/pictures.rs"]

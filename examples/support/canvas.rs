@@ -10,15 +10,6 @@ use plotters::style::{FontStyle, register_font};
 
 pub(crate) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// One for each curve; easy to tell apart for everyone.
-pub(crate) const COLOURS: [RGBColor; 6] = [
-    RGBColor(40, 40, 40),
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-];
 pub(crate) const FONT: &str = "sans-serif";
 
 /// Grey from 0 (black) to 1 (white).

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::canvas::{Area, COLOURS, FONT, grey, heat, paint};
+use super::canvas::{Area, FONT, grey, heat, paint};
+use super::palette::COLOURS;
 use super::worlds::{MODES, RADIUS, SIDE, Score};
 
 /// In pixels: a cell, and the space around it.

@@ -7,7 +7,8 @@ use cvloss::Terms;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 
-use super::canvas::{Area, COLOURS, FONT, paint};
+use super::canvas::{Area, FONT, paint};
+use super::palette::COLOURS;
 
 /// What was measured while training.
 #[derive(Default)]

@@ -38,12 +38,12 @@ mod regularizer;
 pub mod segmentation;
 mod sum;
 
-pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use adversarial::*;
 pub use cvloss_kernels::adversarial::average::{Moments, Sums};
 pub use cvloss_kernels::adversarial::{
     FeatureDistance, FeaturePooling, Form, Labels, LecamForm, Pairing, Side,
 };
+pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use cvloss_kernels::focal::SoftTargets;
 pub use cvloss_kernels::frequency::{
     FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
