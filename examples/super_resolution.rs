@@ -32,6 +32,8 @@ use rand::{SeedableRng, rngs::StdRng};
 mod astronaut;
 #[path = "support/canvas.rs"]
 mod canvas;
+#[path = "support/init.rs"]
+mod init;
 #[path = "support/layers.rs"]
 mod layers;
 #[path = "support/panels.rs"]

@@ -27,6 +27,8 @@ use rand::{SeedableRng, rngs::StdRng};
 mod canvas;
 #[path = "support/coins.rs"]
 mod coins;
+#[path = "support/init.rs"]
+mod init;
 #[path = "support/layers.rs"]
 mod layers;
 #[path = "support/objective.rs"]
@@ -40,10 +42,10 @@ mod pictures;
 #[path = "support/unet.rs"]
 mod unet;
 
-use canvas::{grey, heat};
+use canvas::grey;
 use coins::Scene;
 use objective::{Choice, Objective};
-use panels::Panel;
+use panels::{Panel, heat};
 use pictures::History;
 use unet::UNet;
 

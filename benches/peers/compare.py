@@ -181,6 +181,15 @@ MEGAPIXELS = (8, 3, 512, 512)
 IMAGES = (4, 3, 256, 256)
 TORCH = "torch.nn.functional"
 
+def box_pairs(shape: Shape) -> dict[str, Tensor]:
+    """Targets of 8 to 128 pixels in an image of 640, and predictions that are off by up to 12."""
+    low = torch.rand(*shape[:-1], 2) * 512
+    target = torch.cat([low, low + 8 + torch.rand(*shape[:-1], 2) * 120], -1)
+    moved = target + (torch.rand(shape) - 0.5) * 24
+    corners = torch.minimum(moved[..., :2], moved[..., 2:]), torch.maximum(moved[..., :2], moved[..., 2:])
+    return {"input": torch.cat(corners, -1), "target": target}
+
+
 SMP = "segmentation_models_pytorch.losses"
 SMP_RTOL = 1e-3
 """Eager, smp's Dice and Tversky are off by 1e-4: torch sums the norm |p - t| plainly in f32."""
@@ -258,6 +267,16 @@ CASES = [
         segmentation_channel,
         {"monai": module("monai.losses.DiceCELoss", softmax=True, to_onehot_y=True)},
         small=(1, 2, 16, 16, 16),
+    ),
+    *(
+        Case(
+            key,
+            (200_000, 4),
+            box_pairs,
+            {"torchvision": function(f"torchvision.ops.{name}_box_iou_loss", reduction="mean")},
+            small=(100, 4),
+        )
+        for key, name in (("giou", "generalized"), ("diou", "distance"), ("ciou", "complete"))
     ),
 ]
 

@@ -9,9 +9,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor, Var};
 use cvloss::{
-    Accumulator, CharbonnierLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss, EdgeLoss, FftL1Loss,
-    FocalFrequencyLoss, FocalLoss, HuberLoss, Inputs, L1Loss, Loss, MseLoss, Pooling, Region,
-    Regularizer, RobustLoss, Smooth, SoftmaxFocalLoss, TotalVariation, TverskyLoss,
+    Accumulator, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss, DiouLoss,
+    EdgeLoss, ExtendedIouLoss, FftL1Loss, FocalFrequencyLoss, FocalLoss, GiouLoss, HuberLoss,
+    Inputs, KldLoss, L1Loss, Loss, MseLoss, Pooling, Region, Regularizer, RobustLoss,
+    RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss, TotalVariation, TverskyLoss,
 };
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
@@ -71,6 +72,13 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("focal_frequency", _) => Box::new(FocalFrequencyLoss::default()),
         ("fft_l1", _) => Box::new(FftL1Loss::default()),
         ("dice_ce_3d", _) => Box::new(DiceCeLoss::default()),
+        ("giou", _) => Box::new(GiouLoss::default()),
+        ("diou", _) => Box::new(DiouLoss::default()),
+        ("ciou", _) => Box::new(CiouLoss::default()),
+        ("siou", _) => Box::new(SiouLoss::default()),
+        ("extended_iou", _) => Box::new(ExtendedIouLoss::default()),
+        ("rotated_iou", _) => Box::new(RotatedIouLoss::default()),
+        ("kld", _) => Box::new(KldLoss::default()),
         _ => bail!("no loss {key} with preset {preset:?}"),
     })
 }

@@ -18,12 +18,6 @@ pub(crate) fn grey(value: f32) -> RGBColor {
     RGBColor(level, level, level)
 }
 
-/// From 0 (black) over red and yellow to 1 (white).
-pub(crate) fn heat(value: f32) -> RGBColor {
-    let level = |offset: f32| ((3.0 * value - offset).clamp(0.0, 1.0) * 255.0) as u8;
-    RGBColor(level(0.0), level(1.0), level(2.0))
-}
-
 /// Draws with the font that comes along: the machine may have none.
 pub(crate) fn paint(
     path: &Path,

@@ -4,7 +4,8 @@ use candle_core::{Result, Tensor, Var};
 use candle_nn::{Conv2d, Module};
 use rand::rngs::StdRng;
 
-use super::layers::{Init, double};
+use super::init::Init;
+use super::layers::double;
 
 /// Channels between the first and the last convolution.
 const WIDTH: usize = 24;

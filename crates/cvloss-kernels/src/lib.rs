@@ -7,8 +7,11 @@
 //! written once per shape, in [`loops`].
 
 pub mod adversarial;
+pub mod balanced_l1;
 pub mod bce;
+pub mod boxes;
 pub mod cross_entropy;
+pub mod distribution_focal;
 pub mod edge;
 mod error;
 pub mod focal;
@@ -20,6 +23,7 @@ mod options;
 mod parallel;
 pub mod pixel;
 pub mod region;
+pub mod rotated;
 mod scalar;
 pub mod simd;
 pub mod total_variation;

@@ -53,6 +53,36 @@ pub trait Real:
     fn ln(self) -> Self;
     /// `ln(1 + self)` for `self` in `[0, 1]`, accurate relative to the result.
     fn ln_1p_unit(self) -> Self;
+    /// Arc tangent for `self` in `[1 − √2, √2 − 1]`.
+    fn atan_octant(self) -> Self;
+    /// Sine and cosine of an angle of up to 8192 (`f32`) or a million (`f64`) radians; NaN beyond.
+    fn sin_cos(self) -> (Self, Self);
+
+    /// The angle of the point (`x`, `self`) for `x ≥ 0`, in `[−π/2, π/2]`; 0 at the origin.
+    #[inline(always)]
+    fn atan2_right(self, x: Self) -> Self {
+        let y = self.abs();
+        let is_steep = y > x;
+        let (small, large) = (Self::select(is_steep, x, y), Self::select(is_steep, y, x));
+        // Above tan π/8, the angle is counted from π/4.
+        let is_diagonal = small > large * Self::of(0.414_213_562_373_095_05);
+        let numerator = Self::select(is_diagonal, small - large, small);
+        let denominator = Self::select(is_diagonal, small + large, large);
+        let is_origin = large == Self::zero();
+        let z = numerator / Self::select(is_origin, Self::one(), denominator);
+        let start = Self::select(
+            is_diagonal,
+            Self::of(std::f64::consts::FRAC_PI_4),
+            Self::zero(),
+        );
+        let angle = start + z.atan_octant();
+        let angle = Self::select(
+            is_steep,
+            Self::of(std::f64::consts::FRAC_PI_2) - angle,
+            angle,
+        );
+        Self::select(self < Self::zero(), -angle, angle)
+    }
 
     /// Zero.
     #[inline(always)]
@@ -240,6 +270,35 @@ macro_rules! split_exponent {
     }};
 }
 
+/// Sine and cosine: the angle less the nearest `k` quarter turns, a polynomial of each, and by the low bits of `k`
+/// which is which and with what sign.
+macro_rules! sin_cos {
+    ($x:expr, magic: $magic:expr, most: $most:expr, quarter: ($a:expr, $b:expr, $c:expr),
+     sin: $sin:expr, cos: $cos:expr) => {{
+        let x = $x;
+        let shifted = x.mul_add(Self(std::f64::consts::FRAC_2_PI as _), Self($magic));
+        let k = shifted - Self($magic);
+        let bits = shifted.0.to_bits();
+        let r = k.mul_add(Self(-$c), k.mul_add(Self(-$b), k.mul_add(Self(-$a), x)));
+        let z = r * r;
+        let sin = (z * r).mul_add(polynomial(z, $sin), r);
+        let cos = (z * z).mul_add(polynomial(z, $cos), z.mul_add(Self(-0.5), Self(1.0)));
+        let is_odd = bits & 1 == 1;
+        let (s, c) = (
+            Self::select(is_odd, cos, sin),
+            Self::select(is_odd, sin, cos),
+        );
+        let s = Self::select(bits & 2 == 2, -s, s);
+        let c = Self::select(bits.wrapping_add(1) & 2 == 2, -c, c);
+        let is_known = x.abs() <= Self($most);
+        let nan = Self::of(f64::NAN);
+        (
+            Self::select(is_known, s, nan),
+            Self::select(is_known, c, nan),
+        )
+    }};
+}
+
 /// `2^f` for `f` in `[−½, ½]`.
 const EXP2_F32: [f64; 7] = [
     1.0,
@@ -337,6 +396,31 @@ impl<const F: bool> Real for Lane<f32, F> {
         );
         (self * self).mul_add(q, self)
     }
+
+    /// `z + z³·q(z²)`.
+    #[inline(always)]
+    fn atan_octant(self) -> Self {
+        let z = self * self;
+        let q = polynomial(
+            z,
+            [
+                -0.333_333_317_6,
+                0.199_995_404_8,
+                -0.142_639_556,
+                0.107_437_314_9,
+                -0.064_519_282_08,
+            ],
+        );
+        (z * self).mul_add(q, self)
+    }
+
+    #[inline(always)]
+    fn sin_cos(self) -> (Self, Self) {
+        sin_cos!(self, magic: 12_582_912.0, most: 8192.0,
+            quarter: (1.570_312_5, 4.837_512_969_970_703e-4, 7.549_789_954_891_882e-8),
+            sin: [-0.166_666_664_6, 0.008_332_748_154, -0.000_195_878_657],
+            cos: [0.041_666_664_66, -0.001_388_830_292, 2.454_791_685e-5])
+    }
 }
 
 impl<const F: bool> Lane<f64, F> {
@@ -418,6 +502,44 @@ impl<const F: bool> Real for Lane<f64, F> {
             ],
         );
         self - s * (self - z * q)
+    }
+
+    #[inline(always)]
+    fn atan_octant(self) -> Self {
+        let z = self * self;
+        let q = polynomial(
+            z,
+            [
+                -0.333_333_333_333_333_332,
+                0.199_999_999_999_998_045,
+                -0.142_857_142_856_598_276,
+                0.111_111_111_051_554_466,
+                -0.090_909_087_535_008_768_4,
+                0.076_922_963_750_321_424,
+                -0.066_664_248_857_382_553_3,
+                0.058_789_289_978_347_751_3,
+                -0.052_304_542_706_502_445_2,
+                0.045_515_932_206_265_491_7,
+                -0.034_570_561_981_427_746_9,
+                0.016_285_756_855_221_027_8,
+            ],
+        );
+        (z * self).mul_add(q, self)
+    }
+
+    #[inline(always)]
+    fn sin_cos(self) -> (Self, Self) {
+        sin_cos!(self, magic: 6_755_399_441_055_744.0, most: 1e6,
+        quarter: (1.570_796_326_734_125_614_2, 6.077_100_506_303_965_976_6e-11, 2.022_266_248_795_950_732_4e-21),
+        sin: [
+            -0.166_666_666_666_666_667, 0.008_333_333_333_333_331_49, -0.000_198_412_698_412_650_626,
+            2.755_731_921_933_731_03e-6, -2.505_210_623_183_280_28e-8, 1.605_853_153_179_775_92e-10,
+            -7.586_691_094_191_979_58e-13,
+        ],
+        cos: [
+            0.041_666_666_666_666_665_4, -0.001_388_888_888_888_739_65, 0.000_024_801_587_298_764_560_8,
+            -2.755_731_727_114_514_6e-7, 2.087_614_614_655_861_16e-9, -1.138_262_364_747_460_46e-11,
+        ])
     }
 }
 

@@ -131,6 +131,33 @@ accuracy! {
     recip_1_to_2_f64: worst_f64, Real::recip_1_to_2, f64::recip, {
         0.5: bits_f64(1.0, 2.0),
     }
+    // Against (x, 1), all octants of the right half plane.
+    atan_f32: worst_f32, |x| x.atan2_right(Real::one()), f64::atan, {
+        3.0: bits_f32(1e-30, 1e30),
+        3.0: bits_f32(-1e-30, -1e30),
+        3.0: bits_f32(0.1, 10.0),
+    }
+    atan_f64: worst_f64, |x| x.atan2_right(Real::one()), f64::atan, {
+        3.0: bits_f64(1e-300, 1e300),
+        3.0: bits_f64(-1e-300, -1e300),
+        3.0: bits_f64(0.1, 10.0),
+    }
+    sin_f32: worst_f32, |x| x.sin_cos().0, f64::sin, {
+        2.0: bits_f32(1e-30, 1.5),
+        2.0: bits_f32(-1e-30, -1.5),
+    }
+    cos_f32: worst_f32, |x| x.sin_cos().1, f64::cos, {
+        2.0: bits_f32(1e-30, 1.5),
+        2.0: bits_f32(-1e-30, -1.5),
+    }
+    sin_f64: worst_f64, |x| x.sin_cos().0, f64::sin, {
+        2.0: bits_f64(1e-30, 1.5),
+        2.0: bits_f64(-1e-30, -1.5),
+    }
+    cos_f64: worst_f64, |x| x.sin_cos().1, f64::cos, {
+        2.0: bits_f64(1e-30, 1.5),
+        2.0: bits_f64(-1e-30, -1.5),
+    }
 }
 
 macro_rules! edges {
@@ -317,3 +344,44 @@ fn integers() {
     Scalar::read_slice(&[i64::from(u32::MAX), -1, 1 << 52], &mut row);
     assert_eq!(row, [4_294_967_295.0, -1.0, 4_503_599_627_370_496.0]);
 }
+
+macro_rules! angles {
+    ($name:ident, $t:ty, $fused:literal, $most:expr, $tolerance:expr) => {
+        #[test]
+        fn $name() {
+            type L = Lane<$t, $fused>;
+            let angle = |y: $t, x: $t| L::new(y).atan2_right(L::new(x)).get();
+            let right = std::f64::consts::FRAC_PI_2 as $t;
+            assert_eq!(angle(0.0, 0.0), 0.0);
+            assert_eq!(angle(0.0, 3.0), 0.0);
+            assert_eq!(angle(2.0, 0.0), right);
+            assert_eq!(angle(-2.0, 0.0), -right);
+            assert_eq!(angle(<$t>::MIN_POSITIVE, 0.0), right);
+            for x in [-3.0, -1.0, -0.3, 0.7, 1.0, 40.0] {
+                assert!((angle(2.0 * x, 2.0) - x.atan()).abs() <= $tolerance);
+            }
+            for (y, x) in [(<$t>::NAN, 1.0), (1.0, <$t>::NAN), (<$t>::NAN, 0.0)] {
+                assert!(angle(y, x).is_nan(), "{y} {x}");
+            }
+            // The absolute error, over many turns.
+            for i in -200_000..=200_000 {
+                let x = i as $t * ($most / 200_000.0);
+                let (sin, cos) = L::new(x).sin_cos();
+                let exact = (x as f64).sin_cos();
+                let error = (sin.get() as f64 - exact.0)
+                    .abs()
+                    .max((cos.get() as f64 - exact.1).abs());
+                assert!(error <= $tolerance as f64, "{x}: {error:e}");
+            }
+            for x in [2.0 * $most, <$t>::INFINITY, <$t>::NEG_INFINITY, <$t>::NAN] {
+                let (sin, cos) = L::new(x).sin_cos();
+                assert!(sin.get().is_nan() && cos.get().is_nan(), "{x}");
+            }
+        }
+    };
+}
+
+angles!(angles_f32, f32, false, 8192.0, 2e-7);
+angles!(angles_f32_fused, f32, true, 8192.0, 2e-7);
+angles!(angles_f64, f64, false, 1e6, 4e-16);
+angles!(angles_f64_fused, f64, true, 1e6, 4e-16);

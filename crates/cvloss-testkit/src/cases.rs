@@ -1,10 +1,13 @@
 //! The list: every loss with every option, and inputs for each.
 
 mod adversarial;
+mod boxes;
 mod elements;
+mod offsets;
 mod pixels;
 mod points;
 mod regions;
+mod rotated;
 mod spatial;
 mod sums;
 
@@ -58,6 +61,8 @@ pub enum Family {
     Adversarial,
     /// Distances of features (N, C, *).
     Features,
+    /// One value per pair of boxes.
+    Boxes,
     /// A weighted sum of losses.
     Sum,
 }
@@ -140,6 +145,9 @@ fn short_name<T>() -> &'static str {
 pub fn cases() -> Vec<Case> {
     let mut list = List::default();
     adversarial::add(&mut list);
+    boxes::add(&mut list);
+    rotated::add(&mut list);
+    offsets::add(&mut list);
     elements::add(&mut list);
     pixels::add(&mut list);
     spatial::add(&mut list);
@@ -157,6 +165,12 @@ pub fn large_cases() -> Vec<Case> {
             |other: &Case| other.type_name != case.type_name || other.family != case.family;
         if case.spec.shape.len() == 4 && chosen.iter().all(is_first) {
             case.spec.shape = vec![2, case.spec.channels(), 300, 300];
+            chosen.push(case);
+        } else if case.family == Family::Boxes
+            && case.spec.shape.len() == 2
+            && chosen.iter().all(is_first)
+        {
+            case.spec.shape = vec![9001, case.spec.shape[1]];
             chosen.push(case);
         }
     }

@@ -10,7 +10,13 @@ use serde_json::Value;
 use crate::cases::Case;
 
 /// Traits whose implementation makes a type a loss.
-const TRAITS: [&str; 4] = ["Fused", "FusedRegularizer", "RegionLoss", "Loss"];
+const TRAITS: [&str; 5] = [
+    "Fused",
+    "FusedRegularizer",
+    "RegionLoss",
+    "BoxLoss",
+    "Loss",
+];
 /// Types that are losses by what they wrap.
 const WRAPPERS: [&str; 1] = ["OfInput"];
 

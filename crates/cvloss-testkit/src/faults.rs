@@ -1,6 +1,7 @@
 //! Bad input and bad options, each with what must come of it.
 
 mod adversarial;
+mod boxes;
 mod inputs;
 mod options;
 

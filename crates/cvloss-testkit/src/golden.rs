@@ -17,10 +17,13 @@ struct Case {
     call: String,
     peer: String,
     rtol: f64,
+    /// The tolerance in `f32`, where it is not the usual one.
+    f32: Option<f64>,
     loss: serde_json::Value,
 }
 
-/// Checks value and gradient of every case in a file, in `f64` to the case's tolerance and in `f32` to 1e-5.
+/// Checks value and gradients of every case in a file, in `f64` to the case's tolerance and in `f32` to 1e-5 or the
+/// case's own.
 ///
 /// Returns how many cases there were.
 pub fn check<L: Loss + DeserializeOwned>(path: impl AsRef<Path>) -> Result<usize> {
@@ -55,16 +58,27 @@ fn check_case<L: Loss + DeserializeOwned>(
     let need = |name: &str| get(name).with_context(|| format!("{key}.{name} is missing"));
     let (input, target) = (need("input")?, need("target")?);
     let (value, gradient) = (need("value")?, need("grad")?);
-    for (dtype, rtol) in [(DType::F64, case.rtol), (DType::F32, case.rtol.max(1e-5))] {
+    let single = case.f32.unwrap_or(case.rtol.max(1e-5));
+    for (dtype, rtol) in [(DType::F64, case.rtol), (DType::F32, single)] {
         let cast = |tensor: &Tensor| match tensor.dtype().is_float() {
             true => tensor.to_dtype(dtype),
             false => Ok(tensor.clone()),
         };
         let (input, target) = (cast(input)?, cast(target)?);
-        let (got, got_gradient) = match get("weight") {
-            Some(weight) => loss.value_and_grad_weighted(&input, &target, &cast(weight)?)?,
+        let weight = get("weight").map(cast).transpose()?;
+        let (got, got_gradient) = match &weight {
+            Some(weight) => loss.value_and_grad_weighted(&input, &target, weight)?,
             None => loss.value_and_grad(&input, &target)?,
         };
+        if let Some(expected) = get("target_grad") {
+            let (_, _, slopes) = loss.value_and_grads(&Inputs {
+                input: &input,
+                target: &target,
+                weight: weight.as_ref(),
+            })?;
+            assert_close(&slopes, expected, rtol)
+                .with_context(|| format!("gradient of the target in {dtype:?}"))?;
+        }
         let value = value.reshape(got.shape()).context("shape of the value")?;
         assert_close(&got, &value, rtol).with_context(|| format!("value in {dtype:?}"))?;
         assert_close(&got_gradient, gradient, rtol)

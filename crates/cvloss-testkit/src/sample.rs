@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
-use cvloss::Inputs;
+use cvloss::{BoxFormat, Inputs};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+mod boxes;
 
 /// What a target holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +29,23 @@ pub enum Kind {
     Image,
     /// Numbers like the input's, in its dtype and shape.
     Logits,
+    /// Boxes, (…, 4), that overlap the input's, hold them, or lie apart.
+    Boxes(BoxFormat),
+    /// Boxes with an angle, (…, 5).
+    Rotated,
+    /// A real number from 0 to the last class per point, (N, *).
+    Positions,
 }
 
 impl Kind {
     /// Whether targets are integers.
     pub fn is_index(self) -> bool {
         matches!(self, Self::Classes | Self::BinaryIndices)
+    }
+
+    /// Whether inputs and targets are boxes.
+    pub fn is_box(self) -> bool {
+        matches!(self, Self::Boxes(_) | Self::Rotated)
     }
 }
 
@@ -223,6 +236,9 @@ impl Spec {
     /// Draws inputs of `dtype` from `seed`.
     pub fn sample(&self, seed: u64, dtype: DType) -> Result<Sample> {
         let mut rng = StdRng::seed_from_u64(seed);
+        if self.kind.is_box() {
+            return self.boxes(&mut rng, dtype);
+        }
         let count = self.shape.iter().product();
         let range = if self.is_probability {
             0.05..0.95
@@ -254,9 +270,39 @@ impl Spec {
         })
     }
 
-    /// (N, *) of the input's shape, or (N, 1, *).
+    fn boxes(&self, rng: &mut StdRng, dtype: DType) -> Result<Sample> {
+        let pairs = self.point_shape(false).iter().product();
+        let (mut input, mut target) = (Vec::new(), Vec::new());
+        for i in 0..pairs {
+            let [a, b] = match self.kind {
+                Kind::Boxes(format) => boxes::pair(rng, i).map(|ends| boxes::numbers(ends, format)),
+                _ => boxes::rotated_pair(rng),
+            };
+            input.extend(a);
+            target.extend(b);
+        }
+        let tensor = |numbers| {
+            Tensor::from_vec(numbers, self.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)
+        };
+        let weight = match self.weight_shape() {
+            Some(shape) => Some(weights(rng, &shape)?.to_dtype(dtype)?),
+            None => None,
+        };
+        Ok(Sample {
+            input: tensor(input)?,
+            target: tensor(target)?,
+            weight,
+        })
+    }
+
+    /// (N, *) of the input's shape, or (N, 1, *); of boxes, all axes but the last, or 1 for that.
     pub fn point_shape(&self, keeps_axis: bool) -> Vec<usize> {
         let mut shape = self.shape.clone();
+        if self.kind.is_box() {
+            shape.pop();
+            shape.extend(keeps_axis.then_some(1));
+            return shape;
+        }
         match keeps_axis {
             true => shape[1] = 1,
             false => drop(shape.remove(1)),
@@ -285,6 +331,7 @@ impl Spec {
             Kind::OneHot => self.one_hot(rng)?,
             Kind::Distribution => self.distribution(rng)?,
             Kind::Image => self.image(rng, 1)?,
+            Kind::Positions => self.positions(rng)?,
             kind => self.elements(rng, kind)?,
         };
         match self.drops_axis {
@@ -327,6 +374,17 @@ impl Spec {
         shape[1] = self.channels();
         let numbers = Tensor::arange(0, classes, &Device::Cpu)?.reshape(shape)?;
         Ok(labels.broadcast_eq(&numbers)?.to_dtype(DType::F64)?)
+    }
+
+    /// Away from whole numbers, where slopes with respect to the target jump.
+    fn positions(&self, rng: &mut StdRng) -> Result<Tensor> {
+        let shape = self.point_shape(self.keeps_axis);
+        let last = self.channels() - 1;
+        let count: usize = shape.iter().product();
+        let positions: Vec<f64> = (0..count)
+            .map(|_| rng.random_range(0..last) as f64 + rng.random_range(0.05..0.95))
+            .collect();
+        Ok(Tensor::from_vec(positions, shape, &Device::Cpu)?)
     }
 
     fn distribution(&self, rng: &mut StdRng) -> Result<Tensor> {

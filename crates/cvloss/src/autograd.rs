@@ -66,8 +66,13 @@ impl Attached {
                 self.gradient.affine(factor, 0.0)?
             }
         } else {
+            // A target may lack the axes that were put in.
+            let items = match self.gradient.rank() == self.items.rank() {
+                true => &self.items,
+                false => &self.shape,
+            };
             self.gradient
-                .broadcast_mul(&upstream.reshape(self.items.clone())?)?
+                .broadcast_mul(&upstream.reshape(items.clone())?)?
         };
         gradient.to_dtype(of.dtype())
     }

@@ -44,6 +44,16 @@ impl Axes {
         }
     }
 
+    /// (…, numbers) for losses of boxes.
+    pub(crate) fn boxes(rank: usize) -> Self {
+        let last = rank.saturating_sub(1);
+        Self {
+            items: 0..last,
+            channels: last..last,
+            space: last..rank,
+        }
+    }
+
     /// (N, C, S) of a tensor's dimensions.
     pub(crate) fn shape(&self, dims: &[usize]) -> [usize; 3] {
         [&self.items, &self.channels, &self.space].map(|axes| dims[axes.clone()].iter().product())
@@ -93,11 +103,13 @@ pub(crate) fn with_view<T>(
 ) -> Result<T> {
     let (storage, layout) = tensor.storage_and_layout();
     let shape = axes.shape(layout.dims());
-    let strides = axes
-        .strides(layout.dims(), layout.stride())
-        .ok_or_else(|| candle_core::Error::msg("strides do not merge"))?;
-    // The strides of an empty tensor may lead out of its memory, which views refuse.
-    let strides = if shape.contains(&0) { [0; 3] } else { strides };
+    // The strides of an empty tensor may lead out of its memory, which views refuse, or not merge.
+    let strides = match shape.contains(&0) {
+        true => [0; 3],
+        false => axes
+            .strides(layout.dims(), layout.stride())
+            .ok_or_else(|| candle_core::Error::msg("strides do not merge"))?,
+    };
     let Storage::Cpu(storage) = &*storage else {
         return Err(candle_core::Error::msg("tensor is not in host memory").into());
     };

@@ -29,6 +29,7 @@
 
 pub mod adversarial;
 mod autograd;
+pub mod detection;
 mod error;
 mod host;
 pub mod image;
@@ -43,18 +44,22 @@ pub use cvloss_kernels::adversarial::average::{Moments, Sums};
 pub use cvloss_kernels::adversarial::{
     FeatureDistance, FeaturePooling, Form, Labels, LecamForm, Pairing, Side,
 };
+pub use cvloss_kernels::boxes::{BoxFormat, IouForm, SiouSign, WeightSlope, WiseVersion};
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use cvloss_kernels::focal::SoftTargets;
 pub use cvloss_kernels::frequency::{
     FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
 };
+pub use cvloss_kernels::loops::boxes::Denominator;
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, Intersection, ItemStatistics, Pooling,
     Smooth, Transform, VolumeWeight,
 };
+pub use cvloss_kernels::rotated::{Divergence, KfForm, Scale};
 pub use cvloss_kernels::total_variation::{VariationNorm, VariationScale};
 pub use cvloss_kernels::{Normalizer, Reduction};
+pub use detection::*;
 pub use error::{Error, Result};
 pub use image::*;
 pub use loss::{Accumulator, Gradients, Inputs, Loss, Value};

@@ -351,6 +351,10 @@ pub(crate) enum Geometry {
     Sites,
     /// Two tensors alike in shape and dtype; one value per element or coarser.
     Alike,
+    /// One value per pair of boxes, which have so many numbers on the last axis; the target has the input's shape.
+    Boxes(usize),
+    /// One value per point; bins on axis 1, and one number per point as target.
+    Bins,
 }
 
 /// A kernel's arguments.
@@ -465,7 +469,18 @@ impl Checked {
         }
         let axes = match geometry {
             Geometry::Elements | Geometry::Alike => Axes::elements(input.rank()),
-            Geometry::Sites if input.rank() < 2 => {
+            Geometry::Boxes(numbers) if input.dims().last() == Some(&numbers) => {
+                Axes::boxes(input.rank())
+            }
+            Geometry::Boxes(numbers) => {
+                return Err(Error::Shape {
+                    loss,
+                    argument: "input",
+                    expected: format!("(…, {numbers})"),
+                    got: input.shape().clone(),
+                });
+            }
+            Geometry::Sites | Geometry::Bins if input.rank() < 2 => {
                 return Err(Error::Shape {
                     loss,
                     argument: "input",
@@ -473,7 +488,7 @@ impl Checked {
                     got: input.shape().clone(),
                 });
             }
-            Geometry::Sites => Axes::sites(input.rank()),
+            Geometry::Sites | Geometry::Bins => Axes::sites(input.rank()),
         };
         host::check_device(loss, "target", inputs.target, input)?;
         let target = fit_target(loss, geometry, input, inputs.target)?;
@@ -545,7 +560,7 @@ impl Checked {
         };
         let start = |input: View<'_>, target: View<'_>, weight: Option<View<'_>>| {
             let gradient = lend(gradients.input, shape).map_err(named)?;
-            let target_gradient = lend(gradients.target, shape).map_err(named)?;
+            let target_gradient = lend(gradients.target, target.shape()).map_err(named)?;
             let values = match values {
                 Some((values, shape)) => Some(values.view(shape).map_err(named)?),
                 None => None,
@@ -583,30 +598,32 @@ fn lend(
         .transpose()
 }
 
-/// The target with the input's rank: its shape, or for indices (N, 1, *).
+/// The target with the input's rank: its shape, or for indices and positions (N, 1, *).
 fn fit_target(
     loss: &'static str,
     geometry: Geometry,
     input: &Tensor,
     target: &Tensor,
 ) -> Result<Tensor> {
-    let is_alike = geometry == Geometry::Alike;
-    let is_index = !is_alike && matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
-    if !is_index && target.dtype() != input.dtype() {
+    let takes_indices = matches!(geometry, Geometry::Elements | Geometry::Sites);
+    let is_index = matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
+    if !(is_index && takes_indices) && target.dtype() != input.dtype() {
+        let indices = if takes_indices {
+            "U8, U32, I64 or "
+        } else {
+            ""
+        };
         return Err(Error::DType {
             loss,
             argument: "target",
-            expected: match is_alike {
-                true => format!("the input's {:?}", input.dtype()),
-                false => format!("U8, U32, I64 or the input's {:?}", input.dtype()),
-            },
+            expected: format!("{indices}the input's {:?}", input.dtype()),
             got: target.dtype(),
         });
     }
     let dims = input.dims();
     let single = without_channels(dims);
-    let one_channel = !is_alike && dims.get(1) == Some(&1);
-    let by_class = geometry == Geometry::Sites && is_index;
+    let one_channel = dims.get(1) == Some(&1) && takes_indices;
+    let by_class = (geometry == Geometry::Sites && is_index) || geometry == Geometry::Bins;
     let full = if by_class { single.as_slice() } else { dims };
     if target.dims() == full {
         return Ok(target.clone());
@@ -619,6 +636,9 @@ fn fit_target(
         return Ok(target.unsqueeze(1)?);
     }
     let expected = match (by_class, one_channel) {
+        (true, _) if geometry == Geometry::Bins => {
+            format!("{:?} or {full:?}", without_axis_1(&single))
+        }
         (true, _) => format!("{:?} or {full:?} (class indices)", without_axis_1(&single)),
         (false, true) => format!("{full:?} or {:?}", without_axis_1(&single)),
         (false, false) => format!("{full:?}"),
@@ -652,7 +672,17 @@ fn fit_weight(
             let fitted = weight.broadcast_as(dims);
             (fitted.ok(), format!("one that broadcasts to {dims:?}"))
         }
-        Geometry::Sites => {
+        Geometry::Boxes(_) => {
+            let pairs = &dims[..dims.len() - 1];
+            let single = [pairs, &[1]].concat();
+            let fitted = if weight.dims() == pairs {
+                Some(weight.reshape(single.as_slice())?)
+            } else {
+                Some(weight.clone()).filter(|weight| weight.dims() == single)
+            };
+            (fitted, format!("{pairs:?} or {single:?}"))
+        }
+        Geometry::Sites | Geometry::Bins => {
             let single = without_channels(dims);
             let per_pixel = without_axis_1(&single);
             let fitted = if weight.dims() == per_pixel {

@@ -150,3 +150,42 @@ pub(crate) fn reduce(
         }
     }
 }
+
+/// The angle of the point (`x`, `y`) for `x ≥ 0`, in `[−π/2, π/2]`; 0 at the origin. candle has no arc tangent.
+pub(crate) fn atan2_right(y: &Tensor, x: &Tensor) -> Result<Tensor> {
+    /// Of `(atan z − z)/z³` in `z²`, for `z` up to tan π/8.
+    const SERIES: [f64; 12] = [
+        -0.333_333_333_333_333_332,
+        0.199_999_999_999_998_045,
+        -0.142_857_142_856_598_276,
+        0.111_111_111_051_554_466,
+        -0.090_909_087_535_008_768_4,
+        0.076_922_963_750_321_424,
+        -0.066_664_248_857_382_553_3,
+        0.058_789_289_978_347_751_3,
+        -0.052_304_542_706_502_445_2,
+        0.045_515_932_206_265_491_7,
+        -0.034_570_561_981_427_746_9,
+        0.016_285_756_855_221_027_8,
+    ];
+    let is_negative = y.lt(0.0)?;
+    let y = is_negative.where_cond(&y.neg()?, y)?;
+    let is_steep = y.gt(x)?;
+    let (small, large) = (is_steep.where_cond(x, &y)?, is_steep.where_cond(&y, x)?);
+    let is_diagonal = small.gt(&(&large * 0.414_213_562_373_095_05)?)?;
+    let numerator = is_diagonal.where_cond(&(&small - &large)?, &small)?;
+    let denominator = is_diagonal.where_cond(&(&small + &large)?, &large)?;
+    let is_origin = large.eq(0.0)?;
+    let z = (numerator / is_origin.where_cond(&large.ones_like()?, &denominator)?)?;
+    let square = z.sqr()?;
+    let mut series = (square.zeros_like()? + SERIES[SERIES.len() - 1])?;
+    for coefficient in SERIES.iter().rev().skip(1) {
+        series = ((series * &square)? + *coefficient)?;
+    }
+    let angle = (((series * &square)? * &z)? + z)?;
+    let turned = (&angle + std::f64::consts::FRAC_PI_4)?;
+    let angle = is_diagonal.where_cond(&turned, &angle)?;
+    let turned = angle.affine(-1.0, std::f64::consts::FRAC_PI_2)?;
+    let angle = is_steep.where_cond(&turned, &angle)?;
+    is_negative.where_cond(&angle.neg()?, &angle)
+}

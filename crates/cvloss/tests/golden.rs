@@ -16,6 +16,24 @@ macro_rules! golden {
 }
 
 golden! {
+    balanced_l1: cvloss::BalancedL1Loss, 4;
+    bounded_iou: cvloss::BoundedIouLoss, 5;
+    ciou: cvloss::CiouLoss, 20;
+    diou: cvloss::DiouLoss, 20;
+    distribution_focal: cvloss::DistributionFocalLoss, 5;
+    efficient_iou: cvloss::EfficientIouLoss, 10;
+    extended_iou: cvloss::ExtendedIouLoss, 5;
+    giou: cvloss::GiouLoss, 20;
+    gwd: cvloss::GwdLoss, 5;
+    iou: cvloss::IouLoss, 10;
+    kfiou: cvloss::KfiouLoss, 5;
+    kld: cvloss::KldLoss, 5;
+    mpdiou: cvloss::MpdiouLoss, 10;
+    nwd: cvloss::NwdLoss, 5;
+    probiou: cvloss::ProbIouLoss, 5;
+    rotated_iou: cvloss::RotatedIouLoss, 5;
+    siou: cvloss::SiouLoss, 10;
+    wise_iou: cvloss::WiseIouLoss, 10;
     bce: cvloss::BceLoss, 10;
     charbonnier: cvloss::CharbonnierLoss, 4;
     combo: cvloss::ComboLoss, 4;

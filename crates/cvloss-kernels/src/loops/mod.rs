@@ -1,6 +1,7 @@
 //! Loop shapes, one each: everything about threads, tiles, element types, strides, weights and sums that formulas need
 //! not know.
 
+pub mod boxes;
 pub mod overlap;
 pub mod pointwise;
 pub mod site;

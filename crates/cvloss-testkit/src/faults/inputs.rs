@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
 use cvloss::Activation;
 
-use super::Outcome;
+use super::{Outcome, boxes};
 use crate::cases::{Case, Family};
 use crate::sample::{Kind, Sample};
 
@@ -49,6 +49,7 @@ pub fn faults() -> Vec<Fault> {
     list.extend(infinity_faults());
     list.extend(label_faults());
     list.extend(weight_faults());
+    list.extend(boxes::faults());
     list
 }
 
@@ -58,12 +59,14 @@ fn shape_faults() -> Vec<Fault> {
             name: "input of rank 1",
             spoil: |case, sample| match (case.family, sample.input.rank()) {
                 (Family::Elements | Family::Image | Family::Adversarial, 0 | 1) => Ok(None),
+                (Family::Boxes, 1) => Ok(None),
                 _ => Ok(Some(sample.with_input(sample.input.flatten_all()?))),
             },
             expected: |case| match case.family {
                 Family::Elements | Family::Image | Family::Adversarial => {
                     Outcome::Error(&["target has shape", "expected"])
                 }
+                Family::Boxes => Outcome::Error(&["input has shape", "expected (…, "]),
                 Family::Sum
                     if case.name.starts_with("sum/binary")
                         || case.name.starts_with("sum/images") =>
@@ -156,8 +159,9 @@ fn empty_faults() -> Vec<Fault> {
     vec![
         Fault {
             name: "no items",
-            spoil: |_, sample| match sample.input.rank() {
+            spoil: |case, sample| match sample.input.rank() {
                 0 => Ok(None),
+                1 if case.family == Family::Boxes => Ok(None),
                 _ => Ok(Some(cut(sample, 0)?)),
             },
             expected: |_| Outcome::Empty,
@@ -165,8 +169,9 @@ fn empty_faults() -> Vec<Fault> {
         },
         Fault {
             name: "no points",
-            spoil: |_, sample| match sample.input.rank() {
+            spoil: |case, sample| match sample.input.rank() {
                 0..=2 => Ok(None),
+                _ if case.family == Family::Boxes => Ok(None),
                 rank => Ok(Some(cut(sample, rank - 1)?)),
             },
             expected: |_| Outcome::Nothing,
@@ -229,9 +234,10 @@ fn number_faults() -> Vec<Fault> {
         },
         Fault {
             name: "logits of 1e4",
-            spoil: |case, sample| match case.spec.is_probability {
-                true => Ok(None),
-                false => Ok(Some(sample.with_input(signs(&sample.input, 1e4)?))),
+            spoil: |case, sample| match (case.spec.is_probability, case.spec.kind) {
+                // Angles so large are NaN in f32.
+                (true, _) | (_, Kind::Rotated) => Ok(None),
+                _ => Ok(Some(sample.with_input(signs(&sample.input, 1e4)?))),
             },
             expected: |_| Outcome::Finite,
             composed: Composed::Same,
@@ -244,6 +250,8 @@ fn number_faults() -> Vec<Fault> {
                 _ if case.spec.kind == Kind::Image => Ok(None),
                 // Some of these losses square them.
                 _ if is_adversarial(case) => Ok(None),
+                // The area of such a box is infinite.
+                _ if case.family == Family::Boxes => Ok(None),
                 _ => Ok(Some(sample.with_input(signs(&sample.input, 1e30)?))),
             },
             expected: |_| Outcome::Finite,
@@ -300,6 +308,12 @@ fn first_point(case: &Case) -> Result<Tensor> {
 
 /// Predictions that leave no doubt, in the target's direction or against it.
 fn certain(case: &Case, sample: &Sample, direction: f64) -> Result<Option<Sample>> {
+    if matches!(
+        case.spec.kind,
+        Kind::Boxes(_) | Kind::Rotated | Kind::Positions
+    ) {
+        return Ok(None);
+    }
     let dtype = sample.input.dtype();
     let target = sample.target.to_dtype(DType::F64)?;
     let target = match (case.spec.kind, target.rank() < sample.input.rank()) {

@@ -70,6 +70,7 @@ pub fn bad_options() -> Vec<BadOption> {
     sums(&mut list);
     pixels(&mut list);
     spatial(&mut list);
+    list.0.extend(super::boxes::bad_options());
     list.0
 }
 

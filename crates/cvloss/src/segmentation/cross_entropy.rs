@@ -152,7 +152,7 @@ pub(super) fn check_classes(loss: &'static str, input: &Tensor) -> error::Result
 }
 
 /// Shapes of per-pixel values: (N, *), and (N, 1, *) that broadcasts to the input.
-pub(super) fn pixel_items(reduction: Reduction, input: &Shape) -> (Shape, Shape) {
+pub(crate) fn pixel_items(reduction: Reduction, input: &Shape) -> (Shape, Shape) {
     match reduction {
         Reduction::None => {
             let mut wide = input.dims().to_vec();

@@ -2,7 +2,7 @@
 
 pub(crate) mod bce;
 mod combo;
-mod cross_entropy;
+pub(crate) mod cross_entropy;
 mod dice;
 mod focal;
 mod jaccard;

@@ -93,26 +93,29 @@ class Golden:
         weight: Tensor | None = None,
         rtol: float = 1e-9,
         both: bool = False,
+        f32: float | None = None,
     ) -> None:
         """Records the peer's value, and the gradient of its sum with respect to `input`, and to `target` if `both`."""
         leaf = input.detach().clone().requires_grad_()
-        target = target.detach().clone().requires_grad_(both)
-        value = peer.run(leaf, target) if weight is None else peer.run(leaf, target, weight)
+        other = target.detach().clone().requires_grad_() if both else target
+        value = peer.run(leaf, other) if weight is None else peer.run(leaf, other, weight)
         key = f"{len(self.cases):03}"
         tensors = {"input": input, "target": target, "weight": weight, "value": value}
         if both:
-            grad, tensors["target_grad"] = torch.autograd.grad(
-                value.sum(), (leaf, target), materialize_grads=True
+            tensors["grad"], tensors["target_grad"] = torch.autograd.grad(
+                value.sum(), (leaf, other), materialize_grads=True
             )
         else:
-            (grad,) = torch.autograd.grad(value.sum(), leaf)
-        tensors["grad"] = grad
+            (tensors["grad"],) = torch.autograd.grad(value.sum(), leaf)
         for part, tensor in tensors.items():
             if tensor is not None:
                 dtype = torch.float64 if tensor.is_floating_point() else torch.int64
                 self.tensors[f"{key}.{part}"] = tensor.detach().to(dtype).contiguous()
         assert bool(torch.isfinite(value).all()) and bool(torch.isfinite(grad).all()), peer.call
+        assert all(bool(torch.isfinite(tensor).all()) for tensor in rest), peer.call
         case = {"call": peer.call, "peer": peer.package, "rtol": rtol, "loss": loss}
+        if f32:
+            case["f32"] = f32
         self.cases[key] = json.dumps(case)
         self._reseed()
 

@@ -20,6 +20,8 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot, softplus
 
+import _boxes
+
 Config = dict[str, Any]
 
 REGION: Config = {
@@ -535,6 +537,10 @@ def feature_matching(x: Tensor, t: Tensor, weight: Tensor | None, config: Config
     return reduce(values, torch.tensor(values.numel()), config.get("reduction", "Mean"))
 
 
+def boxes(name: str) -> Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]:
+    return lambda x, t, weight, config: _boxes.loss(name, config)(x, t, weight)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     loss.__name__: loss
     for loss in (
@@ -558,6 +564,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         generator,
         lecam,
         feature_matching,
+        _boxes.distribution_focal,
+        _boxes.balanced_l1,
     )
 } | {
     "l1": differences(lambda d, _: d.abs()),
@@ -568,7 +576,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     "robust": differences(robust_value),
     "log_cosh": differences(lambda d, _: d.cosh().log()),
     "wing": differences(wing_value),
-}
+} | {name: boxes(name) for name in ("iou", "giou", "diou", "ciou")}
 
 
 def close(name: str, ours: Tensor, golden: Tensor, rtol: float) -> str | None:

@@ -1,0 +1,529 @@
+//! One value per pair of boxes, and its slopes with respect to both: `D` numbers each.
+
+use crate::error::{Error, Result, check_shape};
+use crate::math::Real;
+use crate::options::{Gradient, Reduction};
+use crate::parallel;
+use crate::scalar::{DType, Prim};
+use crate::simd::{Isa, Task, dispatch};
+use crate::view::{View, ViewMut, check_view};
+
+use super::sum::sum;
+
+/// Pairs that a formula sees at a time.
+const TILE: usize = 128;
+/// The least number of pairs worth a thread.
+const LEAST: usize = 2048;
+
+/// The formula of a loss of two boxes of `D` numbers.
+pub trait Pair<const D: usize>: Copy + Send + Sync {
+    /// The value, and its slopes with respect to `a` and to `b`.
+    ///
+    /// Must be `#[inline(always)]` and branch-free.
+    fn eval<R: Real>(&self, a: [R; D], b: [R; D]) -> (R, [[R; D]; 2]);
+}
+
+/// What a loss of boxes reads.
+#[derive(Clone, Debug)]
+pub struct Operands<'a> {
+    /// Boxes (N, 1, D), of any floating type.
+    pub input: View<'a>,
+    /// Boxes of the same shape.
+    pub target: View<'a>,
+    /// Multiplies each pair's value and slopes, (N, 1, 1); 1 where absent.
+    pub weight: Option<View<'a>>,
+}
+
+/// What the mean over items (pairs of boxes, points) divides by. 0 gives value 0 and gradient 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Denominator {
+    /// The number of items: torchvision.
+    #[default]
+    Items,
+    /// The sum of the weights.
+    Weights,
+    /// A given number, as mmdetection's `avg_factor`: positives of all processes, or the sum of their scores.
+    AvgFactor(f64),
+}
+
+/// Where the gradients with respect to the first and the second boxes go.
+#[derive(Debug, Default)]
+pub struct Gradients<'a> {
+    /// With respect to the input.
+    pub input: Option<Gradient<'a>>,
+    /// With respect to the target.
+    pub target: Option<Gradient<'a>>,
+}
+
+/// Evaluates a formula over all pairs.
+///
+/// Returns the reduced value; with [`Reduction::None`] it writes one value per pair to `values`, (N, 1, 1), and returns
+/// their sum.
+pub fn evaluate<const D: usize, F: Pair<D>>(
+    formula: F,
+    operands: &Operands<'_>,
+    denominator: Denominator,
+    reduction: Reduction,
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
+    let shape = operands.input.shape();
+    let pairs = shape[0];
+    check_shape("input", [pairs, 1, D], shape)?;
+    check_view("target", shape, &operands.target)?;
+    if let Some(weight) = &operands.weight {
+        check_view("weight", [pairs, 1, 1], weight)?;
+    }
+    if let Some(values) = &values {
+        check_shape("values", [pairs, 1, 1], values.shape())?;
+    }
+    for gradient in [&gradients.input, &gradients.target].into_iter().flatten() {
+        check_shape("gradient", shape, gradient.view.shape())?;
+    }
+    let factor = denominator.factor(reduction, pairs, operands.weight.as_ref())?;
+    let run = match operands.input.dtype() {
+        DType::F64 => reduce::<D, F, f64>,
+        DType::F32 | DType::F16 | DType::BF16 => reduce::<D, F, f32>,
+        got => {
+            return Err(Error::DType {
+                argument: "input",
+                expected: "f32, f64, f16 or bf16",
+                got,
+            });
+        }
+    };
+    Ok(run(formula, operands, factor, values, gradients))
+}
+
+impl Denominator {
+    /// What multiplies the sum over items of these weights.
+    pub(crate) fn factor(
+        self,
+        reduction: Reduction,
+        items: usize,
+        weight: Option<&View<'_>>,
+    ) -> Result<f64> {
+        if let Self::AvgFactor(factor) = self
+            && !(factor > 0.0 && factor.is_finite())
+        {
+            return Err(Error::option(
+                "avg_factor",
+                factor,
+                "a finite number above 0",
+            ));
+        }
+        let denominator = match (reduction, self, weight) {
+            (Reduction::None | Reduction::Sum, ..) => 1.0,
+            (Reduction::Mean, Self::AvgFactor(factor), _) => factor,
+            (Reduction::Mean, Self::Weights, Some(weight)) => total(weight),
+            (Reduction::Mean, ..) => items as f64,
+        };
+        // NaN must stay NaN.
+        Ok(match denominator {
+            0.0 => 0.0,
+            denominator => 1.0 / denominator,
+        })
+    }
+}
+
+/// The sum of all elements.
+fn total(view: &View<'_>) -> f64 {
+    let [items, channels, space] = view.shape();
+    let mut block = [0.0; TILE];
+    let mut sum = 0.0;
+    for row in 0..items * channels {
+        for start in (0..space).step_by(TILE) {
+            let block = &mut block[..TILE.min(space - start)];
+            view.read_row(row / channels, row % channels, start, block);
+            sum += block.iter().sum::<f64>();
+        }
+    }
+    sum
+}
+
+fn reduce<const D: usize, F: Pair<D>, P: Prim>(
+    formula: F,
+    operands: &Operands<'_>,
+    factor: f64,
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> f64 {
+    let pairs = operands.input.shape()[0];
+    let len = parallel::piece_len(pairs, TILE, LEAST);
+    let mut input = Rows::new(operands.input.reborrow(), D).split(len);
+    let mut target = Rows::new(operands.target.reborrow(), D).split(len);
+    let mut weight = operands
+        .weight
+        .as_ref()
+        .map(|weight| Rows::new(weight.reborrow(), 1).split(len));
+    let mut values = values.map(|values| RowsMut::new(values, 1).split(len));
+    let mut slopes = [gradients.input, gradients.target].map(|gradient| {
+        gradient.map(|gradient| {
+            let scale = P::of(gradient.scale * factor);
+            let rows = RowsMut::new(gradient.view, D).split(len);
+            (rows, scale, gradient.accumulate)
+        })
+    });
+    let mut pieces = Vec::new();
+    while let (Some(input), Some(target)) = (input.next(), target.next()) {
+        let [first, second] = &mut slopes;
+        let next = |slopes: &mut Option<(_, P, bool)>| {
+            let (rows, scale, accumulate): &mut (PiecesMut<'_>, P, bool) = slopes.as_mut()?;
+            let (scale, accumulate) = (*scale, *accumulate);
+            rows.next().map(|rows| Slopes {
+                rows,
+                scale,
+                accumulate,
+            })
+        };
+        pieces.push(Piece {
+            input,
+            target,
+            weight: weight.as_mut().and_then(Iterator::next),
+            values: values.as_mut().and_then(Iterator::next),
+            first: next(first),
+            second: next(second),
+        });
+    }
+    let sums = parallel::map(pieces, |piece| piece.run::<D, F>(formula));
+    sums.into_iter().sum::<f64>() * factor
+}
+
+/// A tensor of (N, 1, width): one long row where it is contiguous.
+struct Rows<'a> {
+    view: View<'a>,
+    width: usize,
+    is_flat: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn new(view: View<'a>, width: usize) -> Self {
+        let is_flat = view.is_contiguous();
+        let view = if is_flat { view.flatten() } else { view };
+        Self {
+            view,
+            width,
+            is_flat,
+        }
+    }
+
+    /// Parts of `len` pairs.
+    fn split(self, len: usize) -> impl Iterator<Item = Rows<'a>> {
+        let Self {
+            view,
+            width,
+            is_flat,
+        } = self;
+        let (axis, unit) = if is_flat { (2, width) } else { (0, 1) };
+        let views = view.split(axis, len * unit).into_iter();
+        views.map(move |view| Self {
+            view,
+            width,
+            is_flat,
+        })
+    }
+
+    fn pairs(&self) -> usize {
+        match self.is_flat {
+            true => self.view.shape()[2] / self.width,
+            false => self.view.shape()[0],
+        }
+    }
+
+    /// The numbers of `len` pairs from `start` on, lent or copied into `buffer`.
+    fn read<'b, P: Prim>(&'b self, start: usize, len: usize, buffer: &'b mut [P]) -> &'b [P] {
+        let width = self.width;
+        let buffer = &mut buffer[..len * width];
+        if !self.is_flat {
+            for (i, row) in buffer.chunks_exact_mut(width).enumerate() {
+                self.view.read_row(start + i, 0, 0, row);
+            }
+            return buffer;
+        }
+        match self.view.row(0, 0, start * width, len * width) {
+            Some(row) => row,
+            None => {
+                self.view.read_row(0, 0, start * width, buffer);
+                buffer
+            }
+        }
+    }
+}
+
+/// As [`Rows`], to write.
+struct RowsMut<'a> {
+    view: ViewMut<'a>,
+    width: usize,
+    is_flat: bool,
+}
+
+type PiecesMut<'a> = std::vec::IntoIter<RowsMut<'a>>;
+
+impl<'a> RowsMut<'a> {
+    fn new(view: ViewMut<'a>, width: usize) -> Self {
+        let is_flat = view.is_contiguous();
+        Self {
+            view,
+            width,
+            is_flat,
+        }
+    }
+
+    fn split(self, len: usize) -> PiecesMut<'a> {
+        let Self {
+            view,
+            width,
+            is_flat,
+        } = self;
+        // `flatten` returns nothing only for views that are not contiguous.
+        let views = match is_flat {
+            true => view.flatten().map(|view| view.split(2, len * width)),
+            false => Some(view.split(0, len)),
+        };
+        let rows = |view| Self {
+            view,
+            width,
+            is_flat,
+        };
+        let views: Vec<_> = views.into_iter().flatten().map(rows).collect();
+        views.into_iter()
+    }
+
+    /// The memory of `len` pairs from `start` on, where a formula may write it directly.
+    fn lend<P: Prim>(&mut self, start: usize, len: usize) -> Option<&mut [P]> {
+        match self.is_flat {
+            true => self.view.row(0, 0, start * self.width, len * self.width),
+            false => None,
+        }
+    }
+
+    fn write<P: Prim>(&mut self, start: usize, numbers: &[P], accumulate: bool) {
+        if self.is_flat {
+            let start = start * self.width;
+            self.view.write_row(0, 0, start, numbers, accumulate);
+            return;
+        }
+        for (i, row) in numbers.chunks_exact(self.width).enumerate() {
+            self.view.write_row(start + i, 0, 0, row, accumulate);
+        }
+    }
+}
+
+/// Where a gradient of a piece goes.
+struct Slopes<'a, P> {
+    rows: RowsMut<'a>,
+    scale: P,
+    accumulate: bool,
+}
+
+impl<P: Prim> Slopes<'_, P> {
+    /// Memory for a tile's slopes: the gradient's own, or `buffer`.
+    fn lend<'b>(&'b mut self, start: usize, len: usize, buffer: &'b mut [P]) -> &'b mut [P] {
+        let width = self.rows.width;
+        let direct = match self.accumulate {
+            true => None,
+            false => self.rows.lend(start, len),
+        };
+        direct.unwrap_or(&mut buffer[..len * width])
+    }
+
+    /// Stores what `lend` lent from the buffer.
+    fn store(&mut self, start: usize, len: usize, buffer: &[P]) {
+        if self.accumulate || self.rows.lend::<P>(start, len).is_none() {
+            let numbers = &buffer[..len * self.rows.width];
+            self.rows.write(start, numbers, self.accumulate);
+        }
+    }
+}
+
+/// Some of the pairs, and where their results go.
+struct Piece<'i, 'v, 'g, P> {
+    input: Rows<'i>,
+    target: Rows<'i>,
+    weight: Option<Rows<'i>>,
+    values: Option<RowsMut<'v>>,
+    first: Option<Slopes<'g, P>>,
+    second: Option<Slopes<'g, P>>,
+}
+
+impl<P: Prim> Piece<'_, '_, '_, P> {
+    /// Evaluates tile by tile; returns the sum of the values.
+    fn run<const D: usize, F: Pair<D>>(mut self, formula: F) -> f64 {
+        let pairs = self.input.pairs();
+        let zero = P::default();
+        // Boxes as they lie in memory, where they cannot be read or written in place.
+        let mut rows = [[[zero; D]; TILE]; 4];
+        let mut columns = Columns::new();
+        let ones = [P::of(1.0); TILE];
+        let (mut ws, mut vs) = ([zero; TILE], [zero; TILE]);
+        let mut total = 0.0;
+        for start in (0..pairs).step_by(TILE) {
+            let len = TILE.min(pairs - start);
+            let [a, b, first, second] = &mut rows;
+            let a = self.input.read(start, len, a.as_flattened_mut());
+            let b = self.target.read(start, len, b.as_flattened_mut());
+            let w = match &self.weight {
+                Some(weight) => weight.read(start, len, &mut ws),
+                None => &ones[..len],
+            };
+            let (first, second) = (first.as_flattened_mut(), second.as_flattened_mut());
+            let scales = [&self.first, &self.second]
+                .map(|slopes| slopes.as_ref().map_or(zero, |slopes| slopes.scale));
+            let task = Eval {
+                formula,
+                a,
+                b,
+                w,
+                scales,
+                values: &mut vs[..len],
+                columns: &mut columns,
+            };
+            // A gradient that nobody wants goes into the buffer and is forgotten.
+            let first_slopes = match &mut self.first {
+                Some(to) => to.lend(start, len, &mut *first),
+                None => &mut first[..len * D],
+            };
+            total += match &mut self.second {
+                None => dispatch(First {
+                    task,
+                    first: first_slopes,
+                }),
+                Some(to) => dispatch(Both {
+                    task,
+                    first: first_slopes,
+                    second: to.lend(start, len, &mut *second),
+                }),
+            };
+            if let Some(to) = &mut self.first {
+                to.store(start, len, first);
+            }
+            if let Some(to) = &mut self.second {
+                to.store(start, len, second);
+            }
+            if let Some(values) = &mut self.values {
+                values.write(start, &vs[..len], false);
+            }
+        }
+        total
+    }
+}
+
+/// The boxes of a tile and their slopes, number by number, so that a vector holds one number of many pairs.
+struct Columns<P, const D: usize> {
+    boxes: [[[P; TILE]; D]; 2],
+    slopes: [[[P; TILE]; D]; 2],
+}
+
+impl<P: Prim, const D: usize> Columns<P, D> {
+    fn new() -> Self {
+        let zeros = [[[P::default(); TILE]; D]; 2];
+        Self {
+            boxes: zeros,
+            slopes: zeros,
+        }
+    }
+}
+
+/// Values of a tile.
+struct Eval<'a, F, P, const D: usize> {
+    formula: F,
+    a: &'a [P],
+    b: &'a [P],
+    w: &'a [P],
+    scales: [P; 2],
+    values: &'a mut [P],
+    columns: &'a mut Columns<P, D>,
+}
+
+/// Values, and slopes with respect to the first box.
+struct First<'a, F, P, const D: usize> {
+    task: Eval<'a, F, P, D>,
+    first: &'a mut [P],
+}
+
+/// Values, and slopes with respect to both boxes.
+struct Both<'a, F, P, const D: usize> {
+    task: Eval<'a, F, P, D>,
+    first: &'a mut [P],
+    second: &'a mut [P],
+}
+
+impl<F: Pair<D>, P: Prim, const D: usize> Eval<'_, F, P, D> {
+    #[inline(always)]
+    fn columns(&mut self) -> usize {
+        let n = self.values.len().min(TILE);
+        for (rows, columns) in [self.a, self.b].into_iter().zip(&mut self.columns.boxes) {
+            let (rows, _) = rows.as_chunks::<D>();
+            let rows = &rows[..n];
+            for i in 0..n {
+                for d in 0..D {
+                    columns[d][i] = rows[i][d];
+                }
+            }
+        }
+        n
+    }
+
+    /// `BOTH`: with the slopes of the second box.
+    #[inline(always)]
+    fn each<R: Real<Prim = P>, const BOTH: bool>(&mut self) -> f64 {
+        let n = self.columns();
+        let (w, values) = (&self.w[..n], &mut self.values[..n]);
+        let scales = [R::new(self.scales[0]), R::new(self.scales[1])];
+        let Columns { boxes, slopes } = &mut *self.columns;
+        for i in 0..n {
+            let (mut a, mut b) = ([R::zero(); D], [R::zero(); D]);
+            for d in 0..D {
+                a[d] = R::new(boxes[0][d][i]);
+                b[d] = R::new(boxes[1][d][i]);
+            }
+            let w = R::new(w[i]);
+            let (value, [first, second]) = self.formula.eval(a, b);
+            values[i] = (value * w).get();
+            let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
+            for d in 0..D {
+                slopes[0][d][i] = (first[d] * first_scale).get();
+                if BOTH {
+                    slopes[1][d][i] = (second[d] * second_scale).get();
+                }
+            }
+        }
+        sum::<R>(values)
+    }
+
+    /// Slopes as boxes lie in memory.
+    #[inline(always)]
+    fn interleave(&self, which: usize, to: &mut [P]) {
+        let (rows, _) = to.as_chunks_mut::<D>();
+        let n = self.values.len().min(TILE);
+        let rows = &mut rows[..n];
+        let columns = &self.columns.slopes[which];
+        for i in 0..n {
+            for d in 0..D {
+                rows[i][d] = columns[d][i];
+            }
+        }
+    }
+}
+
+impl<F: Pair<D>, P: Prim, const D: usize> Task for First<'_, F, P, D> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(mut self) -> f64 {
+        let total = self.task.each::<P::Lane<I>, false>();
+        self.task.interleave(0, self.first);
+        total
+    }
+}
+
+impl<F: Pair<D>, P: Prim, const D: usize> Task for Both<'_, F, P, D> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(mut self) -> f64 {
+        let total = self.task.each::<P::Lane<I>, true>();
+        self.task.interleave(0, self.first);
+        self.task.interleave(1, self.second);
+        total
+    }
+}
