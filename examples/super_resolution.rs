@@ -32,6 +32,8 @@ use rand::{SeedableRng, rngs::StdRng};
 mod astronaut;
 #[path = "support/canvas.rs"]
 mod canvas;
+#[path = "support/heat.rs"]
+mod heat;
 #[path = "support/init.rs"]
 mod init;
 #[path = "support/layers.rs"]
@@ -46,7 +48,8 @@ mod restoration;
 mod subpixel;
 
 use astronaut::{CHANNELS, Crops, Photo};
-use canvas::{grey, heat};
+use canvas::grey;
+use heat::heat;
 use panels::Panel;
 use quality::{Planes, psnr, ssim};
 use restoration::Choice;

@@ -33,6 +33,8 @@ mod canvas;
 mod game;
 #[path = "support/gan_pictures.rs"]
 mod gan_pictures;
+#[path = "support/heat.rs"]
+mod heat;
 #[path = "support/palette.rs"]
 mod palette;
 #[path = "support/players.rs"]

@@ -27,6 +27,8 @@ use rand::{SeedableRng, rngs::StdRng};
 mod canvas;
 #[path = "support/coins.rs"]
 mod coins;
+#[path = "support/heat.rs"]
+mod heat;
 #[path = "support/init.rs"]
 mod init;
 #[path = "support/layers.rs"]
@@ -44,8 +46,9 @@ mod unet;
 
 use canvas::grey;
 use coins::Scene;
+use heat::heat;
 use objective::{Choice, Objective};
-use panels::{Panel, heat};
+use panels::Panel;
 use pictures::History;
 use unet::UNet;
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use cvloss::{AdversarialLoss, Form, GradientPenalty, Pairing};
+use cvloss::{AdversarialLoss, GanForm, GradientPenalty, Pairing};
 
 /// Names of losses, pairings and penalties on the command line.
 pub(crate) const HELP: &str = "LOSS[/PAIRING][+PENALTY]: losses logistic, minimax, lsgan, wgan, hinge; \
@@ -28,11 +28,11 @@ impl FromStr for Game {
         };
         let (form, pairing) = players.split_once('/').unwrap_or((players, ""));
         let form = match form {
-            "logistic" => Form::NonSaturating,
-            "minimax" => Form::Minimax,
-            "lsgan" => Form::LeastSquares { factor: 0.5 },
-            "wgan" => Form::Wasserstein,
-            "hinge" => Form::Hinge,
+            "logistic" => GanForm::NonSaturating,
+            "minimax" => GanForm::Minimax,
+            "lsgan" => GanForm::LeastSquares { factor: 0.5 },
+            "wgan" => GanForm::Wasserstein,
+            "hinge" => GanForm::Hinge,
             other => bail!("no loss {other:?}; {HELP}"),
         };
         let pairing = match pairing {

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::canvas::{Area, FONT, grey, heat, paint};
+use super::canvas::{Area, FONT, grey, paint};
+use super::heat::heat;
 use super::palette::COLOURS;
 use super::worlds::{MODES, RADIUS, SIDE, Score};
 

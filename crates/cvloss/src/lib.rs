@@ -40,9 +40,9 @@ pub mod segmentation;
 mod sum;
 
 pub use adversarial::*;
-pub use cvloss_kernels::adversarial::average::{Moments, Sums};
+pub use cvloss_kernels::adversarial::average::{GanMoments, GanSums};
 pub use cvloss_kernels::adversarial::{
-    FeatureDistance, FeaturePooling, Form, Labels, LecamForm, Pairing, Side,
+    FeatureDistance, FeaturePooling, GanForm, GanLabels, GanSide, LecamForm, Pairing,
 };
 pub use cvloss_kernels::boxes::{BoxFormat, IouForm, SiouSign, WeightSlope, WiseVersion};
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};

@@ -3,17 +3,18 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use cvloss::{
-    AdversarialLoss, DiscriminatorLoss, FeatureMatchingLoss, Form, GeneratorLoss, Inputs, Labels,
-    LecamLoss, Loss, Moments, Pairing, Reduction, RunningMeans, Scales, Side, Sums,
+    AdversarialLoss, DiscriminatorLoss, FeatureMatchingLoss, GanForm, GanLabels, GanMoments,
+    GanSide, GanSums, GeneratorLoss, Inputs, LecamLoss, Loss, Pairing, Reduction, RunningMeans,
+    Scales,
 };
 use cvloss_testkit::compare::{assert_close, numbers};
 
-const FORMS: [Form; 5] = [
-    Form::Minimax,
-    Form::NonSaturating,
-    Form::LeastSquares { factor: 0.5 },
-    Form::Wasserstein,
-    Form::Hinge,
+const FORMS: [GanForm; 5] = [
+    GanForm::Minimax,
+    GanForm::NonSaturating,
+    GanForm::LeastSquares { factor: 0.5 },
+    GanForm::Wasserstein,
+    GanForm::Hinge,
 ];
 const PAIRINGS: [Pairing; 3] = [Pairing::Standard, Pairing::Paired, Pairing::Average];
 
@@ -155,16 +156,16 @@ fn scales() -> Result<()> {
 fn averages_over_processes() -> Result<()> {
     let (real, fake) = (logits(&[7, 3], 1)?, logits(&[7, 3], 5)?);
     for game in games().filter(|game| game.pairing == Pairing::Average) {
-        for side in [Side::Discriminator, Side::Generator] {
+        for side in [GanSide::Discriminator, GanSide::Generator] {
             let parts = [(0, 3), (3, 4)]
                 .map(|(start, len)| (real.narrow(0, start, len), fake.narrow(0, start, len)));
-            let mut moments = Moments::default();
+            let mut moments = GanMoments::default();
             for (real, fake) in &parts {
                 moments.pool(
                     &game.moments(real.as_ref().map_err(copy)?, fake.as_ref().map_err(copy)?)?,
                 );
             }
-            let mut sums = Sums::default();
+            let mut sums = GanSums::default();
             for (real, fake) in &parts {
                 let (real, fake) = (real.as_ref().map_err(copy)?, fake.as_ref().map_err(copy)?);
                 sums.pool(&game.sums(side, real, fake, &moments)?);
@@ -172,14 +173,14 @@ fn averages_over_processes() -> Result<()> {
             let mut of_real = Vec::new();
             let mut of_fake = Vec::new();
             let (value, whole_real, whole_fake) = match side {
-                Side::Discriminator => {
+                GanSide::Discriminator => {
                     DiscriminatorLoss(game.clone()).value_and_grads(&Inputs {
                         input: &real,
                         target: &fake,
                         weight: None,
                     })?
                 }
-                Side::Generator => {
+                GanSide::Generator => {
                     let inputs = Inputs {
                         input: &fake,
                         target: &real,
@@ -204,7 +205,7 @@ fn averages_over_processes() -> Result<()> {
     let standard = AdversarialLoss::default();
     ensure!(
         standard
-            .sums(Side::Generator, &real, &fake, &Moments::default())
+            .sums(GanSide::Generator, &real, &fake, &GanMoments::default())
             .is_err()
     );
     Ok(())
@@ -227,7 +228,7 @@ fn identities() -> Result<()> {
             ensure!((moved - value).abs() < 1e-10, "{game:?}");
         }
         // Minimax is a game of zero sum, but for what the generator cannot change.
-        if game.form == Form::Minimax && game.pairing != Pairing::Standard {
+        if game.form == GanForm::Minimax && game.pairing != Pairing::Standard {
             let other = scalar(game.generator(&fake, Some(&real))?)?;
             ensure!((value + other).abs() < 1e-12, "{game:?}");
         }
@@ -235,7 +236,7 @@ fn identities() -> Result<()> {
         if game.pairing != Pairing::Standard
             && matches!(
                 game.form,
-                Form::NonSaturating | Form::Hinge | Form::Wasserstein
+                GanForm::NonSaturating | GanForm::Hinge | GanForm::Wasserstein
             )
         {
             let other = scalar(game.generator(&real, Some(&fake))?)?;
@@ -335,11 +336,11 @@ fn refusals() -> Result<()> {
     let x = Tensor::ones((3, 1), DType::F32, &Device::Cpu)?;
     let game = AdversarialLoss::default();
     ensure!(game.discriminator(&x, &x.to_dtype(DType::U8)?).is_err());
-    let labels = Labels {
+    let labels = GanLabels {
         real: 0.9,
-        ..Labels::default()
+        ..GanLabels::default()
     };
-    for form in [Form::Wasserstein, Form::Hinge] {
+    for form in [GanForm::Wasserstein, GanForm::Hinge] {
         let game = AdversarialLoss {
             form,
             labels,

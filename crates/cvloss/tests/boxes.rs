@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use cvloss::{
-    Boxes, CiouLoss, IouForm, BoxFormat, GiouLoss, IouLoss, Loss, Reduction, RotatedBoxes,
+    BoxFormat, Boxes, CiouLoss, GiouLoss, IouForm, IouLoss, Loss, Reduction, RotatedBoxes,
     RotatedIouLoss, pairwise_giou, pairwise_iou,
 };
 use cvloss_testkit::compare::{assert_close, assert_same_bits, numbers};
@@ -103,8 +103,14 @@ fn pairwise_is_the_loss_of_each_pair() -> Result<()> {
 #[test]
 fn pairwise_edges() -> Result<()> {
     let flat = Tensor::new(&[[1f32, 1., 1., 1.]], &Device::Cpu)?;
-    assert_eq!(numbers(&pairwise_iou(&flat, &flat, BoxFormat::Xyxy)?)?, [0.0]);
-    assert_eq!(numbers(&pairwise_giou(&flat, &flat, BoxFormat::Xyxy)?)?, [0.0]);
+    assert_eq!(
+        numbers(&pairwise_iou(&flat, &flat, BoxFormat::Xyxy)?)?,
+        [0.0]
+    );
+    assert_eq!(
+        numbers(&pairwise_giou(&flat, &flat, BoxFormat::Xyxy)?)?,
+        [0.0]
+    );
     let nan = (&flat * f64::NAN)?;
     assert!(numbers(&pairwise_iou(&nan, &flat, BoxFormat::Xyxy)?)?[0].is_nan());
     let bad = Tensor::zeros((2, 5), DType::F32, &Device::Cpu)?;

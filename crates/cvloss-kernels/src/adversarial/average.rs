@@ -7,13 +7,13 @@
 //! ∂L/∂r_i = real'(r_i − f̄) − (1/n) Σ_j fake'(f_j − r̄)
 //! ```
 //!
-//! Three steps: [`Moments`] give the means, [`Sums`] the slopes' sums at those means, and then every logit has its
+//! Three steps: [`GanMoments`] give the means, [`GanSums`] the slopes' sums at those means, and then every logit has its
 //! gradient. Processes that share a batch pool both before they go on.
 
 #![forbid(unsafe_code)]
 
 use super::{
-    Alone, AloneSweep, AnyCurve, Curve, Linear, LogitGradients, Logits, Options, Plan, Side,
+    Alone, AloneSweep, AnyCurve, Curve, GanSide, Linear, LogitGradients, Logits, Options, Plan,
     SlopeOf, Sweep, Visit, check_logits,
 };
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::view::View;
 
 /// Sums of logits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Moments {
+pub struct GanMoments {
     /// Of the real logits.
     pub real: f64,
     /// Of the fake logits.
@@ -31,7 +31,7 @@ pub struct Moments {
     pub count: usize,
 }
 
-impl Moments {
+impl GanMoments {
     /// Adds those of another part of the batch.
     pub fn pool(&mut self, other: &Self) {
         self.real += other.real;
@@ -47,7 +47,7 @@ impl Moments {
 
 /// Sums of values and slopes at given means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
+pub struct GanSums {
     /// Of values, both sides.
     pub value: f64,
     /// Of the real logits' slopes.
@@ -56,7 +56,7 @@ pub struct Sums {
     pub fake: f64,
 }
 
-impl Sums {
+impl GanSums {
     /// Adds those of another part of the batch.
     pub fn pool(&mut self, other: &Self) {
         self.value += other.value;
@@ -65,12 +65,12 @@ impl Sums {
     }
 
     /// The value of the whole batch.
-    pub fn value(&self, options: &Options, moments: &Moments) -> f64 {
+    pub fn value(&self, options: &Options, moments: &GanMoments) -> f64 {
         self.value * factor(options, moments)
     }
 }
 
-fn factor(options: &Options, moments: &Moments) -> f64 {
+fn factor(options: &Options, moments: &GanMoments) -> f64 {
     match (options.reduction, moments.count) {
         (Reduction::Mean, 0) => 0.0,
         (Reduction::Mean, count) => 1.0 / count as f64,
@@ -79,7 +79,7 @@ fn factor(options: &Options, moments: &Moments) -> f64 {
 }
 
 /// First step: the sums that means are made of. Weights do not change them.
-pub fn moments(logits: &Logits<'_>) -> Result<Moments> {
+pub fn moments(logits: &Logits<'_>) -> Result<GanMoments> {
     check_logits(logits)?;
     let unweighted = Logits {
         weight: None,
@@ -94,7 +94,7 @@ pub fn moments(logits: &Logits<'_>) -> Result<Moments> {
         };
         Sweep::over(view, view, &unweighted, Reduction::Sum).run(formula, None, None)
     };
-    Ok(Moments {
+    Ok(GanMoments {
         real: sum(&logits.real)?,
         fake: sum(&logits.fake)?,
         count: logits.real.len(),
@@ -109,7 +109,7 @@ struct Centred {
 }
 
 impl Centred {
-    fn new(options: &Options, side: Side) -> Result<Self> {
+    fn new(options: &Options, side: GanSide) -> Result<Self> {
         match Plan::new(options, side)? {
             Plan::Sides {
                 real: Some(real),
@@ -127,7 +127,12 @@ impl Centred {
 }
 
 /// Second step: sums of values and slopes at the means that `moments` give.
-pub fn sums(options: &Options, side: Side, logits: &Logits<'_>, moments: &Moments) -> Result<Sums> {
+pub fn sums(
+    options: &Options,
+    side: GanSide,
+    logits: &Logits<'_>,
+    moments: &GanMoments,
+) -> Result<GanSums> {
     let plan = Centred::new(options, side)?;
     check_logits(logits)?;
     let (real_mean, fake_mean) = moments.means();
@@ -150,7 +155,7 @@ pub fn sums(options: &Options, side: Side, logits: &Logits<'_>, moments: &Moment
     };
     let (real_value, real) = of(plan.real, &logits.real, fake_mean)?;
     let (fake_value, fake) = of(plan.fake, &logits.fake, real_mean)?;
-    Ok(Sums {
+    Ok(GanSums {
         value: real_value + fake_value,
         real,
         fake,
@@ -160,10 +165,10 @@ pub fn sums(options: &Options, side: Side, logits: &Logits<'_>, moments: &Moment
 /// Third step: the gradients, from the sums of the whole batch.
 pub fn gradients(
     options: &Options,
-    side: Side,
+    side: GanSide,
     logits: &Logits<'_>,
-    moments: &Moments,
-    sums: &Sums,
+    moments: &GanMoments,
+    sums: &GanSums,
     gradients: LogitGradients<'_>,
 ) -> Result<()> {
     let plan = Centred::new(options, side)?;
@@ -208,7 +213,7 @@ pub fn gradients(
 /// All three steps.
 pub(super) fn evaluate(
     options: &Options,
-    side: Side,
+    side: GanSide,
     logits: &Logits<'_>,
     into: LogitGradients<'_>,
 ) -> Result<f64> {

@@ -31,7 +31,7 @@ use plan::Visit;
 /// The function behind an adversarial loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Form {
+pub enum GanForm {
     /// Cross-entropy, which the generator maximises: its gradient vanishes where the discriminator is sure.
     Minimax,
     /// Cross-entropy on both sides, each with its own labels.
@@ -65,7 +65,7 @@ pub enum Pairing {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
-pub struct Labels {
+pub struct GanLabels {
     /// Of real items, for the discriminator; `b` of LSGAN. Default 1; 0.9 is one-sided label smoothing.
     pub real: f64,
     /// Of fake items, for the discriminator; `a` of LSGAN. Default 0.
@@ -74,7 +74,7 @@ pub struct Labels {
     pub generator: f64,
 }
 
-impl Default for Labels {
+impl Default for GanLabels {
     fn default() -> Self {
         Self {
             real: 1.0,
@@ -86,7 +86,7 @@ impl Default for Labels {
 
 /// Whose loss it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum GanSide {
     /// Who tells real from fake.
     Discriminator,
     /// Who makes fakes.
@@ -97,11 +97,11 @@ pub enum Side {
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The function.
-    pub form: Form,
+    pub form: GanForm,
     /// What a logit is compared with.
     pub pairing: Pairing,
     /// What logits are drawn to.
-    pub labels: Labels,
+    pub labels: GanLabels,
     /// How elements are reduced. [`Reduction::None`] has no gradient of its own with [`Pairing::Average`].
     pub reduction: Reduction,
 }
@@ -132,7 +132,7 @@ pub struct LogitGradients<'a> {
 /// one value per pair of logits to `values` and returns their sum.
 pub fn evaluate(
     options: &Options,
-    side: Side,
+    side: GanSide,
     logits: &Logits<'_>,
     values: Option<ViewMut<'_>>,
     gradients: LogitGradients<'_>,

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::cpu::{Absolute, CrossEntropy, Curve, Hinge, Linear, Rectified, Square};
-use super::{Form, Labels, Options, Pairing, Side};
+use super::{GanForm, GanLabels, GanSide, Options, Pairing};
 use crate::error::{Error, Result};
 
 /// One of the curves, chosen at run time.
@@ -74,7 +74,7 @@ pub enum Plan {
 
 impl Plan {
     /// The plan of a side; fails if options are out of range or do not go together.
-    pub fn new(options: &Options, side: Side) -> Result<Self> {
+    pub fn new(options: &Options, side: GanSide) -> Result<Self> {
         check(options)?;
         let Options {
             form,
@@ -83,47 +83,47 @@ impl Plan {
             ..
         } = *options;
         let (real, fake) = (real_curve(form, labels.real), fake_curve(form, labels.fake));
-        let saturates = form == Form::Minimax;
+        let saturates = form == GanForm::Minimax;
         Ok(match (pairing, side) {
-            (Pairing::Paired, Side::Discriminator) => Self::Pairs {
+            (Pairing::Paired, GanSide::Discriminator) => Self::Pairs {
                 curve: real,
                 sign: 1.0,
                 toward: 1.0,
             },
-            (Pairing::Paired, Side::Generator) if saturates => Self::Pairs {
+            (Pairing::Paired, GanSide::Generator) if saturates => Self::Pairs {
                 curve: real,
                 sign: -1.0,
                 toward: 1.0,
             },
-            (Pairing::Paired, Side::Generator) => Self::Pairs {
+            (Pairing::Paired, GanSide::Generator) => Self::Pairs {
                 curve: real_curve(form, labels.generator),
                 sign: 1.0,
                 toward: -1.0,
             },
-            (_, Side::Discriminator) => Self::Sides {
+            (_, GanSide::Discriminator) => Self::Sides {
                 real: Some(real),
                 fake,
                 sign: 1.0,
                 centred: pairing == Pairing::Average,
             },
-            (Pairing::Standard, Side::Generator) => Self::Sides {
+            (Pairing::Standard, GanSide::Generator) => Self::Sides {
                 real: None,
                 fake: match form {
-                    Form::Minimax => fake,
-                    Form::Hinge => AnyCurve::linear(-1.0),
+                    GanForm::Minimax => fake,
+                    GanForm::Hinge => AnyCurve::linear(-1.0),
                     _ => real_curve(form, labels.generator),
                 },
                 sign: if saturates { -1.0 } else { 1.0 },
                 centred: false,
             },
-            (Pairing::Average, Side::Generator) if saturates => Self::Sides {
+            (Pairing::Average, GanSide::Generator) if saturates => Self::Sides {
                 real: Some(real),
                 fake,
                 sign: -1.0,
                 centred: true,
             },
             // The discriminator's loss with the roles exchanged.
-            (Pairing::Average, Side::Generator) => Self::Sides {
+            (Pairing::Average, GanSide::Generator) => Self::Sides {
                 real: Some(fake),
                 fake: real_curve(form, labels.generator),
                 sign: 1.0,
@@ -134,26 +134,26 @@ impl Plan {
 }
 
 /// What pulls a logit up to `label`.
-fn real_curve(form: Form, label: f64) -> AnyCurve {
+fn real_curve(form: GanForm, label: f64) -> AnyCurve {
     match form {
-        Form::Minimax | Form::NonSaturating => AnyCurve::CrossEntropy(CrossEntropy { label }),
-        Form::LeastSquares { factor } => AnyCurve::Square(Square { label, factor }),
-        Form::Wasserstein => AnyCurve::linear(-1.0),
-        Form::Hinge => AnyCurve::hinge(1.0),
+        GanForm::Minimax | GanForm::NonSaturating => AnyCurve::CrossEntropy(CrossEntropy { label }),
+        GanForm::LeastSquares { factor } => AnyCurve::Square(Square { label, factor }),
+        GanForm::Wasserstein => AnyCurve::linear(-1.0),
+        GanForm::Hinge => AnyCurve::hinge(1.0),
     }
 }
 
 /// What pulls a logit down to `label`.
-fn fake_curve(form: Form, label: f64) -> AnyCurve {
+fn fake_curve(form: GanForm, label: f64) -> AnyCurve {
     match form {
-        Form::Wasserstein => AnyCurve::linear(1.0),
-        Form::Hinge => AnyCurve::hinge(-1.0),
+        GanForm::Wasserstein => AnyCurve::linear(1.0),
+        GanForm::Hinge => AnyCurve::hinge(-1.0),
         _ => real_curve(form, label),
     }
 }
 
 fn check(options: &Options) -> Result<()> {
-    let Labels {
+    let GanLabels {
         real,
         fake,
         generator,
@@ -165,11 +165,11 @@ fn check(options: &Options) -> Result<()> {
     ];
     for (name, label, default) in named {
         let (fits, expected) = match options.form {
-            Form::Minimax | Form::NonSaturating => {
+            GanForm::Minimax | GanForm::NonSaturating => {
                 ((0.0..=1.0).contains(&label), "a number in 0..=1".into())
             }
-            Form::LeastSquares { .. } => (label.is_finite(), "a finite number".into()),
-            Form::Wasserstein | Form::Hinge => (
+            GanForm::LeastSquares { .. } => (label.is_finite(), "a finite number".into()),
+            GanForm::Wasserstein | GanForm::Hinge => (
                 label == default,
                 format!("{default}: this form has no labels"),
             ),
@@ -187,7 +187,7 @@ fn check(options: &Options) -> Result<()> {
         }
     }
     match options.form {
-        Form::LeastSquares { factor } if !(factor > 0.0 && factor.is_finite()) => {
+        GanForm::LeastSquares { factor } if !(factor > 0.0 && factor.is_finite()) => {
             Err(Error::option("factor", factor, "a finite number above 0"))
         }
         _ => Ok(()),

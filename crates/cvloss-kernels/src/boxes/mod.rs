@@ -18,8 +18,8 @@ use crate::loops::boxes::{self, Denominator, Gradients, Operands, Pair};
 use crate::options::Reduction;
 use crate::view::ViewMut;
 
-use axis::Ends;
 pub use axis::BoxFormat;
+use axis::Ends;
 use base::{Base, Ciou, Diou, Efficient, Focus, Giou, Iou, Mpdiou, Siou, Wise};
 pub use combine::IouForm;
 use combine::{Combined, Plain};

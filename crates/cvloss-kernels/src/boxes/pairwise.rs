@@ -5,7 +5,7 @@
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::axis::{Ends, BoxFormat, Overlap};
+use super::axis::{BoxFormat, Ends, Overlap};
 use crate::error::{Error, Result};
 use crate::math::Real;
 use crate::scalar::Prim;

@@ -3,8 +3,8 @@
 
 use cvloss::{
     AdversarialLoss, Derivative, DiscriminatorLoss, FeatureDistance, FeatureMatchingLoss,
-    FeaturePooling, Form, GeneratorLoss, GradientPenalty, Labels, LecamForm, LecamLoss, Pairing,
-    PathLengthPenalty, Reduction, RunningMeans, Scales,
+    FeaturePooling, GanForm, GanLabels, GeneratorLoss, GradientPenalty, LecamForm, LecamLoss,
+    Pairing, PathLengthPenalty, Reduction, RunningMeans, Scales,
 };
 
 use super::{Family, Known, List};
@@ -49,7 +49,7 @@ fn forms() -> Vec<(&'static str, AdversarialLoss)> {
         ..AdversarialLoss::default()
     };
     let labelled = |form| AdversarialLoss {
-        labels: Labels {
+        labels: GanLabels {
             real: 0.9,
             fake: 0.0,
             generator: 0.8,
@@ -57,16 +57,16 @@ fn forms() -> Vec<(&'static str, AdversarialLoss)> {
         ..of(form)
     };
     vec![
-        ("minimax", of(Form::Minimax)),
-        ("non-saturating", of(Form::NonSaturating)),
-        ("least-squares", of(Form::LeastSquares { factor: 0.5 })),
-        ("wasserstein", of(Form::Wasserstein)),
-        ("hinge", of(Form::Hinge)),
-        ("minimax-smoothed", labelled(Form::Minimax)),
-        ("smoothed", labelled(Form::NonSaturating)),
+        ("minimax", of(GanForm::Minimax)),
+        ("non-saturating", of(GanForm::NonSaturating)),
+        ("least-squares", of(GanForm::LeastSquares { factor: 0.5 })),
+        ("wasserstein", of(GanForm::Wasserstein)),
+        ("hinge", of(GanForm::Hinge)),
+        ("minimax-smoothed", labelled(GanForm::Minimax)),
+        ("smoothed", labelled(GanForm::NonSaturating)),
         (
             "least-squares-labelled",
-            labelled(Form::LeastSquares { factor: 1.0 }),
+            labelled(GanForm::LeastSquares { factor: 1.0 }),
         ),
     ]
 }
@@ -113,9 +113,9 @@ fn games(list: &mut List) {
     }
     // A soft label of fakes has no place in a pair.
     let soft_fakes = AdversarialLoss {
-        labels: Labels {
+        labels: GanLabels {
             fake: 0.1,
-            ..Labels::default()
+            ..GanLabels::default()
         },
         ..AdversarialLoss::default()
     };

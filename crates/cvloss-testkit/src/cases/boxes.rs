@@ -1,9 +1,9 @@
 //! Losses of boxes.
 
 use cvloss::{
-    BoundedIouLoss, Boxes, CiouLoss, Denominator, DiouLoss, EfficientIouLoss, ExtendedIouLoss,
-    IouForm, BoxFormat, GiouLoss, IouLoss, MpdiouLoss, NwdLoss, Overlap, Reduction, SiouLoss, SiouSign,
-    WeightSlope, WiseIouLoss, WiseVersion,
+    BoundedIouLoss, BoxFormat, Boxes, CiouLoss, Denominator, DiouLoss, EfficientIouLoss,
+    ExtendedIouLoss, GiouLoss, IouForm, IouLoss, MpdiouLoss, NwdLoss, Overlap, Reduction, SiouLoss,
+    SiouSign, WeightSlope, WiseIouLoss, WiseVersion,
 };
 
 use super::{Family, Known, List};

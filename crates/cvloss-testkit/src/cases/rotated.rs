@@ -1,7 +1,7 @@
 //! Losses of rotated boxes.
 
 use cvloss::{
-    Denominator, Divergence, IouForm, GwdLoss, KfForm, KfiouLoss, KldLoss, ProbIouLoss, Reduction,
+    Denominator, Divergence, GwdLoss, IouForm, KfForm, KfiouLoss, KldLoss, ProbIouLoss, Reduction,
     RotatedBoxes, RotatedIouLoss, Scale,
 };
 

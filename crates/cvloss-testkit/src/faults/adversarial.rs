@@ -1,8 +1,8 @@
 //! Options of adversarial losses that are out of range, or that do not go together.
 
 use cvloss::{
-    AdversarialLoss, DiscriminatorLoss, FeatureMatchingLoss, FeaturePooling, Form, GeneratorLoss,
-    Labels, LecamLoss, Pairing, Reduction,
+    AdversarialLoss, DiscriminatorLoss, FeatureMatchingLoss, FeaturePooling, GanForm, GanLabels,
+    GeneratorLoss, LecamLoss, Pairing, Reduction,
 };
 
 use super::options::List;
@@ -17,11 +17,14 @@ pub(super) fn add(list: &mut List) {
         list.add(name, Kind::Logits, GeneratorLoss(loss), words);
     };
     for (form, bad) in [
-        (Form::NonSaturating, vec![-0.1, 1.1, NAN]),
-        (Form::Minimax, vec![-0.1, 1.1, NAN]),
-        (Form::LeastSquares { factor: 0.5 }, vec![NAN, f64::INFINITY]),
-        (Form::Wasserstein, vec![0.9]),
-        (Form::Hinge, vec![0.9]),
+        (GanForm::NonSaturating, vec![-0.1, 1.1, NAN]),
+        (GanForm::Minimax, vec![-0.1, 1.1, NAN]),
+        (
+            GanForm::LeastSquares { factor: 0.5 },
+            vec![NAN, f64::INFINITY],
+        ),
+        (GanForm::Wasserstein, vec![0.9]),
+        (GanForm::Hinge, vec![0.9]),
     ] {
         for number in bad {
             let named = |labels, words| {
@@ -32,10 +35,10 @@ pub(super) fn add(list: &mut List) {
                 };
                 (format!("{form:?} {words:?} {number}"), loss)
             };
-            let labels = Labels::default();
+            let labels = GanLabels::default();
             let words = &["labels.real is", "expected"];
             let (name, loss) = named(
-                Labels {
+                GanLabels {
                     real: number,
                     ..labels
                 },
@@ -44,7 +47,7 @@ pub(super) fn add(list: &mut List) {
             both(&name, loss, words);
             let words = &["labels.fake is", "expected"];
             let (name, loss) = named(
-                Labels {
+                GanLabels {
                     fake: number,
                     ..labels
                 },
@@ -53,7 +56,7 @@ pub(super) fn add(list: &mut List) {
             both(&name, loss, words);
             let words = &["labels.generator is", "expected"];
             let (name, loss) = named(
-                Labels {
+                GanLabels {
                     generator: number,
                     ..labels
                 },
@@ -64,16 +67,16 @@ pub(super) fn add(list: &mut List) {
     }
     for factor in [0.0, -1.0, NAN, f64::INFINITY] {
         let loss = AdversarialLoss {
-            form: Form::LeastSquares { factor },
+            form: GanForm::LeastSquares { factor },
             ..plain.clone()
         };
         both(&format!("factor {factor}"), loss, &["factor is"]);
     }
     let paired = AdversarialLoss {
         pairing: Pairing::Paired,
-        labels: Labels {
+        labels: GanLabels {
             fake: 0.1,
-            ..Labels::default()
+            ..GanLabels::default()
         },
         ..plain.clone()
     };

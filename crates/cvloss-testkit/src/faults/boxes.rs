@@ -3,10 +3,9 @@
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 use cvloss::{
-    BalancedL1Loss, BoundedIouLoss, Boxes, CiouLoss, Denominator, DistributionFocalLoss,
-    EfficientIouLoss, ExtendedIouLoss, BoxFormat, GiouLoss, GwdLoss, KfiouLoss, KldLoss, MpdiouLoss,
-    NwdLoss, Overlap, ProbIouLoss, RotatedBoxes, RotatedIouLoss, SiouLoss, WiseIouLoss,
-    WiseVersion,
+    BalancedL1Loss, BoundedIouLoss, BoxFormat, Boxes, CiouLoss, Denominator, DistributionFocalLoss,
+    EfficientIouLoss, ExtendedIouLoss, GiouLoss, GwdLoss, KfiouLoss, KldLoss, MpdiouLoss, NwdLoss,
+    Overlap, ProbIouLoss, RotatedBoxes, RotatedIouLoss, SiouLoss, WiseIouLoss, WiseVersion,
 };
 
 use super::{BadOption, Composed, Fault, Outcome};

@@ -2,7 +2,7 @@
 //!
 //! All numbers are multiples of 1/16 below 8, exact in every floating type.
 
-use cvloss::Format;
+use cvloss::BoxFormat;
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -65,12 +65,12 @@ fn is_regular([a, c]: [f64; 2], [b, d]: [f64; 2]) -> bool {
     size > 0.3 && losses.iter().all(is_smooth) && differences.iter().all(|x| x.abs() > MARGIN)
 }
 
-pub(super) fn numbers([[left, right], [top, bottom]]: Ends, format: Format) -> Vec<f64> {
+pub(super) fn numbers([[left, right], [top, bottom]]: Ends, format: BoxFormat) -> Vec<f64> {
     let (w, h) = (right - left, bottom - top);
     match format {
-        Format::Xyxy => vec![left, top, right, bottom],
-        Format::Xywh => vec![left, top, w, h],
-        Format::Cxcywh => vec![(left + right) / 2.0, (top + bottom) / 2.0, w, h],
+        BoxFormat::Xyxy => vec![left, top, right, bottom],
+        BoxFormat::Xywh => vec![left, top, w, h],
+        BoxFormat::Cxcywh => vec![(left + right) / 2.0, (top + bottom) / 2.0, w, h],
     }
 }
 

@@ -4,7 +4,7 @@ use candle_core::{Result as CandleResult, Shape, Tensor};
 use cvloss_kernels as kernels;
 use kernels::Reduction;
 use kernels::adversarial::{
-    Form, Labels, LogitGradients, Logits, Options, Pairing, Plan, Side, average,
+    GanForm, GanLabels, GanSide, LogitGradients, Logits, Options, Pairing, Plan, average,
 };
 
 use super::composed;
@@ -24,7 +24,7 @@ use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs
 ///
 /// with `r` and `f` the discriminator's logits of real and fake items, each side's mean taken on its own and both
 /// added. Cross-entropies with labels `t` other than 1 and 0 are `t softplus(−x) + (1 − t) softplus(x)`; `a`, `b`, `c`
-/// are [`Labels`] too.
+/// are [`GanLabels`] too.
 ///
 /// [`Pairing::Paired`] (RpGAN) has one term: the real side's function of `r − f`, and of `f − r` for the generator.
 /// [`Pairing::Average`] (RaGAN) puts `r − E f` for `r` and `f − E r` for `f`; the generator's loss is the
@@ -58,11 +58,11 @@ use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs
 /// # Example
 /// ```
 /// use candle_core::{Device, Tensor};
-/// use cvloss::{AdversarialLoss, Form};
+/// use cvloss::{AdversarialLoss, GanForm};
 ///
 /// let real = Tensor::new(&[2f32, -0.5], &Device::Cpu)?;
 /// let fake = Tensor::new(&[-3f32, 0.5], &Device::Cpu)?;
-/// let game = AdversarialLoss { form: Form::Hinge, ..AdversarialLoss::default() };
+/// let game = AdversarialLoss { form: GanForm::Hinge, ..AdversarialLoss::default() };
 /// let value = game.discriminator(&real, &fake)?;
 /// assert_eq!(value.to_scalar::<f32>()?, (0. + 1.5) / 2. + (0. + 1.5) / 2.);
 /// assert_eq!(game.generator(&fake, None)?.to_scalar::<f32>()?, 1.25);
@@ -73,11 +73,11 @@ use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct AdversarialLoss {
     /// The function. Default: non-saturating cross-entropy, as StyleGAN.
-    pub form: Form,
+    pub form: GanForm,
     /// What a logit is compared with. Default: nothing.
     pub pairing: Pairing,
     /// What logits are drawn to; only of cross-entropy and least squares.
-    pub labels: Labels,
+    pub labels: GanLabels,
     /// How the losses of several scales become one. Default: their mean.
     pub scales: Scales,
     /// Default: mean.
@@ -203,7 +203,7 @@ impl AdversarialLoss {
     }
 
     /// First step of [`Pairing::Average`] over several processes: the sums behind the means of this part of the batch.
-    pub fn moments(&self, real: &Tensor, fake: &Tensor) -> Result<average::Moments> {
+    pub fn moments(&self, real: &Tensor, fake: &Tensor) -> Result<average::GanMoments> {
         self.lend(real, fake, Gradients::default(), |logits, _| {
             average::moments(&logits)
         })
@@ -212,11 +212,11 @@ impl AdversarialLoss {
     /// Second step: sums of values and slopes of this part of the batch, given the moments of the whole.
     pub fn sums(
         &self,
-        side: Side,
+        side: GanSide,
         real: &Tensor,
         fake: &Tensor,
-        moments: &average::Moments,
-    ) -> Result<average::Sums> {
+        moments: &average::GanMoments,
+    ) -> Result<average::GanSums> {
         self.lend(real, fake, Gradients::default(), |logits, _| {
             average::sums(&self.options(), side, &logits, moments)
         })
@@ -225,11 +225,11 @@ impl AdversarialLoss {
     /// Third step: the value of the whole batch, and its gradients with respect to this part's real and fake logits.
     pub fn value_and_grads_from(
         &self,
-        side: Side,
+        side: GanSide,
         real: &Tensor,
         fake: &Tensor,
-        moments: &average::Moments,
-        sums: &average::Sums,
+        moments: &average::GanMoments,
+        sums: &average::GanSums,
     ) -> Result<(Tensor, Tensor, Tensor)> {
         let options = self.options();
         let (mut of_real, mut of_fake) = (Accumulator::new(real), Accumulator::new(fake));
@@ -352,7 +352,7 @@ impl AdversarialLoss {
 
     fn compose(
         &self,
-        side: Side,
+        side: GanSide,
         real: &Tensor,
         fake: &Tensor,
         weight: Option<&Tensor>,
@@ -361,7 +361,7 @@ impl AdversarialLoss {
         composed::plan(plan, real, fake, weight, self.reduction)
     }
 
-    fn check(&self, loss: &'static str, side: Side) -> error::Result<()> {
+    fn check(&self, loss: &'static str, side: GanSide) -> error::Result<()> {
         let named = |source| Error::Kernel { loss, source };
         Plan::new(&self.options(), side).map_err(named)?;
         if (self.pairing, self.reduction) == (Pairing::Average, Reduction::None) {
@@ -397,7 +397,7 @@ impl Fused for DiscriminatorLoss {
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
-        self.0.check(Self::NAME, Side::Discriminator)
+        self.0.check(Self::NAME, GanSide::Discriminator)
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
@@ -411,14 +411,14 @@ impl Fused for DiscriminatorLoss {
             fake: call.target_gradient,
         };
         let options = self.0.options();
-        let side = Side::Discriminator;
+        let side = GanSide::Discriminator;
         kernels::adversarial::evaluate(&options, side, &logits, call.values, gradients)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> CandleResult<Tensor> {
         let (real, fake) = (inputs.input, inputs.target);
         self.0
-            .compose(Side::Discriminator, real, fake, inputs.weight)
+            .compose(GanSide::Discriminator, real, fake, inputs.weight)
     }
 }
 
@@ -436,7 +436,7 @@ impl Fused for GeneratorLoss {
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
-        self.0.check(Self::NAME, Side::Generator)
+        self.0.check(Self::NAME, GanSide::Generator)
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
@@ -450,12 +450,13 @@ impl Fused for GeneratorLoss {
             fake: call.gradient,
         };
         let options = self.0.options();
-        let side = Side::Generator;
+        let side = GanSide::Generator;
         kernels::adversarial::evaluate(&options, side, &logits, call.values, gradients)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> CandleResult<Tensor> {
         let (real, fake) = (inputs.target, inputs.input);
-        self.0.compose(Side::Generator, real, fake, inputs.weight)
+        self.0
+            .compose(GanSide::Generator, real, fake, inputs.weight)
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
-use kernels::boxes::{Combinators, IouForm, BoxFormat, Kind};
+use kernels::boxes::{BoxFormat, Combinators, IouForm, Kind};
 use kernels::loops::boxes::{Denominator, Gradients, Operands};
 use kernels::{Reduction, View};
 

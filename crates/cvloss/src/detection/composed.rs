@@ -1,7 +1,9 @@
 //! Losses of boxes composed of candle operations.
 
 use candle_core::{D, Result, Tensor};
-use cvloss_kernels::boxes::{Combinators, IouForm, BoxFormat, Kind, SiouSign, WeightSlope, WiseVersion};
+use cvloss_kernels::boxes::{
+    BoxFormat, Combinators, IouForm, Kind, SiouSign, WeightSlope, WiseVersion,
+};
 
 use crate::loss::Inputs;
 use crate::ops;
