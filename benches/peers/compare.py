@@ -190,6 +190,32 @@ def box_pairs(shape: Shape) -> dict[str, Tensor]:
     return {"input": torch.cat(corners, -1), "target": target}
 
 
+def dissimilarity(peer: Peer) -> Peer:
+    """One minus a peer's similarity."""
+
+    def build() -> Loss:
+        similarity = peer.build()
+        return lambda x, t: 1 - similarity(x, t)
+
+    return Peer(build, peer.preset, peer.rtol)
+
+
+def with_l1(peer: Peer) -> Peer:
+    """0.8 L1 + 0.2 of a peer's loss."""
+
+    def build() -> Loss:
+        loss = peer.build()
+        return lambda x, t: 0.8 * torch.nn.functional.l1_loss(x, t) + 0.2 * loss(x, t)
+
+    return Peer(build, peer.preset, peer.rtol)
+
+
+SSIM_PEERS = {
+    "pytorch_msssim": dissimilarity(function("pytorch_msssim.ssim", data_range=1.0)),
+    "piqa": dissimilarity(module("piqa.SSIM")),
+    "kornia": function("kornia.losses.ssim_loss", "kornia", window_size=11),
+}
+
 SMP = "segmentation_models_pytorch.losses"
 SMP_RTOL = 1e-3
 """Eager, smp's Dice and Tversky are off by 1e-4: torch sums the norm |p - t| plainly in f32."""
@@ -261,6 +287,39 @@ CASES = [
         {"authors": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
     ),
     Case("fft_l1", IMAGES, photographs, {"torch": formula(fft_l1)}),
+    Case("ssim", IMAGES, photographs, SSIM_PEERS, small=(1, 3, 64, 64)),
+    Case("ssim_1080p", (1, 3, 1080, 1920), photographs, SSIM_PEERS, small=None),
+    Case(
+        "ssim_3d",
+        (1, 1, 96, 96, 96),
+        photographs,
+        {"pytorch_msssim": dissimilarity(function("pytorch_msssim.ssim", data_range=1.0))},
+        small=None,
+    ),
+    Case(
+        "l1_ssim",
+        IMAGES,
+        photographs,
+        {name: with_l1(SSIM_PEERS[name]) for name in ("pytorch_msssim", "piqa")},
+        small=(1, 3, 64, 64),
+    ),
+    Case(
+        "ms_ssim",
+        IMAGES,
+        photographs,
+        {
+            "pytorch_msssim": dissimilarity(function("pytorch_msssim.ms_ssim", data_range=1.0)),
+            "piqa": dissimilarity(module("piqa.MS_SSIM")),
+        },
+        small=None,
+    ),
+    Case(
+        "ms_ssim_l1",
+        IMAGES,
+        photographs,
+        {"kornia": module("kornia.losses.MS_SSIMLoss")},
+        small=None,
+    ),
     Case(
         "dice_ce_3d",
         (1, 4, 96, 96, 96),

@@ -9,10 +9,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor, Var};
 use cvloss::{
-    Accumulator, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss, DiouLoss,
-    EdgeLoss, ExtendedIouLoss, FftL1Loss, FocalFrequencyLoss, FocalLoss, GiouLoss, HuberLoss,
-    Inputs, KldLoss, L1Loss, Loss, MseLoss, Pooling, Region, Regularizer, RobustLoss,
-    RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss, TotalVariation, TverskyLoss,
+    Accumulator, Border, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss,
+    DiouLoss, EdgeLoss, ExtendedIouLoss, FftL1Loss, FocalFrequencyLoss, FocalLoss, GiouLoss,
+    HuberLoss, Inputs, KldLoss, L1Loss, L1SsimLoss, Loss, MsSsimL1Loss, MsSsimLoss, MseLoss,
+    Pooling, Region, Regularizer, RobustLoss, RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss,
+    SsimLoss, TotalVariation, TverskyLoss,
 };
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
@@ -71,6 +72,11 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("total_variation", _) => Box::new(TotalVariation::default().into_loss()),
         ("focal_frequency", _) => Box::new(FocalFrequencyLoss::default()),
         ("fft_l1", _) => Box::new(FftL1Loss::default()),
+        ("ssim" | "ssim_1080p" | "ssim_3d", Some("kornia")) => Box::new(SsimLoss::kornia(1.0)),
+        ("ssim" | "ssim_1080p" | "ssim_3d", _) => Box::new(SsimLoss::new(1.0)),
+        ("l1_ssim", _) => Box::new(l1_ssim()),
+        ("ms_ssim", _) => Box::new(MsSsimLoss::new(1.0)),
+        ("ms_ssim_l1", _) => Box::new(MsSsimL1Loss::new(1.0)),
         ("dice_ce_3d", _) => Box::new(DiceCeLoss::default()),
         ("giou", _) => Box::new(GiouLoss::default()),
         ("diou", _) => Box::new(DiouLoss::default()),
@@ -81,6 +87,13 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("kld", _) => Box::new(KldLoss::default()),
         _ => bail!("no loss {key} with preset {preset:?}"),
     })
+}
+
+/// With the border of the peers.
+fn l1_ssim() -> L1SsimLoss {
+    let mut loss = L1SsimLoss::new(1.0);
+    loss.similarity.border = Border::Valid;
+    loss
 }
 
 fn tversky(region: Region) -> TverskyLoss {

@@ -26,6 +26,7 @@ pub mod region;
 pub mod rotated;
 mod scalar;
 pub mod simd;
+pub mod ssim;
 pub mod total_variation;
 mod view;
 

@@ -48,6 +48,15 @@ impl<'a> Gradient<'a> {
             accumulate: false,
         }
     }
+
+    /// The same memory, borrowed for less long.
+    pub fn reborrow(&mut self) -> Gradient<'_> {
+        Gradient {
+            view: self.view.reborrow(),
+            scale: self.scale,
+            accumulate: self.accumulate,
+        }
+    }
 }
 
 /// Where the gradients of a loss of two alike tensors go.

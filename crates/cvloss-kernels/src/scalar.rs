@@ -54,6 +54,10 @@ pub trait Prim: Scalar + PartialOrd {
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
     fn array<'v, 'a>(view: &'v View<'a>) -> Option<&'v ArrayView3<'a, Self>>;
+    /// A view of `array`.
+    fn view(array: ArrayView3<'_, Self>) -> View<'_>;
+    /// A view of `array`, to write.
+    fn view_mut(array: ArrayViewMut3<'_, Self>) -> ViewMut<'_>;
     /// The array inside `view`, if it holds this type.
     fn array_mut<'v, 'a>(view: &'v mut ViewMut<'a>) -> Option<&'v mut ArrayViewMut3<'a, Self>>;
 }
@@ -121,6 +125,12 @@ macro_rules! prim {
                     View::$dtype(array) => Some(array),
                     _ => None,
                 }
+            }
+            fn view(array: ArrayView3<'_, Self>) -> View<'_> {
+                View::$dtype(array)
+            }
+            fn view_mut(array: ArrayViewMut3<'_, Self>) -> ViewMut<'_> {
+                ViewMut::$dtype(array)
             }
             fn array_mut<'v, 'a>(
                 view: &'v mut ViewMut<'a>,

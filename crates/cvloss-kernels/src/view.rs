@@ -122,6 +122,13 @@ impl<'a> View<'a> {
             .map_err(layout_error)
     }
 
+    /// As [`new`](Self::new), for a compute type.
+    pub(crate) fn of<P: Prim>(data: &'a [P], shape: [usize; 3]) -> Result<Self> {
+        ArrayView3::from_shape(shape, data)
+            .map(P::view)
+            .map_err(layout_error)
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         fn of<T: Scalar>(_: &ArrayView3<'_, T>) -> DType {
@@ -268,6 +275,13 @@ impl<'a> ViewMut<'a> {
     {
         ArrayViewMut3::from_shape(shape.strides(strides), data)
             .map(Self::from)
+            .map_err(layout_error)
+    }
+
+    /// As [`new`](Self::new), for a compute type.
+    pub(crate) fn of<P: Prim>(data: &'a mut [P], shape: [usize; 3]) -> Result<Self> {
+        ArrayViewMut3::from_shape(shape, data)
+            .map(P::view_mut)
             .map_err(layout_error)
     }
 

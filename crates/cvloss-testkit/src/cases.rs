@@ -8,6 +8,7 @@ mod pixels;
 mod points;
 mod regions;
 mod rotated;
+mod similarity;
 mod spatial;
 mod sums;
 
@@ -50,6 +51,8 @@ pub enum Family {
     Points,
     /// Two images, or two other tensors that are alike.
     Image,
+    /// Two images, compared in windows.
+    Windows,
     /// Sums over regions.
     Region {
         /// How the input becomes probabilities.
@@ -153,6 +156,7 @@ pub fn cases() -> Vec<Case> {
     spatial::add(&mut list);
     points::add(&mut list);
     regions::add(&mut list);
+    similarity::add(&mut list);
     sums::add(&mut list);
     list.0
 }

@@ -385,7 +385,11 @@ fn unit_weights(case: &Case, sample: &Sample) -> Result<Vec<Tensor>> {
         Family::Image if case.spec.shape.len() < 2 => vec![ones(Vec::new())?],
         Family::Image => vec![ones(case.spec.shape.clone())?, by_point(true)?],
         Family::Sum => vec![by_point(true)?],
-        Family::Points | Family::Features | Family::Boxes | Family::Region { .. } => {
+        Family::Points
+        | Family::Features
+        | Family::Boxes
+        | Family::Windows
+        | Family::Region { .. } => {
             vec![by_point(false)?, by_point(true)?]
         }
     })

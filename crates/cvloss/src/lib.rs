@@ -57,6 +57,10 @@ pub use cvloss_kernels::region::{
     Smooth, Transform, VolumeWeight,
 };
 pub use cvloss_kernels::rotated::{Divergence, KfForm, Scale};
+pub use cvloss_kernels::ssim::{
+    Border, ChannelProduct, Channels, Covariance, NegativeContrast, OddPooling, Similarity,
+    SmallImage, SsimForm, Taps, Variance, Window,
+};
 pub use cvloss_kernels::total_variation::{VariationNorm, VariationScale};
 pub use cvloss_kernels::{Normalizer, Reduction};
 pub use detection::*;

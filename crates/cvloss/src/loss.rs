@@ -355,6 +355,8 @@ pub(crate) enum Geometry {
     Boxes(usize),
     /// One value per point; bins on axis 1, and one number per point as target.
     Bins,
+    /// Images or volumes whose axes of space matter; the target is another of the same shape and type.
+    Images,
 }
 
 /// A kernel's arguments.
@@ -480,15 +482,20 @@ impl Checked {
                     got: input.shape().clone(),
                 });
             }
-            Geometry::Sites | Geometry::Bins if input.rank() < 2 => {
+            Geometry::Sites | Geometry::Bins if input.rank() >= 2 => Axes::sites(input.rank()),
+            Geometry::Images if (3..=5).contains(&input.rank()) => Axes::sites(input.rank()),
+            Geometry::Sites | Geometry::Bins | Geometry::Images => {
+                let expected = match geometry {
+                    Geometry::Images => "(N, C, *) with 1 to 3 axes of space",
+                    _ => "(N, C, *)",
+                };
                 return Err(Error::Shape {
                     loss,
                     argument: "input",
-                    expected: "(N, C, *)".into(),
+                    expected: expected.into(),
                     got: input.shape().clone(),
                 });
             }
-            Geometry::Sites | Geometry::Bins => Axes::sites(input.rank()),
         };
         host::check_device(loss, "target", inputs.target, input)?;
         let target = fit_target(loss, geometry, input, inputs.target)?;
@@ -682,7 +689,7 @@ fn fit_weight(
             };
             (fitted, format!("{pairs:?} or {single:?}"))
         }
-        Geometry::Sites | Geometry::Bins => {
+        Geometry::Sites | Geometry::Bins | Geometry::Images => {
             let single = without_channels(dims);
             let per_pixel = without_axis_1(&single);
             let fitted = if weight.dims() == per_pixel {

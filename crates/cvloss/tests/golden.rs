@@ -52,13 +52,17 @@ golden! {
     huber: cvloss::HuberLoss, 5;
     jaccard: cvloss::JaccardLoss, 5;
     l1: cvloss::L1Loss, 5;
+    l1_ssim: cvloss::L1SsimLoss, 5;
     lecam: cvloss::LecamLoss, 8;
     log_cosh: cvloss::LogCoshLoss, 3;
+    ms_ssim: cvloss::MsSsimLoss, 10;
+    ms_ssim_l1: cvloss::MsSsimL1Loss, 5;
     mse: cvloss::MseLoss, 5;
     psnr: cvloss::PsnrLoss, 6;
     robust: cvloss::RobustLoss, 8;
     smooth_l1: cvloss::SmoothL1Loss, 5;
     softmax_focal: cvloss::SoftmaxFocalLoss, 5;
+    ssim: cvloss::SsimLoss, 40;
     total_variation: cvloss::OfInput<cvloss::TotalVariation>, 8;
     tversky: cvloss::TverskyLoss, 5;
     wing: cvloss::WingLoss, 3;

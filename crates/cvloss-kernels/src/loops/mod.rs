@@ -2,8 +2,10 @@
 //! not know.
 
 pub mod boxes;
+pub(crate) mod halve;
 pub mod overlap;
 pub mod pointwise;
 pub mod site;
 pub(crate) mod softmax;
 pub(crate) mod sum;
+pub mod window;

@@ -1,12 +1,13 @@
 //! Options out of range.
 
 use cvloss::{
-    Activation, BceLoss, CharbonnierEps, CharbonnierLoss, ClassAlpha, Classes, ComboLoss,
-    CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss, EdgeBorder, EdgeLoss, EdgePenalty,
-    FftL1Loss, FocalFrequencyLoss, FocalLoss, FocalPower, FocalTverskyLoss, HuberLoss, JaccardLoss,
-    LossSum, PsnrLoss, Reduction, Region, Regularizer, RobustLoss, RobustShape, Smooth,
-    SmoothL1Loss, SoftTargets, SoftmaxFocalLoss, SpectrumPeak, TotalVariation, Transform,
-    TverskyLoss, WingLoss,
+    Activation, BceLoss, Border, CharbonnierEps, CharbonnierLoss, ClassAlpha, Classes, ComboLoss,
+    Covariance, CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss, EdgeBorder, EdgeLoss,
+    EdgePenalty, FftL1Loss, FocalFrequencyLoss, FocalLoss, FocalPower, FocalTverskyLoss, HuberLoss,
+    JaccardLoss, L1SsimLoss, LossSum, MsSsimL1Loss, MsSsimLoss, PsnrLoss, Reduction, Region,
+    Regularizer, RobustLoss, RobustShape, Similarity, SmallImage, Smooth, SmoothL1Loss,
+    SoftTargets, SoftmaxFocalLoss, SpectrumPeak, SsimLoss, Taps, TotalVariation, Transform,
+    TverskyLoss, Window, WingLoss,
 };
 
 use super::Outcome;
@@ -67,6 +68,7 @@ pub fn bad_options() -> Vec<BadOption> {
     region(&mut list);
     tversky(&mut list);
     combined(&mut list);
+    similarity(&mut list);
     sums(&mut list);
     pixels(&mut list);
     spatial(&mut list);
@@ -733,6 +735,267 @@ fn combined(list: &mut List) {
             ..ComboLoss::default()
         },
         &["smooth.numerator is", "expected"],
+    );
+}
+
+fn similarity(list: &mut List) {
+    for (name, similarity, words) in bad_similarities() {
+        let ssim = SsimLoss {
+            similarity: similarity.clone(),
+            ..SsimLoss::new(1.0)
+        };
+        let l1_ssim = L1SsimLoss {
+            similarity: similarity.clone(),
+            ..L1SsimLoss::new(1.0)
+        };
+        let ms_ssim = MsSsimLoss {
+            similarity,
+            weights: vec![1.0],
+            ..MsSsimLoss::new(1.0)
+        };
+        list.add(&name, Kind::Image, ssim, words);
+        list.add(&name, Kind::Image, l1_ssim, words);
+        list.add(&name, Kind::Image, ms_ssim, words);
+    }
+    let small: &[&str] = &["input", "[4, 5] pixels", "expected at least [11, 11]"];
+    list.add("small", Kind::Image, SsimLoss::new(1.0), small);
+    let reflected: &[&str] = &["input", "[4, 5] pixels", "expected at least [6, 6]"];
+    list.add(
+        "small reflected",
+        Kind::Image,
+        SsimLoss::kornia(1.0),
+        reflected,
+    );
+    let least: &[&str] = &["input", "expected at least [176, 176] for 5 levels"];
+    list.add("small pyramid", Kind::Image, MsSsimLoss::new(1.0), least);
+    let fewer = MsSsimLoss {
+        small: SmallImage::FewerLevels,
+        ..MsSsimLoss::new(1.0)
+    };
+    let least: &[&str] = &["input", "expected at least [11, 11] for 1 levels"];
+    list.add("smaller than a window", Kind::Image, fewer, least);
+    for weights in [
+        vec![],
+        vec![-1.0, 2.0],
+        vec![NAN],
+        vec![0.0, 0.0],
+        vec![1.0; 17],
+    ] {
+        let name = format!("weights {weights:?}");
+        let loss = MsSsimLoss {
+            weights,
+            ..MsSsimLoss::new(1.0)
+        };
+        list.add(&name, Kind::Image, loss, &["weights is", "expected"]);
+    }
+    for lambda in [NAN, INFINITY] {
+        let of_l1 = L1SsimLoss {
+            similarity: fitting(),
+            lambda_l1: lambda,
+            ..L1SsimLoss::new(1.0)
+        };
+        let of_ssim = L1SsimLoss {
+            lambda_l1: 0.8,
+            lambda_ssim: lambda,
+            ..of_l1.clone()
+        };
+        list.add(
+            &format!("lambda_l1 {lambda}"),
+            Kind::Image,
+            of_l1,
+            &["lambda_l1 is"],
+        );
+        list.add(
+            &format!("lambda_ssim {lambda}"),
+            Kind::Image,
+            of_ssim,
+            &["lambda_ssim is"],
+        );
+    }
+    mixed_similarity(list);
+}
+
+/// A similarity for small images.
+fn fitting() -> Similarity {
+    Similarity {
+        window: Window::gaussian(3, 1.0),
+        ..Similarity::new(1.0)
+    }
+}
+
+fn bad_similarities() -> Vec<(String, Similarity, &'static [&'static str])> {
+    let mut list: Vec<(String, Similarity, &'static [&'static str])> = Vec::new();
+    for number in [0.0, -1.0, NAN, INFINITY] {
+        let range = Similarity {
+            data_range: number,
+            ..fitting()
+        };
+        list.push((
+            format!("data_range {number}"),
+            range,
+            &["data_range is", "expected"],
+        ));
+        let sigma = Similarity {
+            window: Window::gaussian(3, number),
+            ..fitting()
+        };
+        list.push((
+            format!("sigma {number}"),
+            sigma,
+            &["window.taps is", "expected"],
+        ));
+    }
+    for number in NOT_SIZES {
+        let (mut first, mut second) = (fitting(), fitting());
+        first.k1 = number;
+        second.k2 = number;
+        list.push((format!("k1 {number}"), first, &["k1 is", "expected"]));
+        list.push((format!("k2 {number}"), second, &["k2 is", "expected"]));
+    }
+    for size in [0, 2, 35] {
+        let window = Window::uniform(size);
+        let even = Similarity {
+            window,
+            ..fitting()
+        };
+        list.push((
+            format!("size {size}"),
+            even,
+            &["window.size is", "an odd number"],
+        ));
+    }
+    let three = Window {
+        size: vec![3, 3, 3],
+        taps: Taps::Gaussian(vec![1.0]),
+    };
+    let two = Window {
+        size: vec![3],
+        taps: Taps::Gaussian(vec![1.0, 1.0, 1.0]),
+    };
+    for (name, window, words) in [
+        (
+            "sizes",
+            three,
+            &["window.size is 3 numbers", "expected 1, or 2"] as &[_],
+        ),
+        (
+            "sigmas",
+            two,
+            &["window.taps is 3 numbers", "expected 1, or 2"],
+        ),
+    ] {
+        list.push((
+            name.into(),
+            Similarity {
+                window,
+                ..fitting()
+            },
+            words,
+        ));
+    }
+    let pixel = Similarity {
+        window: Window::uniform(1),
+        covariance: Covariance::Sample,
+        ..fitting()
+    };
+    list.push((
+        "one pixel".into(),
+        pixel,
+        &["covariance is Sample", "expected"],
+    ));
+    list
+}
+
+fn mixed_similarity(list: &mut List) {
+    let plain = MsSsimL1Loss {
+        sigmas: vec![0.5, 1.0],
+        size: 3,
+        ..MsSsimL1Loss::new(1.0)
+    };
+    for sigmas in [vec![], vec![1.0; 9], vec![1.0, NAN], vec![0.0], vec![-1.0]] {
+        let name = format!("sigmas {sigmas:?}");
+        let loss = MsSsimL1Loss {
+            sigmas,
+            ..plain.clone()
+        };
+        list.add(&name, Kind::Image, loss, &["expected"]);
+    }
+    for size in [0, 4, 35] {
+        let loss = MsSsimL1Loss {
+            size,
+            ..plain.clone()
+        };
+        list.add(
+            &format!("size {size}"),
+            Kind::Image,
+            loss,
+            &["size is", "an odd number"],
+        );
+    }
+    for alpha in NOT_SHARES {
+        let loss = MsSsimL1Loss {
+            alpha,
+            ..plain.clone()
+        };
+        list.add(
+            &format!("alpha {alpha}"),
+            Kind::Image,
+            loss,
+            &["alpha is", "expected"],
+        );
+    }
+    for number in [NAN, INFINITY] {
+        let scale = MsSsimL1Loss {
+            scale: number,
+            ..plain.clone()
+        };
+        let range = MsSsimL1Loss {
+            data_range: number,
+            ..plain.clone()
+        };
+        let k1 = MsSsimL1Loss {
+            k1: number,
+            ..plain.clone()
+        };
+        let k2 = MsSsimL1Loss {
+            k2: number,
+            ..plain.clone()
+        };
+        list.add(
+            &format!("scale {number}"),
+            Kind::Image,
+            scale,
+            &["scale is", "expected"],
+        );
+        list.add(
+            &format!("data_range {number}"),
+            Kind::Image,
+            range,
+            &["data_range is"],
+        );
+        list.add(
+            &format!("k1 {number}"),
+            Kind::Image,
+            k1,
+            &["k1 is", "expected"],
+        );
+        list.add(
+            &format!("k2 {number}"),
+            Kind::Image,
+            k2,
+            &["k2 is", "expected"],
+        );
+    }
+    let small = MsSsimL1Loss {
+        size: 7,
+        border: Border::Valid,
+        ..plain
+    };
+    list.add(
+        "small",
+        Kind::Image,
+        small,
+        &["input", "expected at least [7, 7]"],
     );
 }
 

@@ -541,6 +541,161 @@ def boxes(name: str) -> Callable[[Tensor, Tensor, Tensor | None, Config], Tensor
     return lambda x, t, weight, config: _boxes.loss(name, config)(x, t, weight)
 
 
+def taps(size: int, sigma: float | None) -> Tensor:
+    """A window along one axis; equal weights without a sigma."""
+    offsets = torch.arange(size, dtype=torch.float64) - size // 2
+    weights = torch.ones(size).double() if sigma is None else torch.exp(-(offsets**2) / 2 / sigma**2)
+    return weights / weights.sum()
+
+
+def along(image: Tensor, axis: int, window: Tensor, border: str, zero: float) -> Tensor:
+    """Slides a window along one axis, position by position."""
+    size, radius = image.shape[axis], len(window) // 2
+    centres = range(radius, size - radius) if border == "Valid" else range(size)
+    sums = []
+    for centre in centres:
+        total = torch.zeros_like(image.select(axis, 0))
+        for offset, tap in zip(range(-radius, radius + 1), window):
+            at = centre + offset
+            if border == "Reflect":
+                at = abs(at) if at < size else 2 * (size - 1) - at
+            if border == "Replicate":
+                at = min(max(at, 0), size - 1)
+            total = total + tap * (image.select(axis, at) if 0 <= at < size else zero)
+        sums.append(total)
+    return torch.stack(sums, axis)
+
+
+def filtered(image: Tensor, windows: list[Tensor], border: str, zero: float = 0.0) -> Tensor:
+    """Slides a window over all axes of space; `zero` is what lies beyond a border of zeros."""
+    for axis, window in enumerate(windows, 2):
+        image = along(image, axis, window, border, zero)
+    return image
+
+
+def each(values: list[Any], axes: int) -> list[Any]:
+    return values * axes if len(values) == 1 else values
+
+
+class Windows:
+    """Two images seen through a window, and the weights of centres."""
+
+    def __init__(self, x: Tensor, y: Tensor, weight: Tensor | None, similarity: Config) -> None:
+        self.config = similarity
+        self.border = similarity.get("border", "Valid")
+        axes = x.ndim - 2
+        window = similarity.get("window", {"size": [11], "taps": {"Gaussian": [1.5]}})
+        sigmas = window["taps"]["Gaussian"] if isinstance(window["taps"], dict) else [None]
+        sizes = each(window["size"], axes)
+        self.windows = [taps(*pair) for pair in zip(sizes, each(sigmas, axes))]
+        self.pixels = torch.tensor(sizes).prod().item()
+        self.w = torch.ones_like(x[:, :1]) if weight is None else weight
+        self.seen = filtered(self.w, self.windows, self.border, 1.0)
+        self.x, self.y = x, y
+
+    def mean(self, image: Tensor) -> Tensor:
+        return filtered(self.w * image, self.windows, self.border) / self.seen
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """Luminance and contrast-structure."""
+        c = self.config
+        c1 = (c.get("k1", 0.01) * c["data_range"]) ** 2
+        c2 = (c.get("k2", 0.03) * c["data_range"]) ** 2
+        mx, my = self.mean(self.x), self.mean(self.y)
+        vx, vy = self.mean(self.x**2) - mx**2, self.mean(self.y**2) - my**2
+        vxy = self.mean(self.x * self.y) - mx * my
+        if c.get("covariance") == "Sample":
+            unbias = self.pixels / (self.pixels - 1)
+            vx, vy, vxy = vx * unbias, vy * unbias, vxy * unbias
+        luminance = (2 * mx * my + c1) / (mx**2 + my**2 + c1)
+        return luminance, (2 * vxy + c2) / (vx + vy + c2)
+
+    def average(self, values: Tensor) -> Tensor:
+        """The mean over centres by weight, per image and channel."""
+        w = self.w
+        if self.border == "Valid":
+            for axis, window in enumerate(self.windows, 2):
+                w = w.narrow(axis, len(window) // 2, w.shape[axis] - len(window) + 1)
+        return (values * w).flatten(2).sum(2) / w.flatten(2).sum(2)
+
+
+def images(planes: Tensor, config: Config) -> Tensor:
+    """From losses per image and channel to the result."""
+    values = planes if config.get("channels") == "Separate" else planes.mean(1)
+    return reduce(values, torch.tensor(values.numel()), config.get("reduction", "Mean"))
+
+
+def ssim(x: Tensor, y: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    seen = Windows(x, y, weight, config["similarity"])
+    luminance, contrast = seen.parts()
+    half = 0.5 if config.get("form") == "Half" else 1.0
+    return images(half * (1 - seen.average(luminance * contrast)), config)
+
+
+def l1_ssim(x: Tensor, y: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    seen = Windows(x, y, weight, {"border": "Zero", **config["similarity"]})
+    luminance, contrast = seen.parts()
+    pixels = ((x - y).abs() * seen.w).flatten(2).sum(2) / seen.w.flatten(2).sum(2)
+    windows = 1 - seen.average(luminance * contrast)
+    l1, similarity = config.get("lambda_l1", 0.8), config.get("lambda_ssim", 0.2)
+    return images(l1 * pixels + similarity * windows, config)
+
+
+def halved(image: Tensor, odd: str) -> Tensor:
+    """Means of two along each axis of space."""
+    for axis in range(2, image.ndim):
+        size = image.shape[axis]
+        first, last = image.narrow(axis, 0, 1), image.narrow(axis, size - 1, 1)
+        if size % 2 == 1:
+            match odd:
+                case "Drop":
+                    image = image.narrow(axis, 0, size - 1)
+                case "KeepLast":
+                    image = torch.cat([image, last], axis)
+                case "KeepFirst":
+                    image = torch.cat([first, image], axis)
+                case "ZeroFirst":
+                    image = torch.cat([first * 0, image], axis)
+        image = image.unflatten(axis, (-1, 2)).mean(axis + 1)
+    return image
+
+
+def ms_ssim(x: Tensor, y: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    assert weight is None
+    powers = config.get("weights", [0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+    size = config["similarity"]["window"]["size"][0]
+    if config.get("small") == "FewerLevels":
+        fits = [p for level, p in enumerate(powers) if min(x.shape[2:]) >> level >= size]
+        powers = [p * sum(powers) / sum(fits) for p in fits]
+    product: Tensor | float = 1.0
+    for level, power in enumerate(powers):
+        if level > 0:
+            x, y = halved(x, config.get("odd", "Drop")), halved(y, config.get("odd", "Drop"))
+        seen = Windows(x, y, None, config["similarity"])
+        luminance, contrast = seen.parts()
+        value = seen.average(luminance * contrast if level + 1 == len(powers) else contrast)
+        if config.get("product") == "Image":
+            value = value.mean(1, keepdim=True)
+        shifts = config.get("negative") == "Shift"
+        product = product * ((value + 1) / 2 if shifts else value.clamp(min=0)) ** power
+    return images(1 - product, config)
+
+
+def ms_ssim_l1(x: Tensor, y: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    assert weight is None
+    sigmas, size = config.get("sigmas", [0.5, 1.0, 2.0, 4.0, 8.0]), config.get("size", 33)
+    alpha, product = config.get("alpha", 0.025), 1.0
+    for sigma in sigmas:
+        window = {"size": [size], "taps": {"Gaussian": [sigma]}}
+        seen = Windows(x, y, None, {"border": "Zero", **config, "window": window})
+        luminance, contrast = seen.parts()
+        product = product * contrast
+    windows = 1 - seen.average(luminance * product)
+    pixels = seen.average(filtered((x - y).abs(), seen.windows, seen.border))
+    mix = alpha * windows + (1 - alpha) * pixels / config["data_range"]
+    return images(config.get("scale", 200.0) * mix, config)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     loss.__name__: loss
     for loss in (
@@ -566,6 +721,10 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         feature_matching,
         _boxes.distribution_focal,
         _boxes.balanced_l1,
+        ssim,
+        l1_ssim,
+        ms_ssim,
+        ms_ssim_l1,
     )
 } | {
     "l1": differences(lambda d, _: d.abs()),

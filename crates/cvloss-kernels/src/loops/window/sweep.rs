@@ -1,0 +1,819 @@
+//! The sweep of a window over a tile of a plane or volume.
+//!
+//! Along the axis of the sweep (rows of an image, planes of a volume) it goes position by position, "slice" by slice. A
+//! slice is one row of an image, or rows of a volume's plane. What it keeps are two rings of slices: moments of pixels,
+//! and what windows put at their centres.
+
+use std::ops::Range;
+
+use crate::scalar::{Prim, with_scratch};
+use crate::simd::dispatch;
+use crate::view::{View, ViewMut};
+
+use super::axis::{Axis, Part};
+use super::tasks::{
+    AddPixels, Combine, Evaluate, Gather, LANES, MOMENTS, Multiply, Products, Scale, Slide, Slopes,
+    Statistics, Sum, SumPixels, padded,
+};
+use super::{Formula, Operands, Options, Pair, Piece, Pixels};
+
+/// Bytes of work memory that tiles of images and of volumes should stay below.
+const PLANE_BYTES: usize = 256 * 1024;
+const VOLUME_BYTES: usize = 4 * 1024 * 1024;
+/// Tiles of images are at least this wide.
+const LEAST_WIDTH: usize = 128;
+/// The most maps that windows put at their centres: two means, and what goes with sum and difference.
+const MAPS: usize = 4;
+
+/// What does not depend on the piece.
+pub(super) struct Sweep<'a, F, P> {
+    operands: &'a Operands<'a>,
+    axes: [Axis; 3],
+    /// Taps along each axis, and the formula, of each scale.
+    scales: Vec<([Vec<P>; 3], F)>,
+    statistics: Statistics<P>,
+    multiplies: bool,
+    /// Weights of single pixels along each axis.
+    pixels: Option<Option<[Vec<P>; 3]>>,
+    /// Scale of each gradient, and whether it is added to what is there.
+    how: [Option<(f64, bool)>; 2],
+}
+
+/// The place of a tile in its plane.
+struct Tile {
+    parts: [Part; 3],
+    item: usize,
+    channel: usize,
+    slopes: Pair,
+    shift: f64,
+    /// How many maps there are at centres; none without a gradient.
+    maps: usize,
+    moments: usize,
+    /// Length of a row of moments, of centres, of maps, of gradients.
+    strides: Strides,
+}
+
+#[derive(Clone, Copy)]
+struct Strides {
+    inputs: usize,
+    centres: usize,
+    maps: usize,
+    slopes: usize,
+}
+
+/// Work memory of a tile.
+struct Memory<'m, P> {
+    /// A ring of slices of moments.
+    pixels: &'m mut [P],
+    /// A ring of slices of maps, for each scale.
+    maps: &'m mut [P],
+    /// Sums over the slices of a window: moments, or maps.
+    gathered: &'m mut [P],
+    /// Sums over the rows of a window besides, in a volume.
+    rows: &'m mut [P],
+    /// Moments of windows along a row.
+    windows: &'m mut [P],
+    /// Values of windows, a slice for each scale.
+    values: &'m mut [P],
+    /// Values and factors of all scales at a row.
+    factors: &'m mut [P],
+    /// Sums of maps, a slice.
+    slopes: &'m mut [P],
+    /// Rows of numbers on their way in and out.
+    x: &'m mut [P],
+    y: &'m mut [P],
+    w: &'m mut [P],
+    out: &'m mut [P],
+    starts: Vec<usize>,
+}
+
+fn carve<'m, P>(rest: &mut &'m mut [P], len: usize) -> &'m mut [P] {
+    let (first, tail) = std::mem::take(rest).split_at_mut(len);
+    *rest = tail;
+    first
+}
+
+impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
+    pub(super) fn new(
+        options: &Options<'_, F>,
+        operands: &'a Operands<'a>,
+        axes: [Axis; 3],
+        how: [Option<(f64, bool)>; 2],
+    ) -> Self {
+        let narrow = |taps: &Vec<f64>| taps.iter().map(|tap| P::of(*tap)).collect::<Vec<P>>();
+        let scales: Vec<_> = options
+            .scales
+            .iter()
+            .map(|scale| (scale.taps.each_ref().map(narrow), scale.formula))
+            .collect();
+        let coverage = || {
+            let taps = &options.scales.last()?.taps;
+            let along = |axis: usize| narrow(&axes[axis].coverage(&taps[axis]));
+            Some([along(0), along(1), along(2)])
+        };
+        Self {
+            operands,
+            axes,
+            multiplies: scales.len() > 1,
+            scales,
+            statistics: Statistics {
+                shift: P::default(),
+                unbias: P::of(options.unbias),
+                floor: P::of(if options.clamps {
+                    0.0
+                } else {
+                    f64::NEG_INFINITY
+                }),
+            },
+            pixels: match options.pixels {
+                None => None,
+                Some(Pixels::Plain) => Some(None),
+                Some(Pixels::Spread) => Some(coverage()),
+            },
+            how,
+        }
+    }
+
+    /// Sweeps over a strip, tile by tile; returns its sums.
+    pub(super) fn run(&self, mut piece: Piece<'_>, slopes: Pair) -> Pair {
+        let shift = self.shift(piece.item, piece.channel);
+        let has_gradient = self.how.iter().any(Option::is_some);
+        let (rows, columns) = self.tile_size();
+        let strip = self.axes[0].part(piece.strip.clone(), has_gradient);
+        let mut total = Pair::default();
+        for row_range in self.axes[1].cut(rows) {
+            let row_part = self.axes[1].part(row_range, has_gradient);
+            for column_range in self.axes[2].cut(columns) {
+                let column_part = self.axes[2].part(column_range, has_gradient);
+                let parts = [strip.clone(), row_part.clone(), column_part];
+                let tile = self.tile(parts, &piece, slopes, shift);
+                let sums = self.sweep(&tile, &mut piece);
+                total.windows += sums.windows;
+                total.pixels += sums.pixels;
+            }
+        }
+        total
+    }
+
+    /// About the mean of `x + y`: the variance of numbers far from 0 has few digits.
+    fn shift(&self, item: usize, channel: usize) -> f64 {
+        const SAMPLES: usize = 16;
+        let space: usize = self.operands.space.iter().product();
+        let mut total = 0.0;
+        for sample in 0..SAMPLES {
+            let at = (2 * sample + 1) * space / (2 * SAMPLES);
+            for view in [&self.operands.input, &self.operands.target] {
+                let mut pixel = [0f64];
+                view.read_row(item, channel, at, &mut pixel);
+                total += pixel[0];
+            }
+        }
+        let mean = P::of(total / SAMPLES as f64).to_f64();
+        if mean.is_finite() { mean } else { 0.0 }
+    }
+
+    /// Rows and columns of a tile.
+    fn tile_size(&self) -> (usize, usize) {
+        let [slices, rows, columns] = self.axes.each_ref();
+        let ring = 2 * slices.radius + 1;
+        let per_pixel = ring * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
+        if rows.len == 1 && rows.radius == 0 {
+            let width = (PLANE_BYTES / per_pixel).max(LEAST_WIDTH);
+            (1, width / LANES * LANES)
+        } else {
+            let side = ((VOLUME_BYTES / per_pixel) as f64).sqrt() as usize;
+            let inner = |axis: &Axis| side.saturating_sub(4 * axis.radius).max(2 * LANES);
+            (inner(rows), inner(columns))
+        }
+    }
+
+    fn tile(&self, parts: [Part; 3], piece: &Piece<'_>, slopes: Pair, shift: f64) -> Tile {
+        let gradients = self.how.iter().flatten().count();
+        let [_, _, columns] = &self.axes;
+        let reach = 2 * columns.radius;
+        let centres = padded(parts[2].centres.len());
+        let along = padded(parts[2].slopes.len());
+        let strides = Strides {
+            inputs: padded(centres + reach),
+            centres,
+            maps: padded(along + reach),
+            slopes: along,
+        };
+        Tile {
+            parts,
+            item: piece.item,
+            channel: piece.channel,
+            slopes,
+            shift,
+            maps: if gradients == 0 { 0 } else { 2 + gradients },
+            moments: MOMENTS + usize::from(self.operands.weight.is_some()),
+            strides,
+        }
+    }
+
+    fn ring(&self) -> usize {
+        2 * self.axes[0].radius + 1
+    }
+
+    /// Where a position of the sweep is in a ring.
+    fn slot(&self, at: isize) -> usize {
+        at.rem_euclid(self.ring() as isize) as usize
+    }
+
+    /// Sweeps over one tile; returns its sums.
+    fn sweep(&self, tile: &Tile, piece: &mut Piece<'_>) -> Pair {
+        let Strides {
+            inputs,
+            centres,
+            maps,
+            slopes,
+        } = tile.strides;
+        let [_, row_part, column_part] = &tile.parts;
+        let (ring, scales) = (self.ring(), self.scales.len());
+        let pixel_slice = row_part.inputs.len() * inputs;
+        let map_slice = tile.map_rows(&self.axes).len() * maps;
+        let lens = [
+            ring * tile.moments * pixel_slice,
+            ring * scales * tile.maps * map_slice,
+            (tile.moments * pixel_slice).max(tile.maps * map_slice),
+            (tile.moments * row_part.centres.len() * inputs)
+                .max(tile.maps * row_part.slopes.len() * maps),
+            tile.moments * centres,
+            scales * row_part.centres.len() * centres,
+            2 * scales * centres,
+            tile.maps * row_part.slopes.len() * slopes,
+            column_part.inputs.len(),
+            column_part.inputs.len(),
+            column_part.inputs.len(),
+            column_part.inputs.len().max(column_part.slopes.len()),
+        ];
+        with_scratch(lens.iter().sum(), |mut rest| {
+            // Whatever was here before: windows beyond the border have no slope.
+            rest.fill(P::default());
+            let rest = &mut rest;
+            let [a, b, c, d, e, f, g, h, i, j, k, l] = lens.map(|len| carve(rest, len));
+            let mut memory = Memory {
+                pixels: a,
+                maps: b,
+                gathered: c,
+                rows: d,
+                windows: e,
+                values: f,
+                factors: g,
+                slopes: h,
+                x: i,
+                y: j,
+                w: k,
+                out: l,
+                starts: Vec::with_capacity(ring),
+            };
+            self.slices(tile, piece, &mut memory)
+        })
+    }
+
+    fn slices(&self, tile: &Tile, piece: &mut Piece<'_>, memory: &mut Memory<'_, P>) -> Pair {
+        let part = &tile.parts[0];
+        let radius = self.axes[0].radius as isize;
+        let has_gradient = tile.maps > 0;
+        let positions = match has_gradient {
+            true => part.slopes.start - radius..part.slopes.end + radius,
+            false => part.centres.clone(),
+        };
+        let mut total = Pair::default();
+        let mut next = part.inputs.start;
+        for centre in positions {
+            if part.centres.contains(&centre) {
+                while next <= centre + radius {
+                    total.pixels += self.read(tile, next, memory);
+                    next += 1;
+                }
+                total.windows += self.centre(tile, centre, piece, memory);
+            } else {
+                self.no_centre(tile, centre, memory);
+            }
+            if has_gradient && centre - radius >= part.slopes.start {
+                self.slope(tile, centre - radius, piece, memory);
+            }
+        }
+        total
+    }
+
+    /// Moments of the pixels at `at`; returns the sum of `|x − y|` over the tile's own.
+    fn read(&self, tile: &Tile, at: isize, memory: &mut Memory<'_, P>) -> f64 {
+        let [slices, rows, _] = &self.axes;
+        let [_, row_part, column_part] = &tile.parts;
+        let stride = tile.strides.inputs;
+        let slice = row_part.inputs.len() * stride;
+        let slot = self.slot(at) * tile.moments * slice;
+        let mut total = 0.0;
+        for (line, row) in row_part.inputs.clone().enumerate() {
+            let mut moments = memory.pixels[slot..][..tile.moments * slice]
+                .chunks_exact_mut(slice)
+                .map(|moment| &mut moment[line * stride..][..column_part.inputs.len()]);
+            let mut next = || moments.next().unwrap_or_default();
+            let moments = [next(), next(), next(), next()];
+            let weights = self.operands.weight.as_ref().map(|_| next());
+            let Some(start) = slices.pixel(at).zip(rows.pixel(row)) else {
+                zeros(tile.shift, moments, weights);
+                continue;
+            };
+            let start = (start.0 * rows.len + start.1) * self.axes[2].len;
+            let buffers = [&mut *memory.x, &mut *memory.y, &mut *memory.w];
+            let moments = self.read_row(tile, start, buffers, moments, weights);
+            if let Some(across) = &self.pixels
+                && tile.parts[0].own.contains(&at)
+                && row_part.own.contains(&row)
+            {
+                let own = span(&column_part.own, column_part.inputs.start);
+                let sum = dispatch(SumPixels {
+                    differences: &moments[1][own],
+                    across: across
+                        .as_ref()
+                        .map(|across| &across[2][column_part.own.start as usize..]),
+                    work: &mut *memory.out,
+                });
+                let along = across.as_ref().map_or(1.0, |across| {
+                    across[0][at as usize].to_f64() * across[1][row as usize].to_f64()
+                });
+                total += along * sum;
+            }
+        }
+        total
+    }
+
+    /// Moments of one row of pixels, which begins at `start`, and of what the border puts beside it.
+    fn read_row<'m>(
+        &self,
+        tile: &Tile,
+        start: usize,
+        [x, y, w]: [&mut [P]; 3],
+        mut moments: [&'m mut [P]; MOMENTS],
+        mut weights: Option<&'m mut [P]>,
+    ) -> [&'m mut [P]; MOMENTS] {
+        let axis = &self.axes[2];
+        let positions = &tile.parts[2].inputs;
+        let (first, end) = (positions.start.max(0), positions.end.min(axis.len as isize));
+        let len = (end - first) as usize;
+        let inside = span(&(first..end), positions.start);
+        let start = start + first as usize;
+        let (item, channel) = (tile.item, tile.channel);
+        let x = lend(&self.operands.input, item, channel, start, &mut x[..len]);
+        let y = lend(&self.operands.target, item, channel, start, &mut y[..len]);
+        let w = self
+            .operands
+            .weight
+            .as_ref()
+            .map(|weight| lend(weight, item, 0, start, &mut w[..len]));
+        dispatch(Products {
+            x,
+            y,
+            w,
+            shift: P::of(tile.shift),
+            moments: moments.each_mut().map(|m| &mut m[inside.clone()]),
+        });
+        if let (Some(weights), Some(w)) = (&mut weights, w) {
+            weights[inside].copy_from_slice(w);
+        }
+        let nothing = nothing(tile.shift);
+        for at in (positions.start..first).chain(end..positions.end) {
+            let to = (at - positions.start) as usize;
+            match axis.pixel(at) {
+                Some(pixel) => {
+                    let from = (pixel as isize - positions.start) as usize;
+                    for row in moments.iter_mut().chain(&mut weights) {
+                        row[to] = row[from];
+                    }
+                }
+                None => {
+                    for (row, value) in moments.iter_mut().chain(&mut weights).zip(nothing) {
+                        row[to] = value;
+                    }
+                }
+            }
+        }
+        moments
+    }
+
+    /// Sums over the slices of the window around `at`: `count` maps of `slice` numbers, `apart` in a slot of `slot`.
+    fn gather(
+        &self,
+        taps: &[P],
+        at: isize,
+        from: &[P],
+        [count, slice, offset, slot]: [usize; 4],
+        starts: &mut Vec<usize>,
+        to: &mut [P],
+    ) {
+        let first = at - (taps.len() / 2) as isize;
+        starts.clear();
+        starts.extend(
+            (first..)
+                .take(taps.len())
+                .map(|at| self.slot(at) * slot + offset),
+        );
+        for map in 0..count {
+            dispatch(Gather {
+                taps,
+                starts,
+                from: &from[map * slice..],
+                to: &mut to[map * slice..][..slice],
+            });
+        }
+    }
+
+    /// Windows around `centre`; returns the sum of their values.
+    fn centre(
+        &self,
+        tile: &Tile,
+        centre: isize,
+        piece: &mut Piece<'_>,
+        memory: &mut Memory<'_, P>,
+    ) -> f64 {
+        let [_, row_axis, column_axis] = &self.axes;
+        let [slice_part, row_part, column_part] = &tile.parts;
+        let strides = tile.strides;
+        let slice = row_part.inputs.len() * strides.inputs;
+        let n = column_part.centres.len();
+        let row_count = row_part.centres.len();
+        let map_rows = tile.map_rows(&self.axes);
+        let map_slice = map_rows.len() * strides.maps;
+        let map_slot = self.scales.len() * tile.maps * map_slice;
+        // The first centre of a row of maps.
+        let map_start =
+            (column_part.centres.start - column_part.slopes.start) as usize + column_axis.radius;
+        for (scale, (taps, formula)) in self.scales.iter().enumerate() {
+            self.gather(
+                &taps[0],
+                centre,
+                memory.pixels,
+                [tile.moments, slice, 0, tile.moments * slice],
+                &mut memory.starts,
+                memory.gathered,
+            );
+            let radii = [taps[1].len() / 2, taps[2].len() / 2];
+            let row_skip = row_axis.radius - radii[0];
+            let column_skip = column_axis.radius - radii[1];
+            for line in 0..row_count {
+                for moment in 0..tile.moments {
+                    let from = &memory.gathered[moment * slice..][..slice];
+                    let from = match taps[1].len() {
+                        1 => &from[(line + row_skip) * strides.inputs..][..strides.inputs],
+                        _ => {
+                            memory.starts.clear();
+                            let first = line + row_skip;
+                            memory.starts.extend(
+                                (first..)
+                                    .take(taps[1].len())
+                                    .map(|row| row * strides.inputs),
+                            );
+                            let to = &mut memory.rows[..strides.inputs];
+                            dispatch(Gather {
+                                taps: &taps[1],
+                                starts: &memory.starts,
+                                from,
+                                to,
+                            });
+                            &memory.rows[..strides.inputs]
+                        }
+                    };
+                    dispatch(Slide {
+                        taps: &taps[2],
+                        from: &from[column_skip..],
+                        to: &mut memory.windows[moment * strides.centres..][..strides.centres],
+                        add: false,
+                    });
+                }
+                let mut windows = memory.windows.chunks_exact(strides.centres);
+                let mut next = || windows.next().unwrap_or_default();
+                let moments = [next(), next(), next(), next()];
+                let weights = self.operands.weight.as_ref().map(|_| next());
+                let row = row_part.centres.start + line as isize;
+                let weights = weights.zip(self.centre_weights(tile, centre, row, memory.pixels));
+                let values =
+                    &mut memory.values[(scale * row_count + line) * strides.centres..][..n];
+                let map_line = (row - map_rows.start) as usize;
+                let start = self.slot(centre) * map_slot
+                    + scale * tile.maps * map_slice
+                    + map_line * strides.maps
+                    + map_start;
+                let slopes = self.slopes(tile, memory.maps.get_mut(start..), map_slice, n);
+                dispatch(Evaluate {
+                    formula: *formula,
+                    statistics: Statistics {
+                        shift: P::of(tile.shift),
+                        ..self.statistics
+                    },
+                    moments,
+                    weights,
+                    values,
+                    slopes,
+                });
+            }
+        }
+        let mut total = 0.0;
+        for line in 0..row_count {
+            let row = row_part.centres.start + line as isize;
+            if self.multiplies {
+                let map_line = (row - map_rows.start) as usize;
+                let start = self.slot(centre) * map_slot + map_line * strides.maps + map_start;
+                self.multiply(tile, line, &mut *memory, start, map_slice);
+            }
+            if !slice_part.counted.contains(&centre) || !row_part.counted.contains(&row) {
+                continue;
+            }
+            let counted = span(&column_part.counted, column_part.centres.start);
+            let values = &memory.values[line * strides.centres..][counted.clone()];
+            let weights = self.centre_weights(tile, centre, row, memory.pixels);
+            total += dispatch(Sum {
+                row: values,
+                weights: weights.map(|weights| &weights[counted]),
+                work: &mut *memory.out,
+            });
+            if let Some(map) = &mut piece.map {
+                let [slices, rows, columns] = &self.axes;
+                let strip = &slice_part.counted;
+                let line = (centre - strip.start) as usize * rows.centres().len()
+                    + (row - rows.centres().start) as usize;
+                let start = line * columns.centres().len()
+                    + (column_part.counted.start - columns.centres().start) as usize;
+                debug_assert!(slices.centres().contains(&centre));
+                map.write_row(0, 0, start, values, false);
+            }
+        }
+        total
+    }
+
+    /// The weights of a row of centres, if there are weights.
+    fn centre_weights<'m>(
+        &self,
+        tile: &Tile,
+        centre: isize,
+        row: isize,
+        pixels: &'m [P],
+    ) -> Option<&'m [P]> {
+        self.operands.weight.as_ref()?;
+        let start = self.moment(tile, MOMENTS, centre, row) + self.axes[2].radius;
+        Some(&pixels[start..][..tile.parts[2].centres.len()])
+    }
+
+    /// Where a row of a moment begins in its ring.
+    fn moment(&self, tile: &Tile, moment: usize, at: isize, row: isize) -> usize {
+        let rows = &tile.parts[1].inputs;
+        let slice = rows.len() * tile.strides.inputs;
+        (self.slot(at) * tile.moments + moment) * slice
+            + (row - rows.start) as usize * tile.strides.inputs
+    }
+
+    /// Where a row of centres puts its slopes, in maps that begin `apart`.
+    fn slopes<'m>(
+        &self,
+        tile: &Tile,
+        maps: Option<&'m mut [P]>,
+        apart: usize,
+        len: usize,
+    ) -> Option<Slopes<'m, P>> {
+        let maps = maps.filter(|_| tile.maps > 0)?;
+        let mut maps = maps.chunks_mut(apart).map(|map| &mut map[..len]);
+        let mut next = || maps.next().unwrap_or_default();
+        let (mean, sum, difference) = (next(), next(), next());
+        Some(Slopes {
+            scale: P::of(tile.slopes.windows),
+            sign: P::of(if self.how[0].is_some() { 1.0 } else { -1.0 }),
+            mean,
+            other_mean: (tile.maps == MAPS).then(next),
+            sum,
+            difference,
+        })
+    }
+
+    /// Makes values of scales those of their product, and scales what they put at their centres.
+    fn multiply(
+        &self,
+        tile: &Tile,
+        line: usize,
+        memory: &mut Memory<'_, P>,
+        start: usize,
+        map_slice: usize,
+    ) {
+        let stride = tile.strides.centres;
+        let rows = tile.parts[1].centres.len();
+        let scales = self.scales.len();
+        let n = tile.parts[2].centres.len();
+        // The values of one row of all scales, next to each other.
+        let (values, factors) = memory.factors.split_at_mut(stride * scales);
+        for scale in 0..scales {
+            let from = (scale * rows + line) * stride;
+            values[scale * stride..][..stride].copy_from_slice(&memory.values[from..][..stride]);
+        }
+        dispatch(Multiply {
+            values: &mut *values,
+            factors: &mut *factors,
+            stride,
+        });
+        memory.values[line * stride..][..stride].copy_from_slice(&values[..stride]);
+        for scale in 0..scales {
+            let by = &factors[scale * stride..][..n];
+            for map in 0..tile.maps {
+                let at = start + (scale * tile.maps + map) * map_slice;
+                dispatch(Scale {
+                    by,
+                    row: &mut memory.maps[at..][..n],
+                });
+            }
+        }
+    }
+
+    /// No window has its centre at `centre`.
+    fn no_centre(&self, tile: &Tile, centre: isize, memory: &mut Memory<'_, P>) {
+        let slice = tile.map_rows(&self.axes).len() * tile.strides.maps;
+        let slot = self.scales.len() * tile.maps * slice;
+        memory.maps[self.slot(centre) * slot..][..slot].fill(P::default());
+    }
+
+    /// The gradient at `at`, whose windows are all known.
+    fn slope(&self, tile: &Tile, at: isize, piece: &mut Piece<'_>, memory: &mut Memory<'_, P>) {
+        let [_, row_axis, column_axis] = &self.axes;
+        let [_, row_part, _] = &tile.parts;
+        let strides = tile.strides;
+        let slice = tile.map_rows(&self.axes).len() * strides.maps;
+        let rows = row_part.slopes.len();
+        for (scale, (taps, _)) in self.scales.iter().enumerate() {
+            let offset = scale * tile.maps * slice;
+            let slot = self.scales.len() * tile.maps * slice;
+            self.gather(
+                &taps[0],
+                at,
+                memory.maps,
+                [tile.maps, slice, offset, slot],
+                &mut memory.starts,
+                memory.gathered,
+            );
+            let row_skip = row_axis.radius - taps[1].len() / 2;
+            let column_skip = column_axis.radius - taps[2].len() / 2;
+            for line in 0..rows {
+                for map in 0..tile.maps {
+                    let from = &memory.gathered[map * slice..][..slice];
+                    let from = match taps[1].len() {
+                        1 => &from[(line + row_skip) * strides.maps..][..strides.maps],
+                        _ => {
+                            memory.starts.clear();
+                            let first = line + row_skip;
+                            memory.starts.extend(
+                                (first..).take(taps[1].len()).map(|row| row * strides.maps),
+                            );
+                            let to = &mut memory.rows[..strides.maps];
+                            dispatch(Gather {
+                                taps: &taps[1],
+                                starts: &memory.starts,
+                                from,
+                                to,
+                            });
+                            &memory.rows[..strides.maps]
+                        }
+                    };
+                    let to = (line * tile.maps + map) * strides.slopes;
+                    dispatch(Slide {
+                        taps: &taps[2],
+                        from: &from[column_skip..],
+                        to: &mut memory.slopes[to..][..strides.slopes],
+                        add: scale > 0,
+                    });
+                }
+            }
+        }
+        for line in 0..rows {
+            let row = row_part.slopes.start + line as isize;
+            if let Some(pixel) = self.axes[0].pixel(at).zip(row_axis.pixel(row)) {
+                self.write(tile, [at, row], pixel, line, piece, memory);
+            }
+        }
+    }
+
+    /// Writes a row of each gradient, or adds it to what is there.
+    fn write(
+        &self,
+        tile: &Tile,
+        [at, row]: [isize; 2],
+        pixel: (usize, usize),
+        line: usize,
+        piece: &mut Piece<'_>,
+        memory: &mut Memory<'_, P>,
+    ) {
+        let [slice_axis, row_axis, column_axis] = &self.axes;
+        let [slice_part, row_part, column_part] = &tile.parts;
+        let n = column_part.slopes.len();
+        let is_first = slice_axis.is_first(at) && row_axis.is_first(row);
+        let is_own = slice_part.own.contains(&at) && row_part.own.contains(&row);
+        let skip = (column_part.slopes.start - column_part.inputs.start) as usize;
+        let pixels = &*memory.pixels;
+        let moment = |moment: usize| &pixels[self.moment(tile, moment, at, row) + skip..][..n];
+        let (sums, differences) = (moment(0), moment(1));
+        let weights = self.operands.weight.as_ref().map(|_| moment(MOMENTS));
+        let slopes = &*memory.slopes;
+        let map = |map: usize| &slopes[(line * tile.maps + map) * tile.strides.slopes..][..n];
+        let own = span(&column_part.own, column_part.slopes.start);
+        let strip = slice_part.own.start as usize;
+        let start = ((pixel.0 - strip) * row_axis.len + pixel.1) * column_axis.len
+            + column_part.own.start as usize;
+        let mut means = [0, 3].into_iter();
+        let mut sign = 1.0;
+        for (which, gradient) in piece.gradients.iter_mut().enumerate() {
+            let (Some(gradient), Some((scale, accumulates))) = (gradient, self.how[which]) else {
+                continue;
+            };
+            let out = &mut memory.out[..n];
+            dispatch(Combine {
+                scale: P::of(scale),
+                sign: P::of(sign),
+                mean: map(means.next().unwrap_or_default()),
+                sum: map(1),
+                difference: map(2),
+                weights,
+                sums,
+                differences,
+                to: &mut *out,
+            });
+            sign = -1.0;
+            fold(column_axis, column_part, out);
+            if let Some(across) = &self.pixels
+                && is_own
+            {
+                let along = across.as_ref().map_or(1.0, |across| {
+                    across[0][pixel.0].to_f64() * across[1][pixel.1].to_f64()
+                });
+                let direction = if which == 0 { 1.0 } else { -1.0 };
+                dispatch(AddPixels {
+                    scale: P::of(scale * tile.slopes.pixels * along * direction),
+                    across: across
+                        .as_ref()
+                        .map(|across| &across[2][column_part.own.start as usize..]),
+                    weights: weights.map(|weights| &weights[own.clone()]),
+                    differences: &differences[own.clone()],
+                    to: &mut out[own.clone()],
+                });
+            }
+            store(gradient, start, &out[own.clone()], accumulates || !is_first);
+        }
+    }
+}
+
+impl Tile {
+    /// Rows of centres that a slice of maps has.
+    fn map_rows(&self, axes: &[Axis; 3]) -> Range<isize> {
+        let (rows, radius) = (&self.parts[1].slopes, axes[1].radius as isize);
+        rows.start - radius..rows.end + radius
+    }
+}
+
+/// Positions as places in a row that begins at `start`.
+fn span(positions: &Range<isize>, start: isize) -> Range<usize> {
+    (positions.start - start) as usize..(positions.end - start) as usize
+}
+
+/// Pixels, lent as they are or converted.
+fn lend<'b, P: Prim>(
+    view: &'b View<'_>,
+    n: usize,
+    c: usize,
+    start: usize,
+    buffer: &'b mut [P],
+) -> &'b [P] {
+    match view.row(n, c, start, buffer.len()) {
+        Some(row) => row,
+        None => {
+            view.read_row(n, c, start, buffer);
+            buffer
+        }
+    }
+}
+
+/// Moments and weight of a pixel that is 0 in both images.
+fn nothing<P: Prim>(shift: f64) -> [P; MOMENTS + 1] {
+    [-shift, 0.0, shift * shift, 0.0, 1.0].map(P::of)
+}
+
+/// A row of such pixels.
+fn zeros<P: Prim>(shift: f64, moments: [&mut [P]; MOMENTS], weights: Option<&mut [P]>) {
+    for (row, value) in moments.into_iter().chain(weights).zip(nothing(shift)) {
+        row.fill(value);
+    }
+}
+
+/// Adds the gradient beyond the border to that of the pixels that are shown there.
+fn fold<P: Prim>(axis: &Axis, part: &Part, row: &mut [P]) {
+    let start = part.slopes.start;
+    for at in (start..part.own.start).chain(part.own.end..part.slopes.end) {
+        if let Some(pixel) = axis.pixel(at) {
+            let (to, from) = ((pixel as isize - start) as usize, (at - start) as usize);
+            row[to] = P::of(row[to].to_f64() + row[from].to_f64());
+        }
+    }
+}
+
+/// Writes a row, or adds it to what is there.
+fn store<P: Prim>(view: &mut ViewMut<'_>, start: usize, row: &[P], add: bool) {
+    match view.row::<P>(0, 0, start, row.len()) {
+        Some(to) if !add => to.copy_from_slice(row),
+        _ => view.write_row(0, 0, start, row, add),
+    }
+}
