@@ -45,7 +45,8 @@ struct Tile {
     item: usize,
     channel: usize,
     slopes: Pair,
-    shift: f64,
+    /// Subtracted from `x + y` and `x − y`.
+    shift: [f64; 2],
     /// How many maps there are at centres; none without a gradient.
     maps: usize,
     moments: usize,
@@ -117,7 +118,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             multiplies: scales.len() > 1,
             scales,
             statistics: Statistics {
-                shift: P::default(),
+                shift: [P::default(); 2],
                 unbias: P::of(options.unbias),
                 floor: P::of(if options.clamps {
                     0.0
@@ -155,21 +156,28 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         total
     }
 
-    /// About the mean of `x + y`: the variance of numbers far from 0 has few digits.
-    fn shift(&self, item: usize, channel: usize) -> f64 {
+    /// About the means of `x + y` and `x − y`: the variance of numbers far from 0 has few digits.
+    fn shift(&self, item: usize, channel: usize) -> [f64; 2] {
         const SAMPLES: usize = 16;
         let space: usize = self.operands.space.iter().product();
-        let mut total = 0.0;
+        let mut means = [0.0; 2];
         for sample in 0..SAMPLES {
             let at = (2 * sample + 1) * space / (2 * SAMPLES);
-            for view in [&self.operands.input, &self.operands.target] {
+            let read = |view: &View<'_>| {
                 let mut pixel = [0f64];
                 view.read_row(item, channel, at, &mut pixel);
-                total += pixel[0];
-            }
+                pixel[0] / SAMPLES as f64
+            };
+            let (x, y) = (read(&self.operands.input), read(&self.operands.target));
+            means[0] += x + y;
+            means[1] += x - y;
         }
-        let mean = P::of(total / SAMPLES as f64).to_f64();
-        if mean.is_finite() { mean } else { 0.0 }
+        // A term of single pixels wants their differences as they are.
+        means[1] *= f64::from(u8::from(self.pixels.is_none()));
+        means.map(|mean| {
+            let mean = P::of(mean).to_f64();
+            if mean.is_finite() { mean } else { 0.0 }
+        })
     }
 
     /// Rows and columns of a tile.
@@ -187,7 +195,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         }
     }
 
-    fn tile(&self, parts: [Part; 3], piece: &Piece<'_>, slopes: Pair, shift: f64) -> Tile {
+    fn tile(&self, parts: [Part; 3], piece: &Piece<'_>, slopes: Pair, shift: [f64; 2]) -> Tile {
         let gradients = self.how.iter().flatten().count();
         let [_, _, columns] = &self.axes;
         let reach = 2 * columns.radius;
@@ -368,7 +376,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             x,
             y,
             w,
-            shift: P::of(tile.shift),
+            shift: tile.shift.map(P::of),
             moments: moments.each_mut().map(|m| &mut m[inside.clone()]),
         });
         if let (Some(weights), Some(w)) = (&mut weights, w) {
@@ -500,7 +508,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
                 dispatch(Evaluate {
                     formula: *formula,
                     statistics: Statistics {
-                        shift: P::of(tile.shift),
+                        shift: tile.shift.map(P::of),
                         ..self.statistics
                     },
                     moments,
@@ -788,12 +796,12 @@ fn lend<'b, P: Prim>(
 }
 
 /// Moments and weight of a pixel that is 0 in both images.
-fn nothing<P: Prim>(shift: f64) -> [P; MOMENTS + 1] {
-    [-shift, 0.0, shift * shift, 0.0, 1.0].map(P::of)
+fn nothing<P: Prim>([s, d]: [f64; 2]) -> [P; MOMENTS + 1] {
+    [-s, -d, s * s, d * d, 1.0].map(P::of)
 }
 
 /// A row of such pixels.
-fn zeros<P: Prim>(shift: f64, moments: [&mut [P]; MOMENTS], weights: Option<&mut [P]>) {
+fn zeros<P: Prim>(shift: [f64; 2], moments: [&mut [P]; MOMENTS], weights: Option<&mut [P]>) {
     for (row, value) in moments.into_iter().chain(weights).zip(nothing(shift)) {
         row.fill(value);
     }

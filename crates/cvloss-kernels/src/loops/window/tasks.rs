@@ -25,9 +25,9 @@ pub(super) struct Products<'a, P> {
     pub(super) x: &'a [P],
     pub(super) y: &'a [P],
     pub(super) w: Option<&'a [P]>,
-    /// Subtracted from `x + y`: variances of small numbers lose fewer digits.
-    pub(super) shift: P,
-    /// `x + y − shift`, `x − y`, and their squares.
+    /// Subtracted from `x + y` and `x − y`: variances of small numbers lose fewer digits.
+    pub(super) shift: [P; 2],
+    /// `x + y` and `x − y`, shifted, and their squares.
     pub(super) moments: [&'a mut [P]; MOMENTS],
 }
 
@@ -38,7 +38,7 @@ impl<P: Prim> Task for Products<'_, P> {
     fn run<I: Isa>(self) {
         let n = self.x.len();
         let (x, y) = (&self.x[..n], &self.y[..n]);
-        let shift = P::Lane::<I>::new(self.shift);
+        let [of_s, of_d] = self.shift.map(P::Lane::<I>::new);
         let [sums, differences, sum_squares, difference_squares] = self.moments;
         let (sums, differences) = (&mut sums[..n], &mut differences[..n]);
         let (sum_squares, difference_squares) =
@@ -47,7 +47,7 @@ impl<P: Prim> Task for Products<'_, P> {
             None => {
                 for i in 0..n {
                     let (x, y) = (P::Lane::<I>::new(x[i]), P::Lane::<I>::new(y[i]));
-                    let (s, d) = (x + y - shift, x - y);
+                    let (s, d) = (x + y - of_s, x - y - of_d);
                     sums[i] = s.get();
                     differences[i] = d.get();
                     sum_squares[i] = (s * s).get();
@@ -60,8 +60,8 @@ impl<P: Prim> Task for Products<'_, P> {
                     let (x, y) = (P::Lane::<I>::new(x[i]), P::Lane::<I>::new(y[i]));
                     let w = P::Lane::<I>::new(w[i]);
                     // What lies at a pixel of weight 0 does not matter.
-                    let s = P::Lane::<I>::select(w == zero, zero, x + y - shift);
-                    let d = P::Lane::<I>::select(w == zero, zero, x - y);
+                    let s = P::Lane::<I>::select(w == zero, zero, x + y - of_s);
+                    let d = P::Lane::<I>::select(w == zero, zero, x - y - of_d);
                     let (ws, wd) = (w * s, w * d);
                     sums[i] = ws.get();
                     differences[i] = wd.get();
@@ -166,7 +166,8 @@ fn block<R: Real, const N: usize>(
 /// How moments become local statistics.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Statistics<P> {
-    pub(super) shift: P,
+    /// As in [`Products`].
+    pub(super) shift: [P; 2],
     /// From the variance of a window to that of what it is a sample of.
     pub(super) unbias: P,
     /// The least variance: 0, or −∞.
@@ -346,8 +347,8 @@ fn window<R: Real, F: Formula>(
     let (unbias, floor) = (R::new(statistics.unbias), R::new(statistics.floor));
     let (variance_s, variance_d) = (unbias * (ss - s * s), unbias * (dd - d * d));
     let local = Local {
-        sum: s + R::new(statistics.shift),
-        difference: d,
+        sum: s + R::new(statistics.shift[0]),
+        difference: d + R::new(statistics.shift[1]),
         sum_variance: variance_s.at_least(floor),
         difference_variance: variance_d.at_least(floor),
     };
