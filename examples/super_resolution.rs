@@ -64,7 +64,7 @@ const LARGE_ERROR: f64 = 0.2;
 #[derive(Parser)]
 struct Options {
     /// Terms of the loss, NAME or NAME=WEIGHT, of l1, l2, charbonnier, huber, log-cosh, cauchy, psnr,
-    /// edge, focal-frequency, fft-l1, tv
+    /// edge, focal-frequency, fft-l1, tv, ssim, l1-ssim, ms-ssim, ms-ssim-l1
     #[arg(long, value_delimiter = ',', default_value = "charbonnier")]
     loss: Vec<Choice>,
     /// Training steps

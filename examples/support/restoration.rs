@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use cvloss::{
-    CharbonnierLoss, EdgeLoss, FftL1Loss, FocalFrequencyLoss, HuberLoss, L1Loss, LogCoshLoss,
-    LossSum, MseLoss, PsnrLoss, Regularizer, RobustLoss, TotalVariation,
+    CharbonnierLoss, EdgeLoss, FftL1Loss, FocalFrequencyLoss, HuberLoss, L1Loss, L1SsimLoss,
+    LogCoshLoss, LossSum, MsSsimL1Loss, MsSsimLoss, MseLoss, PsnrLoss, Regularizer, RobustLoss,
+    SmallImage, SsimLoss, TotalVariation,
 };
 
 /// The losses by their names on the command line.
@@ -22,6 +23,10 @@ enum Kind {
     FocalFrequency,
     FftL1,
     Tv,
+    Ssim,
+    L1Ssim,
+    MsSsim,
+    MsSsimL1,
 }
 
 /// One wanted term of the loss: `name` or `name=weight`.
@@ -90,5 +95,26 @@ fn add_term(sum: LossSum, choice: &Choice) -> LossSum {
         Kind::FocalFrequency => sum.term(name, weight, FocalFrequencyLoss::default()),
         Kind::FftL1 => sum.term(name, weight, FftL1Loss::default()),
         Kind::Tv => sum.term(name, weight, TotalVariation::default().into_loss()),
+        Kind::Ssim => sum.term(name, weight, SsimLoss::new(1.0)),
+        Kind::L1Ssim => sum.term(name, weight, L1SsimLoss::new(1.0)),
+        // Crops are smaller than five scales ask for.
+        Kind::MsSsim => sum.term(
+            name,
+            weight,
+            MsSsimLoss {
+                small: SmallImage::FewerLevels,
+                ..MsSsimLoss::new(1.0)
+            },
+        ),
+        // The paper's mix.
+        Kind::MsSsimL1 => sum.term(
+            name,
+            weight,
+            MsSsimL1Loss {
+                alpha: 0.84,
+                scale: 1.0,
+                ..MsSsimL1Loss::new(1.0)
+            },
+        ),
     }
 }
