@@ -69,6 +69,26 @@ impl Error {
     }
 }
 
+/// Fails unless `number` is in `[0, 1]`.
+pub(crate) fn check_share(option: &'static str, number: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&number) {
+        true => Ok(()),
+        false => Err(Error::option(option, number, "a number in 0..=1")),
+    }
+}
+
+/// Fails unless `number` is finite and at least 0.
+pub(crate) fn check_weight(option: &'static str, number: f64) -> Result<()> {
+    match number >= 0.0 && number.is_finite() {
+        true => Ok(()),
+        false => Err(Error::option(
+            option,
+            number,
+            "a finite number of at least 0",
+        )),
+    }
+}
+
 /// Fails unless `got == expected`.
 pub(crate) fn check_shape(
     argument: &'static str,

@@ -7,6 +7,7 @@
 //! written once per shape, in [`loops`].
 
 pub mod adversarial;
+mod axes;
 pub mod balanced_l1;
 pub mod bce;
 pub mod boxes;
@@ -16,6 +17,7 @@ pub mod edge;
 mod error;
 pub mod focal;
 pub mod frequency;
+mod geometry;
 mod labels;
 pub mod loops;
 pub mod math;
@@ -28,9 +30,12 @@ mod scalar;
 pub mod simd;
 pub mod ssim;
 pub mod total_variation;
+pub mod upstream;
 mod view;
 
+pub use axes::Axes;
 pub use error::{Error, Result};
+pub use geometry::{Fit, Fitted, Geometry};
 pub use options::{Gradient, Gradients, Normalizer, Reduction};
 pub use scalar::{DType, Prim, Scalar};
 pub use view::{View, ViewMut};

@@ -393,6 +393,16 @@ impl<'a> ViewMut<'a> {
             }
         });
     }
+
+    /// Multiplies a row in place.
+    pub(crate) fn multiply_row<P: Prim>(&mut self, n: usize, c: usize, start: usize, row: &[P]) {
+        with_array_mut!(self, array => {
+            let mut to = line_mut(array, n, c);
+            for (to, factor) in to.iter_mut().skip(start).zip(row) {
+                *to = Scalar::write(P::of(to.read::<P>().to_f64() * factor.to_f64()));
+            }
+        });
+    }
 }
 
 /// Fails unless `view` has the expected shape.

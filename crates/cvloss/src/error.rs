@@ -62,6 +62,13 @@ pub enum Error {
 /// A loss's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    /// What a kernel says, with the loss's name.
+    pub(crate) fn kernel(loss: &'static str) -> impl Fn(cvloss_kernels::Error) -> Self + Copy {
+        move |source| Self::Kernel { loss, source }
+    }
+}
+
 /// So that `?` works in a candle training loop.
 impl From<Error> for candle_core::Error {
     fn from(error: Error) -> Self {

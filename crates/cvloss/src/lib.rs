@@ -46,15 +46,15 @@ pub use cvloss_kernels::adversarial::{
 };
 pub use cvloss_kernels::boxes::{BoxFormat, IouForm, SiouSign, WeightSlope, WiseVersion};
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
-pub use cvloss_kernels::focal::SoftTargets;
+pub use cvloss_kernels::focal::{ClassAlpha, SoftTargets};
 pub use cvloss_kernels::frequency::{
     FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
 };
 pub use cvloss_kernels::loops::boxes::Denominator;
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
-    Absent, Activation, Average, ClassAverage, Classes, Intersection, ItemStatistics, Pooling,
-    Smooth, Transform, VolumeWeight,
+    Absent, Activation, Average, ClassAverage, Classes, DiceForm, FocalPower, Intersection,
+    ItemStatistics, Pooling, Smooth, Transform, VolumeWeight,
 };
 pub use cvloss_kernels::rotated::{Divergence, KfForm, Scale};
 pub use cvloss_kernels::ssim::{

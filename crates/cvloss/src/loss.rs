@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use cvloss_kernels as kernels;
-use kernels::{Gradient, Reduction, View, ViewMut};
+pub(crate) use kernels::Geometry;
+use kernels::{Fit, Gradient, Reduction, View, ViewMut};
 
 use crate::autograd;
 use crate::error::{Error, Result};
@@ -342,23 +343,6 @@ pub(crate) fn composed_value_and_grad<L: Loss + ?Sized>(
     Ok((value.detach(), gradient))
 }
 
-/// How a loss's tensors are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Geometry {
-    /// One value per element; the target has the input's shape.
-    Elements,
-    /// One value per pixel or coarser; classes on axis 1.
-    Sites,
-    /// Two tensors alike in shape and dtype; one value per element or coarser.
-    Alike,
-    /// One value per pair of boxes, which have so many numbers on the last axis; the target has the input's shape.
-    Boxes(usize),
-    /// One value per point; bins on axis 1, and one number per point as target.
-    Bins,
-    /// Images or volumes whose axes of space matter; the target is another of the same shape and type.
-    Images,
-}
-
 /// A kernel's arguments.
 pub(crate) struct Call<'i, 'o> {
     pub(crate) input: View<'i>,
@@ -469,34 +453,14 @@ impl Checked {
                 got: input.dtype(),
             });
         }
-        let axes = match geometry {
-            Geometry::Elements | Geometry::Alike => Axes::elements(input.rank()),
-            Geometry::Boxes(numbers) if input.dims().last() == Some(&numbers) => {
-                Axes::boxes(input.rank())
-            }
-            Geometry::Boxes(numbers) => {
-                return Err(Error::Shape {
-                    loss,
-                    argument: "input",
-                    expected: format!("(…, {numbers})"),
-                    got: input.shape().clone(),
-                });
-            }
-            Geometry::Sites | Geometry::Bins if input.rank() >= 2 => Axes::sites(input.rank()),
-            Geometry::Images if (3..=5).contains(&input.rank()) => Axes::sites(input.rank()),
-            Geometry::Sites | Geometry::Bins | Geometry::Images => {
-                let expected = match geometry {
-                    Geometry::Images => "(N, C, *) with 1 to 3 axes of space",
-                    _ => "(N, C, *)",
-                };
-                return Err(Error::Shape {
-                    loss,
-                    argument: "input",
-                    expected: expected.into(),
-                    got: input.shape().clone(),
-                });
-            }
-        };
+        let axes = geometry
+            .axes(input.dims())
+            .map_err(|expected| Error::Shape {
+                loss,
+                argument: "input",
+                expected,
+                got: input.shape().clone(),
+            })?;
         host::check_device(loss, "target", inputs.target, input)?;
         let target = fit_target(loss, geometry, input, inputs.target)?;
         let weight = match inputs.weight {
@@ -506,11 +470,7 @@ impl Checked {
                 Some(fit_weight(loss, geometry, input, weight)?)
             }
         };
-        // A matrix of elements has its channels in the rows: see `Axes::elements`.
-        let channel_axis = match geometry {
-            Geometry::Elements | Geometry::Alike if input.rank() == 2 => 2,
-            _ => 1,
-        };
+        let channel_axis = geometry.channel_axis(input.rank());
         Ok(Self {
             loss,
             axes,
@@ -605,15 +565,15 @@ fn lend(
         .transpose()
 }
 
-/// The target with the input's rank: its shape, or for indices and positions (N, 1, *).
+/// The target with the input's rank.
 fn fit_target(
     loss: &'static str,
     geometry: Geometry,
     input: &Tensor,
     target: &Tensor,
 ) -> Result<Tensor> {
-    let takes_indices = matches!(geometry, Geometry::Elements | Geometry::Sites);
     let is_index = matches!(target.dtype(), DType::U8 | DType::U32 | DType::I64);
+    let takes_indices = geometry.takes_indices();
     if !(is_index && takes_indices) && target.dtype() != input.dtype() {
         let indices = if takes_indices {
             "U8, U32, I64 or "
@@ -627,38 +587,11 @@ fn fit_target(
             got: target.dtype(),
         });
     }
-    let dims = input.dims();
-    let single = without_channels(dims);
-    let one_channel = dims.get(1) == Some(&1) && takes_indices;
-    let by_class = (geometry == Geometry::Sites && is_index) || geometry == Geometry::Bins;
-    let full = if by_class { single.as_slice() } else { dims };
-    if target.dims() == full {
-        return Ok(target.clone());
-    }
-    // (N, *) for (N, 1, *).
-    if (by_class || one_channel)
-        && target.rank() + 1 == dims.len()
-        && without_axis_1(&single) == target.dims()
-    {
-        return Ok(target.unsqueeze(1)?);
-    }
-    let expected = match (by_class, one_channel) {
-        (true, _) if geometry == Geometry::Bins => {
-            format!("{:?} or {full:?}", without_axis_1(&single))
-        }
-        (true, _) => format!("{:?} or {full:?} (class indices)", without_axis_1(&single)),
-        (false, true) => format!("{full:?} or {:?}", without_axis_1(&single)),
-        (false, false) => format!("{full:?}"),
-    };
-    Err(Error::Shape {
-        loss,
-        argument: "target",
-        expected,
-        got: target.shape().clone(),
-    })
+    let fitted = geometry.fit_target(input.dims(), target.dims(), is_index);
+    apply(loss, "target", input, target, fitted)
 }
 
-/// The weight with the input's rank: broadcast to the input's shape, or one number per pixel as (N, 1, *).
+/// The weight with the input's rank.
 fn fit_weight(
     loss: &'static str,
     geometry: Geometry,
@@ -673,56 +606,28 @@ fn fit_weight(
             got: weight.dtype(),
         });
     }
-    let dims = input.dims();
-    let (fitted, expected) = match geometry {
-        Geometry::Elements | Geometry::Alike => {
-            let fitted = weight.broadcast_as(dims);
-            (fitted.ok(), format!("one that broadcasts to {dims:?}"))
-        }
-        Geometry::Boxes(_) => {
-            let pairs = &dims[..dims.len() - 1];
-            let single = [pairs, &[1]].concat();
-            let fitted = if weight.dims() == pairs {
-                Some(weight.reshape(single.as_slice())?)
-            } else {
-                Some(weight.clone()).filter(|weight| weight.dims() == single)
-            };
-            (fitted, format!("{pairs:?} or {single:?}"))
-        }
-        Geometry::Sites | Geometry::Bins | Geometry::Images => {
-            let single = without_channels(dims);
-            let per_pixel = without_axis_1(&single);
-            let fitted = if weight.dims() == per_pixel {
-                Some(weight.unsqueeze(1)?)
-            } else {
-                Some(weight.clone()).filter(|weight| weight.dims() == single)
-            };
-            (fitted, format!("{per_pixel:?} or {single:?}"))
-        }
-    };
-    let got = weight.shape().clone();
-    fitted.ok_or(Error::Shape {
-        loss,
-        argument: "weight",
-        expected,
-        got,
-    })
+    let fitted = geometry.fit_weight(input.dims(), weight.dims());
+    apply(loss, "weight", input, weight, fitted)
 }
 
-/// (N, 1, *) of (N, C, *).
-fn without_channels(dims: &[usize]) -> Vec<usize> {
-    let mut dims = dims.to_vec();
-    if let Some(channels) = dims.get_mut(1) {
-        *channels = 1;
+/// A tensor as it fits its input.
+fn apply(
+    loss: &'static str,
+    argument: &'static str,
+    input: &Tensor,
+    tensor: &Tensor,
+    fitted: kernels::Fitted,
+) -> Result<Tensor> {
+    match fitted {
+        Ok(Fit::Same) => Ok(tensor.clone()),
+        Ok(Fit::Channel) => Ok(tensor.unsqueeze(1)?),
+        Ok(Fit::LastAxis) => Ok(tensor.unsqueeze(tensor.rank())?),
+        Ok(Fit::Broadcast) => Ok(tensor.broadcast_as(input.dims())?),
+        Err(expected) => Err(Error::Shape {
+            loss,
+            argument,
+            expected,
+            got: tensor.shape().clone(),
+        }),
     }
-    dims
-}
-
-/// (N, *) of (N, 1, *).
-fn without_axis_1(dims: &[usize]) -> Vec<usize> {
-    let mut dims = dims.to_vec();
-    if dims.len() > 1 {
-        dims.remove(1);
-    }
-    dims
 }

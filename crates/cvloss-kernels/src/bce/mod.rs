@@ -4,7 +4,7 @@
 
 mod cpu;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_share};
 use crate::loops::pointwise::{self, Operands};
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
@@ -22,6 +22,13 @@ pub struct Options {
     pub reduction: Reduction,
 }
 
+impl Options {
+    /// Fails if an option is out of range.
+    pub fn check(&self) -> Result<()> {
+        check_share("label_smoothing", self.label_smoothing)
+    }
+}
+
 /// Binary cross-entropy; the auxiliary operand is the weight of positives. See [`pointwise::evaluate`].
 pub fn evaluate(
     options: &Options,
@@ -34,13 +41,7 @@ pub fn evaluate(
         normalizer,
         reduction,
     } = *options;
-    if !(0.0..=1.0).contains(&label_smoothing) {
-        return Err(Error::option(
-            "label_smoothing",
-            label_smoothing,
-            "a number in 0..=1",
-        ));
-    }
+    options.check()?;
     let formula = Bce { label_smoothing };
     pointwise::evaluate(formula, operands, reduction, normalizer, values, gradient)
 }

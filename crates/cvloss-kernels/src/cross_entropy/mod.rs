@@ -4,7 +4,7 @@
 
 mod cpu;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_share};
 use crate::loops::site::{self, Operands};
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
@@ -22,6 +22,13 @@ pub struct Options {
     pub reduction: Reduction,
 }
 
+impl Options {
+    /// Fails if an option is out of range.
+    pub fn check(&self) -> Result<()> {
+        check_share("label_smoothing", self.label_smoothing)
+    }
+}
+
 /// Cross-entropy of logits (N, C, S) with class indices (N, 1, S) or distributions (N, C, S); see [`site::evaluate`].
 ///
 /// With distributions, [`Normalizer::Weights`] sums the weight map alone: the class weights belong to no single pixel.
@@ -36,13 +43,7 @@ pub fn evaluate(
         normalizer,
         reduction,
     } = *options;
-    if !(0.0..=1.0).contains(&label_smoothing) {
-        return Err(Error::option(
-            "label_smoothing",
-            label_smoothing,
-            "a number in 0..=1",
-        ));
-    }
+    options.check()?;
     if label_smoothing == 0.0 && operands.target.dtype().is_index() {
         site::evaluate(
             CrossEntropy,

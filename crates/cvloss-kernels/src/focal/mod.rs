@@ -4,7 +4,7 @@
 
 mod cpu;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, check_share, check_weight};
 use crate::loops::pointwise::{self, Pointwise};
 use crate::loops::site;
 use crate::options::{Gradient, Normalizer, Reduction};
@@ -39,6 +39,56 @@ pub struct Options {
     pub reduction: Reduction,
 }
 
+impl Options {
+    /// Fails if an option is out of range.
+    pub fn check(&self) -> Result<()> {
+        check_gamma(self.gamma)?;
+        self.alpha
+            .map_or(Ok(()), |alpha| check_share("alpha", alpha))
+    }
+}
+
+/// The weight of each class in a softmax focal loss.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum ClassAlpha {
+    /// 1 for all.
+    #[default]
+    None,
+    /// The same for all: mmcv.
+    Uniform(f64),
+    /// `1 − α` for class 0, `α` for the others: kornia, MONAI.
+    Background(f64),
+    /// One per class.
+    PerClass(Vec<f64>),
+}
+
+impl ClassAlpha {
+    /// Fails if `α` is no share. Weights per class are checked against the input.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Uniform(alpha) | Self::Background(alpha) => check_share("alpha", *alpha),
+            Self::None | Self::PerClass(_) => Ok(()),
+        }
+    }
+
+    /// One weight per class, unless all are 1.
+    pub fn weights(&self, classes: usize) -> Option<Vec<f64>> {
+        match self {
+            Self::None => None,
+            Self::Uniform(alpha) => Some(vec![*alpha; classes]),
+            Self::Background(alpha) => {
+                let mut weights = vec![*alpha; classes];
+                if let Some(first) = weights.first_mut() {
+                    *first = 1.0 - alpha;
+                }
+                Some(weights)
+            }
+            Self::PerClass(weights) => Some(weights.clone()),
+        }
+    }
+}
+
 /// Sigmoid focal loss; the auxiliary operand is the weight of positives. See [`pointwise::evaluate`].
 pub fn evaluate(
     options: &Options,
@@ -46,12 +96,10 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    check_gamma(options.gamma)?;
-    let alpha = match options.alpha {
-        None => (1.0, 1.0),
-        Some(alpha) if (0.0..=1.0).contains(&alpha) => (alpha, 1.0 - alpha),
-        Some(alpha) => return Err(Error::option("alpha", alpha, "a number in 0..=1")),
-    };
+    options.check()?;
+    let alpha = options
+        .alpha
+        .map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
     let call = SigmoidCall {
         options,
         operands,
@@ -119,14 +167,7 @@ pub fn evaluate_softmax(
     }
 }
 
-pub(crate) fn check_gamma(gamma: f64) -> Result<()> {
-    if gamma >= 0.0 && gamma.is_finite() {
-        Ok(())
-    } else {
-        Err(Error::option(
-            "gamma",
-            gamma,
-            "a finite number of at least 0",
-        ))
-    }
+/// Fails unless a focusing parameter is finite and at least 0.
+pub fn check_gamma(gamma: f64) -> Result<()> {
+    check_weight("gamma", gamma)
 }

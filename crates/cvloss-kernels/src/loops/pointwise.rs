@@ -46,6 +46,36 @@ pub struct Operands<'a> {
     pub ignore: Option<f64>,
 }
 
+/// Fails unless there is one weight of positives, or one per channel, all finite and at least 0.
+pub fn check_pos_weight(weights: &[f64], channels: usize) -> Result<()> {
+    if weights.len() != 1 && weights.len() != channels {
+        let got = format!("{} numbers", weights.len());
+        return Err(Error::option(
+            "pos_weight",
+            got,
+            format!("1 or {channels}, one per channel"),
+        ));
+    }
+    match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+        Some(weight) => Err(Error::option(
+            "pos_weight",
+            weight,
+            "finite numbers of at least 0",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Weights of positives along the axis of the input's view that holds the channels: an auxiliary operand.
+pub fn pos_weight_view(weights: Option<&[f64]>, channel_axis: usize) -> Result<Option<View<'_>>> {
+    let Some(weights) = weights else {
+        return Ok(None);
+    };
+    let mut shape = [1; 3];
+    shape[channel_axis] = weights.len();
+    View::new(weights, shape).map(Some)
+}
+
 /// Evaluates a formula over all elements.
 ///
 /// Returns the reduced value; with [`Reduction::None`] it writes one value per element to `values` and returns their

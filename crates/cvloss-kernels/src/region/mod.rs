@@ -8,15 +8,17 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod forms;
 mod score;
 
-use crate::error::{Error, Result, check_class_weights};
+use crate::error::{Error, Result, check_class_weights, check_share, check_weight};
 use crate::loops::overlap::{self, Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
 use crate::options::{Gradient, Reduction};
 use crate::view::ViewMut;
 
 pub use crate::loops::overlap::{Activation, Intersection, ItemStatistics, Operands};
 use cpu::{CrossEntropy, Focal, SigmoidCe, SigmoidFocal, WeightedBce};
+pub use forms::{DiceForm, FocalPower, check_tversky};
 use score::Assessment;
 pub use score::{
     Absent, Average, ClassAverage, Classes, Pooling, Score, Smooth, Transform, VolumeWeight,
@@ -116,7 +118,7 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    options.check(operands)?;
+    options.check_against(operands)?;
     let Some(mut gradient) = gradient else {
         let statistics = with_extras(options, operands, Statistics)?;
         return finish(options, operands, &statistics, values, None);
@@ -134,7 +136,7 @@ pub fn evaluate(
 
 /// The first sweep: the sums of every item.
 pub fn statistics(options: &Options, operands: &Operands<'_>) -> Result<Vec<ItemStatistics>> {
-    options.check(operands)?;
+    options.check_against(operands)?;
     with_extras(options, operands, Statistics)
 }
 
@@ -149,7 +151,7 @@ pub fn value_and_grad(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    options.check(operands)?;
+    options.check_against(operands)?;
     let [items, classes, _] = operands.input.shape();
     if statistics.len() != items || statistics.iter().any(|item| item.classes.len() != classes) {
         return Err(Error::option(
@@ -201,46 +203,19 @@ pub fn class_losses(options: &Options, statistics: &[ItemStatistics]) -> Vec<Vec
 }
 
 impl Options {
-    /// Fails if an option is out of range or does not fit the number of classes.
-    fn check(&self, operands: &Operands<'_>) -> Result<()> {
-        let [_, classes, _] = operands.input.shape();
-        let extra_weights = match &self.extra {
+    /// Fails if an option is out of range, whatever the input.
+    pub fn check(&self) -> Result<()> {
+        match &self.extra {
+            Extra::None => {}
             Extra::CrossEntropy {
-                class_weights,
-                label_smoothing,
-                ..
-            } => {
-                if !(0.0..=1.0).contains(label_smoothing) {
-                    return Err(Error::option(
-                        "label_smoothing",
-                        label_smoothing,
-                        "a number in 0..=1",
-                    ));
-                }
-                class_weights.as_ref()
-            }
+                label_smoothing, ..
+            } => check_share("label_smoothing", *label_smoothing)?,
             Extra::Focal { alpha, gamma, .. } => {
                 crate::focal::check_gamma(*gamma)?;
-                if alpha.is_some_and(|alpha| !(0.0..=1.0).contains(&alpha)) {
-                    return Err(Error::option(
-                        "alpha",
-                        alpha.unwrap_or_default(),
-                        "a number in 0..=1",
-                    ));
-                }
-                if self.activation == Activation::Softmax && !operands.target.dtype().is_index() {
-                    return Err(Error::DType {
-                        argument: "target",
-                        expected: "u8, u32 or i64 class indices (softmax focal loss)",
-                        got: operands.target.dtype(),
-                    });
-                }
-                None
+                alpha.map_or(Ok(()), |alpha| check_share("alpha", alpha))?;
             }
             Extra::BalancedBce { beta, .. } => {
-                if !(0.0..=1.0).contains(beta) {
-                    return Err(Error::option("beta", beta, "a number in 0..=1"));
-                }
+                check_share("beta", *beta)?;
                 if self.activation != Activation::Sigmoid {
                     return Err(Error::option(
                         "activation",
@@ -248,9 +223,35 @@ impl Options {
                         "Sigmoid",
                     ));
                 }
-                None
             }
-            Extra::None => None,
+        }
+        let gamma = match self.transform {
+            Transform::Power(gamma) => gamma,
+            _ => self.power,
+        };
+        check_weight("gamma", gamma)?;
+        check_weight("smooth.numerator", self.smooth.numerator)?;
+        check_weight("smooth.denominator", self.smooth.denominator)?;
+        check_weight("smooth.floor", self.smooth.floor)
+    }
+
+    /// Fails if an option is out of range or does not fit the number of classes.
+    fn check_against(&self, operands: &Operands<'_>) -> Result<()> {
+        self.check()?;
+        let [_, classes, _] = operands.input.shape();
+        let extra_weights = match &self.extra {
+            Extra::CrossEntropy { class_weights, .. } => class_weights.as_ref(),
+            Extra::Focal { .. }
+                if self.activation == Activation::Softmax
+                    && !operands.target.dtype().is_index() =>
+            {
+                return Err(Error::DType {
+                    argument: "target",
+                    expected: "u8, u32 or i64 class indices (softmax focal loss)",
+                    got: operands.target.dtype(),
+                });
+            }
+            _ => None,
         };
         for weights in [self.class_weights.as_ref(), extra_weights]
             .into_iter()
@@ -266,24 +267,6 @@ impl Options {
                 class,
                 format!("classes below {classes}"),
             ));
-        }
-        let gamma = match self.transform {
-            Transform::Power(gamma) => gamma,
-            _ => self.power,
-        };
-        for (option, number) in [
-            ("gamma", gamma),
-            ("smooth.numerator", self.smooth.numerator),
-            ("smooth.denominator", self.smooth.denominator),
-            ("smooth.floor", self.smooth.floor),
-        ] {
-            if !(number >= 0.0 && number.is_finite()) {
-                return Err(Error::option(
-                    option,
-                    number,
-                    "a finite number of at least 0",
-                ));
-            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
-use kernels::loops::pointwise::Operands;
+use kernels::loops::pointwise::{self, Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -138,36 +138,10 @@ pub(super) fn check_pos_weight(
     pos_weight: Option<&[f64]>,
     input: &Tensor,
 ) -> error::Result<()> {
-    let channels = channels(input.dims());
-    let message = match pos_weight {
-        None => return Ok(()),
-        Some(weights) if weights.len() != 1 && weights.len() != channels => {
-            format!(
-                "pos_weight has {} numbers, expected 1 or {channels}",
-                weights.len()
-            )
-        }
-        Some(weights) => match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
-            None => return Ok(()),
-            Some(weight) => {
-                format!("pos_weight holds {weight}, expected finite numbers of at least 0")
-            }
-        },
-    };
-    Err(error::Error::Option { loss, message })
-}
-
-/// The weights along the axis of the kernel's view that holds the channels.
-pub(super) fn pos_weight_view(
-    pos_weight: Option<&[f64]>,
-    channel_axis: usize,
-) -> kernels::Result<Option<kernels::View<'_>>> {
-    let Some(weights) = pos_weight else {
-        return Ok(None);
-    };
-    let mut shape = [1; 3];
-    shape[channel_axis] = weights.len();
-    kernels::View::new(weights, shape).map(Some)
+    let check = |weights| pointwise::check_pos_weight(weights, channels(input.dims()));
+    pos_weight
+        .map_or(Ok(()), check)
+        .map_err(error::Error::kernel(loss))
 }
 
 pub(super) fn scale_channels(values: &Tensor, pos_weight: Option<&[f64]>) -> Result<Tensor> {

@@ -1,13 +1,9 @@
 //! A region loss and a per-pixel loss, fused: one sweep for both statistics, one for both gradients.
 
-use cvloss_kernels::Reduction;
-use cvloss_kernels::region::{
-    Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, Options, Pooling,
-    Score, Smooth, Transform,
-};
+use cvloss_kernels::region::{Extra, Options, Smooth};
 
 use super::dice::DiceLoss;
-use super::region::{Region, RegionLoss};
+use super::region::RegionLoss;
 
 /// Dice loss plus cross-entropy.
 ///
@@ -17,9 +13,10 @@ use super::region::{Region, RegionLoss};
 ///
 /// With a softmax, CE is [`CrossEntropyLoss`](crate::CrossEntropyLoss); with sigmoids, [`BceLoss`](crate::BceLoss), whose
 /// `pos_weight` the class weights are. It skips what Dice ignores, and counts all classes whatever Dice counts. Its mean is
-/// over all points of the batch; with [`Reduction::None`] and [`Reduction::Sum`], over each image by itself.
+/// over all points of the batch; with [`Reduction::None`](crate::Reduction::None) and
+/// [`Reduction::Sum`](crate::Reduction::Sum), over each image by itself.
 ///
-/// Shapes and policies: [`Region`].
+/// Shapes and policies: [`Region`](crate::Region).
 ///
 /// # Agrees with
 /// MONAI's `DiceCELoss`.
@@ -107,7 +104,7 @@ impl RegionLoss for DiceCeLoss {
 /// indices; with sigmoids, [`FocalLoss`](crate::FocalLoss) averaged over elements. It skips what Dice ignores, and counts
 /// all classes whatever Dice counts.
 ///
-/// Shapes and policies: [`Region`].
+/// Shapes and policies: [`Region`](crate::Region).
 ///
 /// # Agrees with
 /// MONAI's `DiceFocalLoss(sigmoid=True)`. With `softmax=True`, MONAI's focal term still is the sigmoid one, of one-hot
@@ -195,7 +192,7 @@ impl RegionLoss for DiceFocalLoss {
 /// with `p = σ(x)`, and all sums over the whole batch. It can be negative: at best `−(1 − α)`.
 ///
 /// # Shapes
-/// As [`Region`], with sigmoids.
+/// As [`Region`](crate::Region), with sigmoids.
 ///
 /// # Edge cases
 /// All ignored: `−(1 − α)` with the default smoothing, and gradient 0. NaN in, NaN out.
@@ -248,28 +245,7 @@ impl RegionLoss for ComboLoss {
     const NAME: &'static str = "combo";
 
     fn options(&self) -> Options {
-        let region = Region {
-            activation: Activation::Sigmoid,
-            pooling: Pooling::Batch,
-            average: Average::Micro,
-            intersection: Intersection::Product,
-            smooth: self.smooth,
-            absent: Absent::Count,
-            classes: Classes::All,
-            class_weights: None,
-            class_average: ClassAverage::Count,
-            ignore_index: self.ignore_index,
-            reduction: Reduction::Mean,
-        };
-        Options {
-            transform: Transform::Negative,
-            weight: 1.0 - self.alpha,
-            extra: Extra::BalancedBce {
-                weight: self.alpha,
-                beta: self.beta,
-            },
-            ..region.options(Score::DICE)
-        }
+        Options::combo(self.alpha, self.beta, self.smooth)
     }
 
     fn ignore_index(&self) -> Option<i64> {

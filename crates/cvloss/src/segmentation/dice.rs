@@ -2,8 +2,8 @@
 
 use cvloss_kernels::Reduction;
 use cvloss_kernels::region::{
-    Absent, Activation, Average, ClassAverage, Classes, Intersection, Options, Pooling, Score,
-    Smooth, Transform, VolumeWeight,
+    Absent, Activation, Average, ClassAverage, Classes, DiceForm, Intersection, Options, Pooling,
+    Score, Smooth, Transform,
 };
 
 use super::region::{Region, RegionLoss};
@@ -52,19 +52,6 @@ pub struct DiceLoss {
     pub transform: Transform,
     /// Sums, classes, policies.
     pub region: Region,
-}
-
-/// What the sums of a Dice score are of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum DiceForm {
-    /// Probabilities.
-    #[default]
-    Plain,
-    /// Their squares in `P` and `T`: V-Net, MONAI's `squared_pred`.
-    Squared,
-    /// One score of all classes, each weighted by its volume; `Region::average` has no effect.
-    Generalized(VolumeWeight),
 }
 
 impl DiceLoss {
@@ -131,15 +118,9 @@ impl RegionLoss for DiceLoss {
     const NAME: &'static str = "dice";
 
     fn options(&self) -> Options {
-        let options = self.region.options(Score::DICE);
         Options {
-            squared: self.form == DiceForm::Squared,
             transform: self.transform,
-            average: match self.form {
-                DiceForm::Generalized(weight) => Average::Generalized(weight),
-                DiceForm::Plain | DiceForm::Squared => options.average,
-            },
-            ..options
+            ..self.region.options(Score::DICE).with_form(self.form)
         }
     }
 

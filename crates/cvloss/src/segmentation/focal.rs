@@ -3,12 +3,10 @@
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
 use kernels::focal::SoftTargets;
-use kernels::loops::pointwise::Operands;
+use kernels::loops::pointwise::{Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
-use super::bce::{
-    check_pos_weight, element_items, finish_elements, pos_weight_view, scale_channels,
-};
+use super::bce::{check_pos_weight, element_items, finish_elements, scale_channels};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::{error, ops};
 

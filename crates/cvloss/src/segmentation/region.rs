@@ -88,11 +88,7 @@ impl Region {
         Options {
             activation: self.activation,
             intersection: self.intersection,
-            score,
-            squared: false,
             smooth: self.smooth,
-            transform: Transform::Linear,
-            power: 1.0,
             pooling: self.pooling,
             average: self.average,
             absent: self.absent,
@@ -100,8 +96,7 @@ impl Region {
             class_weights: self.class_weights.clone(),
             class_average: self.class_average,
             reduction: self.reduction,
-            weight: 1.0,
-            extra: Extra::None,
+            ..Options::new(score)
         }
     }
 }
@@ -114,18 +109,13 @@ pub(crate) trait RegionLoss {
     fn ignore_index(&self) -> Option<i64>;
 
     /// Fails if an option is out of range that the kernel does not know by name.
-    fn check(&self) -> error::Result<()> {
+    fn check(&self) -> kernels::Result<()> {
         Ok(())
     }
 }
 
-/// Fails unless `weight` is finite and at least 0.
-pub(super) fn check_weight(loss: &'static str, option: &str, weight: f64) -> error::Result<()> {
-    if weight >= 0.0 && weight.is_finite() {
-        return Ok(());
-    }
-    let message = format!("{option} is {weight}, expected a finite number of at least 0");
-    Err(error::Error::Option { loss, message })
+fn checked<L: RegionLoss>(loss: &L) -> error::Result<()> {
+    loss.check().map_err(error::Error::kernel(L::NAME))
 }
 
 impl<L: RegionLoss> Fused for L {
@@ -150,7 +140,7 @@ impl<L: RegionLoss> Fused for L {
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
-        RegionLoss::check(self)
+        checked(self)
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
@@ -226,7 +216,7 @@ pub trait PooledLoss {
 #[allow(private_bounds)]
 impl<L: RegionLoss> PooledLoss for L {
     fn statistics(&self, inputs: &Inputs<'_>) -> error::Result<RegionStatistics> {
-        RegionLoss::check(self)?;
+        checked(self)?;
         let options = self.options();
         let run = |call: Call<'_, '_>| {
             let Call {
@@ -256,7 +246,7 @@ impl<L: RegionLoss> PooledLoss for L {
         inputs: &Inputs<'_>,
         statistics: &RegionStatistics,
     ) -> error::Result<(Tensor, Tensor)> {
-        RegionLoss::check(self)?;
+        checked(self)?;
         let mut options = self.options();
         if options.reduction == Reduction::None {
             options.reduction = Reduction::Sum;

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
+use kernels::focal::ClassAlpha;
 use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
@@ -62,39 +63,6 @@ pub struct SoftmaxFocalLoss {
     pub reduction: Reduction,
 }
 
-/// The weight of each class in a softmax focal loss.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum ClassAlpha {
-    /// 1 for all.
-    #[default]
-    None,
-    /// The same for all: mmcv.
-    Uniform(f64),
-    /// `1 − α` for class 0, `α` for the others: kornia, MONAI.
-    Background(f64),
-    /// One per class.
-    PerClass(Vec<f64>),
-}
-
-impl ClassAlpha {
-    /// One weight per class, unless all are 1.
-    fn weights(&self, classes: usize) -> Option<Vec<f64>> {
-        match self {
-            Self::None => None,
-            Self::Uniform(alpha) => Some(vec![*alpha; classes]),
-            Self::Background(alpha) => {
-                let mut weights = vec![*alpha; classes];
-                if let Some(first) = weights.first_mut() {
-                    *first = 1.0 - alpha;
-                }
-                Some(weights)
-            }
-            Self::PerClass(weights) => Some(weights.clone()),
-        }
-    }
-}
-
 impl Default for SoftmaxFocalLoss {
     fn default() -> Self {
         Self {
@@ -121,18 +89,7 @@ impl Fused for SoftmaxFocalLoss {
 
     fn check(&self, input: &Tensor) -> error::Result<()> {
         check_classes(Self::NAME, input)?;
-        match self.alpha {
-            ClassAlpha::Uniform(alpha) | ClassAlpha::Background(alpha)
-                if !(0.0..=1.0).contains(&alpha) =>
-            {
-                let message = format!("alpha is {alpha}, expected a number in 0..=1");
-                Err(Error::Option {
-                    loss: Self::NAME,
-                    message,
-                })
-            }
-            _ => Ok(()),
-        }
+        self.alpha.check().map_err(Error::kernel(Self::NAME))
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {

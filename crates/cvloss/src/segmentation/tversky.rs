@@ -1,9 +1,9 @@
 //! Tversky and focal Tversky losses.
 
-use cvloss_kernels::region::{Options, Score, Transform};
+use cvloss_kernels as kernels;
+use kernels::region::{FocalPower, Options, Score, Transform, check_tversky};
 
-use super::region::{Region, RegionLoss, check_weight};
-use crate::error::Result;
+use super::region::{Region, RegionLoss};
 
 /// Tversky loss: Dice with separate weights for false positives and false negatives.
 ///
@@ -84,9 +84,8 @@ impl RegionLoss for TverskyLoss {
         self.region.ignore_index
     }
 
-    fn check(&self) -> Result<()> {
-        check_weight(Self::NAME, "alpha", self.alpha)?;
-        check_weight(Self::NAME, "beta", self.beta)
+    fn check(&self) -> kernels::Result<()> {
+        check_tversky(self.alpha, self.beta)
     }
 }
 
@@ -137,17 +136,6 @@ pub struct FocalTverskyLoss {
     pub region: Region,
 }
 
-/// Where focal Tversky loss takes its power.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum FocalPower {
-    /// Of each class's loss, before the average: the paper.
-    #[default]
-    PerClass,
-    /// Of the average: segmentation_models_pytorch.
-    AfterMean,
-}
-
 impl Default for FocalTverskyLoss {
     fn default() -> Self {
         Self {
@@ -174,25 +162,16 @@ impl RegionLoss for FocalTverskyLoss {
     const NAME: &'static str = "focal_tversky";
 
     fn options(&self) -> Options {
-        let options = self.region.options(Score::tversky(self.alpha, self.beta));
-        match self.power {
-            FocalPower::PerClass => Options {
-                transform: Transform::Power(self.gamma),
-                ..options
-            },
-            FocalPower::AfterMean => Options {
-                power: self.gamma,
-                ..options
-            },
-        }
+        self.region
+            .options(Score::tversky(self.alpha, self.beta))
+            .with_focal_power(self.gamma, self.power)
     }
 
     fn ignore_index(&self) -> Option<i64> {
         self.region.ignore_index
     }
 
-    fn check(&self) -> Result<()> {
-        check_weight(Self::NAME, "alpha", self.alpha)?;
-        check_weight(Self::NAME, "beta", self.beta)
+    fn check(&self) -> kernels::Result<()> {
+        check_tversky(self.alpha, self.beta)
     }
 }

@@ -1,0 +1,467 @@
+/* Wrong calls of every function: each must return its status, say a sentence, and write nothing. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cvloss.h"
+
+static int failures = 0, count = 0;
+
+static void expect(int line, cvl_status expected, cvl_status got, const char *words) {
+  const char *sentence = cvl_last_error();
+  count++;
+  if (got != expected || (expected == CVL_STATUS_OK) != (sentence[0] == 0) || strstr(sentence, words) == NULL) {
+    printf("line %d: %s, expected %s: \"%s\" lacks \"%s\"\n", line, cvl_status_name(got), cvl_status_name(expected),
+           sentence, words);
+    failures++;
+  }
+}
+#define EXPECT(status, words, call) expect(__LINE__, CVL_STATUS_##status, call, words)
+
+static void expect_sentence(int line, const char *words) {
+  count++;
+  if (strstr(cvl_last_error(), words) == NULL) {
+    printf("line %d: \"%s\" lacks \"%s\"\n", line, cvl_last_error(), words);
+    failures++;
+  }
+}
+#define SAYS(words) expect_sentence(__LINE__, words)
+
+/* A call of focal loss that is right: each test spoils one thing. */
+enum { N = 2, C = 3, H = 4, W = 5, COUNT = N * C * H * W };
+static float input_data[COUNT], weight_data[COUNT], slopes[COUNT + 1], value_data[COUNT];
+static unsigned char target_data[COUNT];
+static int64_t shape[8], strides[8], target_shape[8], grad_shape[8], grad_strides[8], value_shape[8];
+static cvl_tensor input, target, weight, gradient, value, upstream;
+static const cvl_tensor *inputs[3], *grads[3];
+static cvl_eval_args args, fresh; /* fresh: as cvl_eval_args_init leaves it */
+
+static cvl_tensor tensor(void *data, uint8_t code, uint8_t bits, int32_t ndim, const int64_t *dims) {
+  cvl_tensor t;
+  memset(&t, 0, sizeof t);
+  t.data = data;
+  t.device.type = 1;
+  t.dtype.code = code;
+  t.dtype.bits = bits;
+  t.dtype.lanes = 1;
+  t.ndim = ndim;
+  t.shape = dims;
+  return t;
+}
+
+static void reset(void) {
+  static const int64_t dims[4] = {N, C, H, W};
+  int i;
+  for (i = 0; i < COUNT; i++) {
+    input_data[i] = (float)(i % 7) - 3;
+    weight_data[i] = 1;
+    target_data[i] = i % 3 == 0;
+    slopes[i] = 77;
+    value_data[i] = 77;
+  }
+  slopes[COUNT] = 77;
+  for (i = 0; i < 4; i++) shape[i] = target_shape[i] = grad_shape[i] = value_shape[i] = dims[i];
+  input = tensor(input_data, 2, 32, 4, shape);
+  target = tensor(target_data, 1, 8, 4, target_shape);
+  weight = tensor(weight_data, 2, 32, 4, shape);
+  gradient = tensor(slopes, 2, 32, 4, grad_shape);
+  value = tensor(value_data, 2, 32, 0, NULL);
+  upstream = tensor(weight_data, 2, 32, 0, NULL);
+  inputs[0] = &input;
+  inputs[1] = &target;
+  inputs[2] = &weight;
+  grads[0] = &gradient;
+  grads[1] = grads[2] = NULL;
+  args = fresh; /* no call, so that the last sentence stays */
+  args.inputs = inputs;
+  args.grads = grads;
+  args.num_inputs = 3;
+  args.value = &value;
+}
+
+/* Evaluates, sees that a refused call wrote nothing, and starts anew. */
+static cvl_status eval(const cvl_loss *loss) {
+  cvl_status status = cvl_loss_eval(loss, &args);
+  int i;
+  if (status != CVL_STATUS_OK) {
+    for (i = 0; i <= COUNT; i++)
+      if (slopes[i] != 77 || (i < COUNT && value_data[i] != 77)) {
+        printf("a refused call wrote: %s\n", cvl_last_error());
+        failures++;
+        break;
+      }
+  }
+  reset();
+  return status;
+}
+
+static void configurations(void) {
+  cvl_loss *loss = (cvl_loss *)1;
+  cvl_focal_config focal;
+  cvl_region_config region;
+  cvl_dice_config dice;
+  cvl_softmax_focal_config softmax;
+  double weights[3] = {1, 2, 3};
+  unsigned char newer[sizeof(cvl_focal_config) + 8];
+
+  EXPECT(NULL_POINTER, "out", cvl_focal_new(NULL, NULL));
+  cvl_focal_config_init(NULL, sizeof focal);
+  SAYS("cvl_focal_config is NULL");
+  cvl_focal_config_init(&focal, 3);
+  SAYS("struct_size is 3");
+  cvl_focal_config_init(&focal, (size_t)-1);
+  SAYS("struct_size is");
+  memset(&focal, 0, sizeof focal);
+  EXPECT(INVALID_ARGUMENT, "struct_size is 0", cvl_focal_new(&focal, &loss));
+  if (loss != NULL) failures++;
+  focal.struct_size = sizeof focal - 1;
+  EXPECT(INVALID_ARGUMENT, "cvl_focal_config_init first", cvl_focal_new(&focal, &loss));
+  focal.struct_size = (size_t)-1;
+  EXPECT(INVALID_ARGUMENT, "struct_size", cvl_focal_new(&focal, &loss));
+
+  /* A caller that was built for a larger struct. */
+  cvl_focal_config_init((cvl_focal_config *)(void *)newer, sizeof newer);
+  EXPECT(OK, "", cvl_focal_new((const cvl_focal_config *)(const void *)newer, &loss));
+  cvl_loss_free(loss);
+  newer[sizeof newer - 1] = 1;
+  EXPECT(INVALID_ARGUMENT, "newer cvloss", cvl_focal_new((const cvl_focal_config *)(const void *)newer, &loss));
+
+#define SPOIL(config, field, wrong, words, create)                                                                     \
+  do {                                                                                                                 \
+    cvl_##config##_config c;                                                                                           \
+    cvl_##config##_config_init(&c, sizeof c);                                                                          \
+    c.field = wrong;                                                                                                   \
+    loss = (cvl_loss *)1;                                                                                              \
+    EXPECT(INVALID_ARGUMENT, words, create(&c, &loss));                                                                \
+    if (loss != NULL) failures++;                                                                                      \
+  } while (0)
+  SPOIL(focal, gamma, -1, "focal: gamma is -1", cvl_focal_new);
+  SPOIL(focal, alpha, 2, "focal: alpha is 2", cvl_focal_new);
+  SPOIL(focal, has_alpha, 2, "has_alpha is 2", cvl_focal_new);
+  SPOIL(focal, soft_targets, 9, "soft_targets is 9", cvl_focal_new);
+  SPOIL(focal, normalizer, UINT_MAX, "normalizer", cvl_focal_new);
+  SPOIL(focal, reduction, 3, "reduction is 3", cvl_focal_new);
+  SPOIL(bce, label_smoothing, 1.5, "bce: label_smoothing", cvl_bce_new);
+  SPOIL(bce, reduction, 7, "reduction is 7", cvl_bce_new);
+  SPOIL(cross_entropy, label_smoothing, -0.1, "cross_entropy: label_smoothing", cvl_cross_entropy_new);
+  SPOIL(cross_entropy, normalizer, 3, "normalizer is 3", cvl_cross_entropy_new);
+  SPOIL(softmax_focal, gamma, -2, "softmax_focal: gamma", cvl_softmax_focal_new);
+  SPOIL(softmax_focal, class_alpha, 4, "class_alpha is 4", cvl_softmax_focal_new);
+  SPOIL(softmax_focal, class_alpha, CVL_CLASS_ALPHA_PER_CLASS, "class_weights is empty", cvl_softmax_focal_new);
+  SPOIL(softmax_focal, reserved, 1, "reserved is 1", cvl_softmax_focal_new);
+  SPOIL(dice, form, 3, "dice: form is 3", cvl_dice_new);
+  SPOIL(dice, transform, 5, "transform is 5", cvl_dice_new);
+  SPOIL(dice, volume_weight, 3, "volume_weight is 3", cvl_dice_new);
+  SPOIL(jaccard, transform, 99, "jaccard: transform", cvl_jaccard_new);
+  SPOIL(tversky, alpha, -1, "tversky: alpha", cvl_tversky_new);
+  SPOIL(tversky, beta, -1, "tversky: beta", cvl_tversky_new);
+  SPOIL(focal_tversky, gamma, -1, "focal_tversky: gamma", cvl_focal_tversky_new);
+  SPOIL(focal_tversky, power, 2, "power is 2", cvl_focal_tversky_new);
+  SPOIL(dice_ce, label_smoothing, 2, "dice_ce: label_smoothing", cvl_dice_ce_new);
+  SPOIL(dice_focal, gamma, -1, "dice_focal: gamma", cvl_dice_focal_new);
+  SPOIL(combo, beta, 2, "combo: beta", cvl_combo_new);
+
+  SPOIL(l1, reduction, 3, "l1: reduction", cvl_l1_new);
+  SPOIL(mse, normalizer, 3, "mse: normalizer", cvl_mse_new);
+  SPOIL(log_cosh, reduction, 3, "log_cosh: reduction", cvl_log_cosh_new);
+  SPOIL(huber, delta, 0, "huber: delta is 0", cvl_huber_new);
+  SPOIL(smooth_l1, beta, -1, "smooth_l1: beta is -1", cvl_smooth_l1_new);
+  SPOIL(charbonnier, eps, -1, "charbonnier: eps is -1", cvl_charbonnier_new);
+  SPOIL(charbonnier, form, 2, "form is 2", cvl_charbonnier_new);
+  SPOIL(robust, scale, 0, "robust: scale is 0", cvl_robust_new);
+  SPOIL(robust, shape, 4, "shape is 4", cvl_robust_new);
+  SPOIL(wing, width, -1, "wing: width is -1", cvl_wing_new);
+  SPOIL(psnr, pooling, 2, "psnr: pooling is 2", cvl_psnr_new);
+
+  /* Lists. */
+  cvl_focal_config_init(&focal, sizeof focal);
+  focal.num_pos_weight = 3;
+  EXPECT(NULL_POINTER, "pos_weight is NULL", cvl_focal_new(&focal, &loss));
+  focal.pos_weight = weights;
+  focal.num_pos_weight = (size_t)-1;
+  EXPECT(INVALID_ARGUMENT, "pos_weight has", cvl_focal_new(&focal, &loss));
+  cvl_softmax_focal_config_init(&softmax, sizeof softmax);
+  softmax.class_alpha = CVL_CLASS_ALPHA_UNIFORM;
+  softmax.alpha = 3;
+  EXPECT(INVALID_ARGUMENT, "alpha is 3", cvl_softmax_focal_new(&softmax, &loss));
+
+#define SPOIL_REGION(field, wrong, words)                                                                              \
+  do {                                                                                                                 \
+    cvl_region_config_init(&region, sizeof region);                                                                    \
+    cvl_dice_config_init(&dice, sizeof dice);                                                                          \
+    dice.region = &region;                                                                                             \
+    region.field = wrong;                                                                                              \
+    EXPECT(INVALID_ARGUMENT, words, cvl_dice_new(&dice, &loss));                                                       \
+  } while (0)
+  SPOIL_REGION(struct_size, 5, "cvl_region_config.struct_size is 5");
+  SPOIL_REGION(activation, 3, "activation is 3");
+  SPOIL_REGION(pooling, 2, "pooling is 2");
+  SPOIL_REGION(average, 3, "average is 3");
+  SPOIL_REGION(volume_weight, 3, "volume_weight is 3");
+  SPOIL_REGION(intersection, 2, "intersection is 2");
+  SPOIL_REGION(absent, 3, "absent is 3");
+  SPOIL_REGION(classes, 3, "classes is 3");
+  SPOIL_REGION(class_average, 2, "class_average is 2");
+  SPOIL_REGION(reduction, 3, "reduction is 3");
+  SPOIL_REGION(smooth_floor, -1, "smooth.floor is -1");
+  SPOIL_REGION(reserved, 8, "reserved is 8");
+}
+
+static void calls(const cvl_loss *focal, const cvl_loss *per_element) {
+  size_t bytes = 0;
+  int64_t dims[8];
+  int32_t ndim = 0;
+  int i;
+
+  EXPECT(NULL_POINTER, "loss is NULL", cvl_loss_eval(NULL, &args));
+  EXPECT(NULL_POINTER, "args is NULL", cvl_loss_eval(focal, NULL));
+  EXPECT(NULL_POINTER, "loss is NULL", cvl_loss_workspace(NULL, &args, &bytes));
+  EXPECT(NULL_POINTER, "out_bytes is NULL", cvl_loss_workspace(focal, &args, NULL));
+  EXPECT(NULL_POINTER, "loss is NULL", cvl_loss_value_shape(NULL, &args, dims, &ndim));
+  EXPECT(NULL_POINTER, "shape is NULL", cvl_loss_value_shape(focal, &args, NULL, &ndim));
+  EXPECT(NULL_POINTER, "ndim is NULL", cvl_loss_value_shape(focal, &args, dims, NULL));
+  EXPECT(OK, "", cvl_loss_workspace(focal, &args, &bytes));
+  EXPECT(OK, "", cvl_loss_value_shape(per_element, &args, dims, &ndim));
+  if (ndim != 4 || dims[3] != W) failures++;
+  cvl_eval_args_init(NULL, sizeof args);
+  SAYS("cvl_eval_args is NULL");
+
+  EXPECT(OK, "", eval(focal));
+  args.struct_size = 8;
+  EXPECT(INVALID_ARGUMENT, "struct_size is 8", eval(focal));
+  args.struct_size = 100000;
+  EXPECT(INVALID_ARGUMENT, "struct_size is 100000", eval(focal));
+  args.flags = 6;
+  EXPECT(INVALID_ARGUMENT, "flags is 0x6", eval(focal));
+  args.num_inputs = 1;
+  EXPECT(INVALID_ARGUMENT, "num_inputs is 1", eval(focal));
+  args.num_inputs = 4;
+  EXPECT(INVALID_ARGUMENT, "num_inputs is 4", eval(focal));
+  args.inputs = NULL;
+  EXPECT(NULL_POINTER, "inputs is NULL", eval(focal));
+  inputs[0] = NULL;
+  EXPECT(NULL_POINTER, "input is NULL", eval(focal));
+  inputs[1] = NULL;
+  EXPECT(NULL_POINTER, "target is NULL", eval(focal));
+  inputs[2] = NULL;
+  EXPECT(OK, "", eval(focal));
+  args.num_inputs = 2;
+  EXPECT(OK, "", eval(focal));
+  args.grads = NULL;
+  args.value = NULL;
+  EXPECT(OK, "", eval(focal));
+
+  /* Shapes. */
+  input.ndim = -1;
+  EXPECT(SHAPE, "input has -1 axes", eval(focal));
+  input.ndim = 9;
+  EXPECT(SHAPE, "input has 9 axes", eval(focal));
+  input.ndim = INT_MIN;
+  EXPECT(SHAPE, "axes", eval(focal));
+  input.shape = NULL;
+  EXPECT(NULL_POINTER, "input.shape is NULL", eval(focal));
+  shape[1] = -3;
+  EXPECT(SHAPE, "holds -3", eval(focal));
+  shape[1] = INT64_MIN;
+  EXPECT(SHAPE, "input.shape holds", eval(focal));
+  shape[0] = shape[1] = shape[2] = INT64_MAX;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+  shape[0] = INT64_MAX / 16;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+  shape[0] = 0;
+  shape[1] = shape[2] = INT64_MAX;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+  target_shape[3] = W - 1;
+  EXPECT(SHAPE, "target has shape [2, 3, 4, 4], expected [2, 3, 4, 5]", eval(focal));
+  target.ndim = 3;
+  EXPECT(SHAPE, "target has shape", eval(focal));
+  grad_shape[0] = 1;
+  EXPECT(SHAPE, "gradient of input has shape [1, 3, 4, 5]", eval(focal));
+  value.ndim = 4;
+  value.shape = value_shape;
+  EXPECT(SHAPE, "value has shape", eval(focal));
+  EXPECT(SHAPE, "value has shape [], expected [2, 3, 4, 5]", eval(per_element));
+  weight.ndim = 1;
+  value_shape[0] = 4;
+  weight.shape = value_shape;
+  EXPECT(SHAPE, "weight has shape [4], expected one that broadcasts", eval(focal));
+  args.upstream = &upstream;
+  upstream.ndim = 4;
+  upstream.shape = value_shape;
+  EXPECT(SHAPE, "upstream has shape", eval(focal));
+
+  /* Element types. */
+  input.dtype.lanes = 2;
+  EXPECT(DTYPE, "2 lanes", eval(focal));
+  input.dtype.bits = 8;
+  EXPECT(DTYPE, "dtype code 2, 8 bits", eval(focal));
+  input.dtype.code = 255;
+  EXPECT(DTYPE, "dtype code 255", eval(focal));
+  input.dtype.code = 1;
+  EXPECT(DTYPE, "input has dtype u32", eval(focal));
+  target.dtype.code = 2;
+  target.dtype.bits = 16;
+  EXPECT(DTYPE, "target has dtype f16, expected u8, bool, u32, i64 or the input's f32", eval(focal));
+  weight.dtype.code = 1;
+  EXPECT(DTYPE, "weight has dtype u32", eval(focal));
+  gradient.dtype.code = 1;
+  EXPECT(DTYPE, "gradient of input has dtype u32", eval(focal));
+  value.dtype.bits = 64;
+  EXPECT(DTYPE, "value has dtype f64, expected f32", eval(focal));
+
+  /* Devices and memory. */
+  input.device.type = 2;
+  EXPECT(DEVICE, "input is on device type 2", eval(focal));
+  gradient.device.type = INT_MAX;
+  EXPECT(DEVICE, "gradient of input is on device type", eval(focal));
+  input.data = NULL;
+  EXPECT(NULL_POINTER, "input.data is NULL", eval(focal));
+  gradient.data = NULL;
+  EXPECT(NULL_POINTER, "gradient of input.data is NULL", eval(focal));
+  input.byte_offset = 2;
+  EXPECT(LAYOUT, "not aligned", eval(focal));
+  gradient.data = (char *)slopes + 1;
+  EXPECT(LAYOUT, "not aligned", eval(focal));
+  input.byte_offset = UINT64_MAX;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+  input.byte_offset = UINT64_MAX - (uintptr_t)input_data - 15;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+
+  /* Strides. */
+  for (i = 0; i < 4; i++) strides[i] = grad_strides[i] = 1;
+  input.strides = strides;
+  strides[0] = -60;
+  EXPECT(LAYOUT, "input.strides holds -60", eval(focal));
+  input.strides = strides;
+  strides[0] = INT64_MAX;
+  EXPECT(SHAPE, "too large to address", eval(focal));
+  strides[0] = 60, strides[1] = 20, strides[2] = 6, strides[3] = 1;
+  input.strides = strides;
+  shape[0] = target_shape[0] = grad_shape[0] = 1;
+  shape[1] = target_shape[1] = grad_shape[1] = 1;
+  args.num_inputs = 2;
+  EXPECT(LAYOUT, "must be walked with one stride", eval(focal));
+  gradient.strides = grad_strides;
+  EXPECT(LAYOUT, "gradient of input of shape [2, 3, 4, 5] has strides [1, 1, 1, 1]", eval(focal));
+  grad_strides[0] = 0, grad_strides[1] = 20, grad_strides[2] = 5;
+  gradient.strides = grad_strides;
+  EXPECT(LAYOUT, "two elements share memory", eval(focal));
+
+  /* Overlaps. */
+  gradient.data = input_data;
+  EXPECT(ALIASED, "gradient of input and input overlap", eval(focal));
+  gradient.data = weight_data;
+  EXPECT(ALIASED, "gradient of input and weight overlap", eval(focal));
+  value.data = input_data + 3;
+  EXPECT(ALIASED, "value and input overlap", eval(focal));
+  value.data = slopes + COUNT - 1;
+  EXPECT(ALIASED, "gradient of input and value overlap", eval(focal));
+  args.upstream = &upstream;
+  upstream.data = slopes;
+  EXPECT(ALIASED, "gradient of input and upstream overlap", eval(focal));
+  value.data = slopes + COUNT;
+  EXPECT(OK, "", cvl_loss_eval(focal, &args));
+  reset();
+
+  /* Gradients that do not exist. */
+  grads[1] = &gradient;
+  EXPECT(INVALID_ARGUMENT, "no gradient with respect to target", eval(focal));
+  grads[2] = &gradient;
+  EXPECT(INVALID_ARGUMENT, "no gradient with respect to weight", eval(focal));
+
+  /* Work memory. */
+  {
+    static double work[COUNT];
+    value.ndim = upstream.ndim = 4;
+    value.shape = upstream.shape = value_shape;
+    args.upstream = &upstream;
+    args.flags = CVL_EVAL_ACCUMULATE;
+    EXPECT(OK, "", cvl_loss_workspace(per_element, &args, &bytes));
+    if (bytes != COUNT * sizeof(float)) failures++;
+    args.workspace = work;
+    args.workspace_size = bytes - 1;
+    EXPECT(INVALID_ARGUMENT, "workspace_size is 479, expected at least 480", eval(per_element));
+    value.ndim = upstream.ndim = 4;
+    value.shape = upstream.shape = value_shape;
+    args.upstream = &upstream;
+    args.flags = CVL_EVAL_ACCUMULATE;
+    args.workspace = (char *)work + 4;
+    args.workspace_size = sizeof work;
+    EXPECT(LAYOUT, "workspace is at", eval(per_element));
+    value.ndim = upstream.ndim = 4;
+    value.shape = upstream.shape = value_shape;
+    args.upstream = &upstream;
+    args.flags = CVL_EVAL_ACCUMULATE;
+    args.workspace = input_data;
+    args.workspace_size = sizeof input_data;
+    if ((uintptr_t)input_data % 8 == 0) EXPECT(ALIASED, "workspace and input overlap", eval(per_element));
+    reset();
+  }
+
+  /* Empty tensors may have no memory. */
+  shape[0] = target_shape[0] = grad_shape[0] = 0;
+  input.data = target.data = gradient.data = NULL;
+  args.num_inputs = 2;
+  EXPECT(OK, "", cvl_loss_eval(focal, &args));
+  if (value_data[0] != 0) failures++;
+  reset();
+}
+
+static void classes(void) {
+  cvl_loss *loss = NULL;
+  cvl_cross_entropy_config config;
+  double weights[2] = {1, 2};
+  target_shape[1] = 1;
+  EXPECT(OK, "", cvl_cross_entropy_new(NULL, &loss));
+  args.num_inputs = 2;
+  target_data[7] = 3;
+  EXPECT(INVALID_ARGUMENT, "cross_entropy: target holds class 3, expected 0..3", eval(loss));
+  input.ndim = 1;
+  EXPECT(SHAPE, "expected (N, C, *)", eval(loss));
+  shape[1] = 1;
+  EXPECT(SHAPE, "at least 2 classes", eval(loss));
+  cvl_loss_free(loss);
+
+  /* The list may go once the loss is made. */
+  cvl_cross_entropy_config_init(&config, sizeof config);
+  {
+    double *list = malloc(sizeof weights);
+    if (list == NULL) exit(1);
+    memcpy(list, weights, sizeof weights);
+    config.class_weights = list;
+    config.num_class_weights = 2;
+    EXPECT(OK, "", cvl_cross_entropy_new(&config, &loss));
+    memset(list, 255, sizeof weights);
+    free(list);
+  }
+  target_shape[1] = 1;
+  args.num_inputs = 2;
+  EXPECT(INVALID_ARGUMENT, "class_weights is 2 numbers, expected 3", eval(loss));
+  cvl_loss_free(loss);
+}
+
+int main(void) {
+  cvl_loss *focal = NULL, *per_element = NULL;
+  cvl_focal_config config;
+  int32_t status;
+  if (strcmp(cvl_last_error(), "") != 0) failures++;
+  for (status = -3; status < 30; status++)
+    if (strlen(cvl_status_name(status)) < 2) failures++;
+  if (cvl_status_name(INT_MIN)[0] == 0 || cvl_loss_name(NULL)[0] != 0 || cvl_version() != CVL_VERSION) failures++;
+
+  configurations();
+  cvl_eval_args_init(&fresh, sizeof fresh);
+  cvl_focal_config_init(&config, sizeof config);
+  EXPECT(OK, "", cvl_focal_new(&config, &focal));
+  config.reduction = CVL_REDUCTION_NONE;
+  EXPECT(OK, "", cvl_focal_new(&config, &per_element));
+  reset();
+  calls(focal, per_element);
+  classes();
+  cvl_loss_free(focal);
+  cvl_loss_free(per_element);
+  cvl_loss_free(NULL);
+  printf("result calls=%d failures=%d\n", count, failures);
+  return failures != 0;
+}

@@ -1,0 +1,282 @@
+//! The C ABI equals the Rust API, bit for bit: every loss, every option, every dtype.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers of tests"
+)]
+
+mod support;
+
+use std::ptr;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Tensor};
+use cvloss::{BceLoss, DiceLoss, Loss, LossSum};
+use cvloss_capi::*;
+use cvloss_testkit::cases::{Case, cases, each};
+use support::entries::{WITHOUT_ENTRY, create};
+use support::{Handle, Memory, arguments, pointers};
+
+/// Cases of losses that have a C entry.
+fn entered() -> Vec<Case> {
+    let skipped = |case: &Case| {
+        WITHOUT_ENTRY
+            .iter()
+            .all(|(name, _)| *name != case.type_name)
+    };
+    cases().into_iter().filter(skipped).collect()
+}
+
+fn same(what: &str, ours: &[f64], theirs: &Tensor) -> Result<()> {
+    let theirs: Vec<f64> = theirs.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+    let equal = ours.len() == theirs.len()
+        && ours
+            .iter()
+            .zip(&theirs)
+            .all(|(a, b)| a == b || (a.is_nan() && b.is_nan()));
+    ensure!(equal, "{what}: {ours:?} is not {theirs:?}");
+    Ok(())
+}
+
+/// Inputs in C's order.
+fn inputs(sample: &cvloss_testkit::sample::Sample) -> Result<Vec<Memory>> {
+    let mut all = vec![Memory::of(&sample.input)?, Memory::of(&sample.target)?];
+    if let Some(weight) = &sample.weight {
+        all.push(Memory::of(weight)?);
+    }
+    Ok(all)
+}
+
+fn equals_rust(case: &Case) -> Result<()> {
+    let loss = create(case.type_name, &case.options)?;
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        let sample = case.sample(dtype)?;
+        let memory = inputs(&sample)?;
+        let lent: Vec<_> = memory.iter().collect();
+        let wanted: &[usize] = match case.loss.differentiates_target() {
+            true => &[0, 1],
+            false => &[0],
+        };
+        let (value, gradients) = loss.evaluate(&lent, wanted)?;
+        let context = || format!("{dtype:?}");
+        if let [input, target] = gradients.as_slice() {
+            let theirs = case.loss.value_and_grads(&sample.inputs())?;
+            ensure!(
+                value.dims() == theirs.0.dims(),
+                "value is {:?}",
+                value.dims()
+            );
+            same("value", &value.numbers(), &theirs.0).with_context(context)?;
+            same("gradient", &input.numbers(), &theirs.1).with_context(context)?;
+            same("target's gradient", &target.numbers(), &theirs.2).with_context(context)?;
+        } else {
+            let theirs = case.value_and_grad(&sample)?;
+            ensure!(
+                value.dims() == theirs.0.dims(),
+                "value is {:?}",
+                value.dims()
+            );
+            same("value", &value.numbers(), &theirs.0).with_context(context)?;
+            same("gradient", &gradients[0].numbers(), &theirs.1).with_context(context)?;
+        }
+        // Without a gradient, and without a value.
+        let (alone, _) = loss.evaluate(&lent, &[])?;
+        ensure!(alone.numbers() == value.numbers(), "value without gradient");
+        let pointers = pointers(&lent);
+        loss.run(&arguments(&pointers, &[]))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_loss_and_option() -> Result<()> {
+    let cases = entered();
+    ensure!(cases.len() > 100, "only {} cases", cases.len());
+    each(&cases, equals_rust)
+}
+
+/// The exceptions are losses of the Rust crate, so that the list cannot rot.
+#[test]
+fn exceptions_exist() -> Result<()> {
+    for (name, _) in WITHOUT_ENTRY {
+        let known = cases().iter().any(|case| case.type_name == name);
+        ensure!(known, "{name} is no loss");
+    }
+    Ok(())
+}
+
+/// Upstream gradient, scale and accumulation: `old + scale · upstream · slope`.
+fn chains(case: &Case) -> Result<()> {
+    let loss = create(case.type_name, &case.options)?;
+    for dtype in [DType::F32, DType::F64] {
+        let sample = case.sample(dtype)?;
+        let memory = inputs(&sample)?;
+        let lent: Vec<_> = memory.iter().collect();
+        let dims = loss.value_dims(&lent)?;
+        let upstream = Tensor::arange(
+            0u32,
+            dims.iter().product::<usize>() as u32,
+            &sample.input.device().clone(),
+        )?
+        .to_dtype(dtype)?
+        .affine(0.25, -1.5)?
+        .reshape(dims.as_slice())?;
+        let (_, slopes) = case.by_tape(&sample, Some(&upstream), |case, sample| {
+            case.forward(sample)
+        })?;
+        let slopes: Vec<f64> = slopes.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let upstream = Memory::of(&upstream)?;
+        let pointers = pointers(&lent);
+        for accumulate in [false, true] {
+            let mut results = Vec::new();
+            for own_workspace in [false, true] {
+                let mut gradient = Memory::zeros(dtype, sample.input.dims())?;
+                gradient.fill(0.5);
+                let mut grads = vec![ptr::null(); lent.len()];
+                grads[0] = gradient.descriptor();
+                let mut args = cvl_eval_args {
+                    upstream: upstream.descriptor(),
+                    grad_scale: 2.0,
+                    flags: if accumulate { CVL_EVAL_ACCUMULATE } else { 0 },
+                    ..arguments(&pointers, &grads)
+                };
+                let mut bytes = usize::MAX;
+                // SAFETY: valid arguments.
+                support::check(unsafe { cvl_loss_workspace(loss.0, &args, &mut bytes) })?;
+                let mut workspace = vec![u64::MAX; bytes.div_ceil(8)];
+                if own_workspace && bytes > 0 {
+                    args.workspace = workspace.as_mut_ptr().cast();
+                    args.workspace_size = bytes;
+                }
+                loss.run(&args)?;
+                results.push(gradient.numbers());
+            }
+            ensure!(results[0] == results[1], "the workspace changes the result");
+            let (old, tolerance) = (
+                if accumulate { 0.5 } else { 0.0 },
+                if dtype == DType::F32 { 1e-5 } else { 1e-13 },
+            );
+            for (ours, slope) in results[0].iter().zip(&slopes) {
+                let expected = old + 2.0 * slope;
+                ensure!(
+                    (ours - expected).abs() <= tolerance * (1.0 + expected.abs()),
+                    "{ours} is not {expected} ({dtype:?}, accumulate {accumulate})"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn chain_rule() -> Result<()> {
+    each(&entered(), chains)
+}
+
+/// The gradient of half inputs in their own type is the f32 gradient, rounded.
+fn rounds(case: &Case) -> Result<()> {
+    let loss = create(case.type_name, &case.options)?;
+    for dtype in [DType::F16, DType::BF16] {
+        let sample = case.sample(dtype)?;
+        let memory = inputs(&sample)?;
+        let lent: Vec<_> = memory.iter().collect();
+        let (_, wide) = loss.evaluate(&lent, &[0])?;
+        let gradient = Memory::zeros(dtype, sample.input.dims())?;
+        let pointers = pointers(&lent);
+        let mut grads = vec![ptr::null(); lent.len()];
+        grads[0] = gradient.descriptor();
+        loss.run(&arguments(&pointers, &grads))?;
+        let device = candle_core::Device::Cpu;
+        let rounded = Tensor::from_vec(wide[0].numbers(), wide[0].dims(), &device)?;
+        let rounded: Vec<f64> = rounded
+            .to_dtype(dtype)?
+            .to_dtype(DType::F64)?
+            .flatten_all()?
+            .to_vec1()?;
+        // A slope that lies between two halves may go to either.
+        let step = if dtype == DType::F16 { 1e-3 } else { 8e-3 };
+        for (ours, theirs) in gradient.numbers().iter().zip(&rounded) {
+            ensure!(
+                (ours - theirs).abs() <= step * theirs.abs() + 1e-7
+                    || (ours.is_nan() && theirs.is_nan()),
+                "{ours} is not {theirs} ({dtype:?})"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn half_gradients_are_rounded() -> Result<()> {
+    each(&entered(), rounds)
+}
+
+/// Several calls into one gradient are a sum of losses.
+#[test]
+fn a_sum_is_several_calls() -> Result<()> {
+    let device = candle_core::Device::Cpu;
+    let logits = Tensor::randn(0f32, 1.0, (2, 1, 5, 7), &device)?;
+    let target = Tensor::ones((2, 1, 5, 7), DType::F32, &device)?;
+    let sum =
+        LossSum::new()
+            .term("bce", 0.3, BceLoss::default())
+            .term("dice", 0.7, DiceLoss::binary());
+    let (_, expected) = sum.value_and_grad(&logits, &target)?;
+    let region = cvl_region_config {
+        activation: cvl_activation::Sigmoid as u32,
+        ..cvl_region_config::default()
+    };
+    let dice = cvl_dice_config {
+        region: &region,
+        ..cvl_dice_config::default()
+    };
+    let losses = [
+        (0.3, Handle::new(&cvl_bce_config::default(), cvl_bce_new)?),
+        (0.7, Handle::new(&dice, cvl_dice_new)?),
+    ];
+    let memory = [Memory::of(&logits)?, Memory::of(&target)?];
+    let gradient = Memory::zeros(DType::F32, logits.dims())?;
+    let pointers = pointers(&[&memory[0], &memory[1]]);
+    let grads = [gradient.descriptor(), ptr::null()];
+    for (at, (weight, loss)) in losses.iter().enumerate() {
+        loss.run(&cvl_eval_args {
+            grad_scale: *weight,
+            flags: if at > 0 { CVL_EVAL_ACCUMULATE } else { 0 },
+            ..arguments(&pointers, &grads)
+        })?;
+    }
+    same("gradient", &gradient.numbers(), &expected)
+}
+
+/// Many threads with one handle get what one thread gets.
+#[test]
+fn threads_share_a_handle() -> Result<()> {
+    let case = entered()
+        .into_iter()
+        .find(|case| case.type_name == "DiceCeLoss")
+        .context("no case")?;
+    let loss = create(case.type_name, &case.options)?;
+    let sample = case.sample(DType::F32)?;
+    let memory = inputs(&sample)?;
+    let evaluate = || -> Result<Vec<f64>> {
+        let lent: Vec<_> = memory.iter().collect();
+        let (value, gradients) = loss.evaluate(&lent, &[0])?;
+        Ok([value.numbers(), gradients[0].numbers()].concat())
+    };
+    let alone = evaluate()?;
+    std::thread::scope(|scope| {
+        let run = || (0..50).map(|_| evaluate()).collect::<Result<Vec<_>>>();
+        let threads: Vec<_> = (0..16).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            let results = thread
+                .join()
+                .map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+            ensure!(
+                results.iter().all(|result| *result == alone),
+                "results differ"
+            );
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,214 @@
+"""cvloss_torch against torch, torchvision, kornia and MONAI: values, gradients, and with --time milliseconds.
+
+    python3 examples/python/check_torch.py [--time] [--threads N]
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+import cvloss_torch as cv
+
+torch.manual_seed(0)
+
+# MONAI computes its focal term in float32 whatever the input.
+SINGLE = {"dice_focal"}
+
+
+def peers():
+    """Name, our loss, the peer's loss, and small and large inputs."""
+    import kornia.losses as kl
+    import monai.losses as ml
+    import torchvision.ops as tv
+
+    def pictures(n, ch, side):
+        return torch.randn(n, ch, side, side)
+
+    def classes(x):
+        return torch.randint(0, x.shape[1], x.shape[:1] + x.shape[2:])
+
+    def masks(x):
+        return (torch.rand(x.shape) < 0.4).to(x.dtype)
+
+    def images(x):
+        return torch.rand_like(x)
+
+    def hot(t, x):
+        return F.one_hot(t, x.shape[1]).movedim(-1, 1).to(x.dtype)
+
+    rows = [
+        ("bce", cv.BCE(), F.binary_cross_entropy_with_logits, (2, 3, 16), (2, 80, 277), masks),
+        (
+            "focal",
+            cv.Focal(),
+            lambda x, t: tv.sigmoid_focal_loss(x, t, reduction="mean"),
+            (2, 3, 16),
+            (2, 80, 277),
+            masks,
+        ),
+        ("focal none", cv.Focal(reduction="none"), tv.sigmoid_focal_loss, (2, 3, 16), None, masks),
+        ("cross_entropy", cv.CrossEntropy(), F.cross_entropy, (2, 5, 16), (4, 21, 256), classes),
+        (
+            "cross_entropy none",
+            cv.CrossEntropy(reduction="none", label_smoothing=0.1),
+            lambda x, t: F.cross_entropy(x, t, reduction="none", label_smoothing=0.1),
+            (2, 5, 16),
+            None,
+            classes,
+        ),
+        (
+            "softmax_focal",
+            cv.SoftmaxFocal(class_alpha="background", alpha=0.25),
+            lambda x, t: kl.focal_loss(x, t, alpha=0.25, gamma=2.0, reduction="none").sum() / t.numel(),
+            (2, 5, 16),
+            (4, 21, 256),
+            classes,
+        ),
+        (
+            "dice",
+            cv.Dice(),
+            lambda x, t: ml.DiceLoss(softmax=True, smooth_nr=1e-5, smooth_dr=1e-5)(x, hot(t, x)),
+            (2, 5, 16),
+            (4, 21, 256),
+            classes,
+        ),
+        (
+            "dice sigmoid",
+            cv.Dice(activation="sigmoid"),
+            ml.DiceLoss(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5),
+            (2, 3, 16),
+            None,
+            masks,
+        ),
+        (
+            "jaccard",
+            cv.Jaccard(activation="sigmoid"),
+            ml.DiceLoss(sigmoid=True, jaccard=True, smooth_nr=2e-5, smooth_dr=2e-5),
+            (2, 3, 16),
+            None,
+            masks,
+        ),
+        (
+            "tversky",
+            cv.Tversky(activation="sigmoid", alpha=0.3, beta=0.7),
+            ml.TverskyLoss(sigmoid=True, alpha=0.3, beta=0.7, smooth_nr=1e-5, smooth_dr=1e-5),
+            (2, 3, 16),
+            None,
+            masks,
+        ),
+        (
+            "dice_ce",
+            cv.DiceCE(),
+            lambda x, t: ml.DiceCELoss(softmax=True, to_onehot_y=True)(x, t.unsqueeze(1)),
+            (2, 5, 16),
+            (4, 21, 256),
+            classes,
+        ),
+        (
+            "dice_focal",
+            cv.DiceFocal(activation="sigmoid"),
+            ml.DiceFocalLoss(sigmoid=True),
+            (2, 3, 16),
+            None,
+            masks,
+        ),
+        ("l1", cv.L1(), F.l1_loss, (2, 3, 16), (4, 3, 256), images),
+        ("mse", cv.MSE(), F.mse_loss, (2, 3, 16), None, images),
+        ("huber", cv.Huber(delta=0.5), lambda x, t: F.huber_loss(x, t, delta=0.5), (2, 3, 16), None, images),
+        ("smooth_l1", cv.SmoothL1(beta=0.3), lambda x, t: F.smooth_l1_loss(x, t, beta=0.3), (2, 3, 16), None, images),
+        (
+            "charbonnier",
+            cv.Charbonnier(eps=1e-3),
+            lambda x, t: ((x - t).square() + 1e-6).sqrt().mean(),
+            (2, 3, 16),
+            (4, 3, 256),
+            images,
+        ),
+        (
+            "robust",
+            cv.Robust(shape="welsch"),
+            lambda x, t: kl.welsch_loss(x, t, reduction="mean"),
+            (2, 3, 16),
+            None,
+            images,
+        ),
+    ]
+    for name, ours, theirs, small, large, target in rows:
+        yield name, ours, theirs, lambda s=small, p=pictures: p(*s), large and (lambda s=large, p=pictures: p(*s)), target
+
+
+def value_and_grad(loss, x, t):
+    x = x.detach().requires_grad_()
+    value = loss(x, t)
+    upstream = torch.linspace(-1, 2, value.numel(), dtype=value.dtype).reshape(value.shape) if value.dim() else None
+    value.backward(upstream)
+    return value.detach(), x.grad
+
+
+def check():
+    worst = 0.0
+    for name, ours, theirs, small, _, make_target in peers():
+        for dtype, tolerance in ((torch.float64, 2e-5 if name in SINGLE else 1e-9), (torch.float32, 2e-5)):
+            for layout in (torch.contiguous_format, torch.channels_last):
+                x = small().to(dtype).to(memory_format=layout)
+                t = make_target(x)
+                t = t.contiguous(memory_format=layout) if t.dim() == 4 else t
+                (value, gradient), (expected, slope) = value_and_grad(ours, x, t), value_and_grad(theirs, x, t)
+                error = max(
+                    ((value - expected).abs() / (1 + expected.abs())).max().item(),
+                    ((gradient - slope).abs().max() / slope.abs().max()).item(),
+                )
+                print(f"{name:20} {str(dtype):14} {str(layout):28} {error:.1e}")
+                if not error < tolerance:
+                    sys.exit(f"{name}: off by {error}")
+                if tolerance == 1e-9:
+                    worst = max(worst, error)
+    try:
+        cv.CrossEntropy()(torch.zeros(2, 3, 4), torch.full((2, 4), 7))
+        sys.exit("a class out of range was accepted")
+    except cv.Error as error:
+        print(error)
+    print(f"all agree, in float64 to {worst:.1e}")
+
+
+def milliseconds(call):
+    for _ in range(3):
+        call()
+    times = []
+    end = time.perf_counter() + 1.5
+    while time.perf_counter() < end or len(times) < 5:
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def measure(only):
+    print("| loss | shape | torch eager ms | torch.compile ms | cvloss_torch ms | to eager | to compile |")
+    print("|---|---|---|---|---|---|---|")
+    for name, ours, theirs, _, large, make_target in peers():
+        if large is None or (only and name not in only):
+            continue
+        x = large()
+        t = make_target(x)
+        compiled = torch.compile(theirs)
+        eager, fused, mine = (milliseconds(lambda f=f: value_and_grad(f, x, t)) for f in (theirs, compiled, ours))
+        shape = "×".join(map(str, x.shape))
+        print(
+            f"| {name} | {shape} | {eager:.3g} | {fused:.3g} | {mine:.3g} | {eager / mine:.1f} | {fused / mine:.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--time", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--only", nargs="*", default=[])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    measure(options.only) if options.time else check()

@@ -1,0 +1,555 @@
+"""cvloss for PyTorch on the CPU, through the C ABI and ctypes alone.
+
+Tensors are lent to the library where they lie, in both directions: a loss reads your logits and writes its gradient into
+the tensor that autograd passes on. Value and gradient come from one call in the forward pass.
+
+    import cvloss_torch as cv
+    loss = cv.DiceCE(activation="sigmoid")
+    loss(logits, masks).backward()
+
+Build the library with `cargo build --release -p cvloss-capi`; CVLOSS_LIBRARY names another place for it. Options are those
+of cvloss.h, enums as words in small letters ("none", "after_mean"), lists as Python lists.
+"""
+
+import ctypes as c
+import math
+import os
+import pathlib
+import sys
+
+import torch
+
+SUFFIX = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _load():
+    names = [os.environ.get("CVLOSS_LIBRARY"), ROOT / f"target/release/libcvloss_capi.{SUFFIX}", f"libcvloss.{SUFFIX}"]
+    for name in filter(None, names):
+        try:
+            return c.CDLL(str(name))
+        except OSError:
+            continue
+    raise OSError("no cvloss library: run cargo build --release -p cvloss-capi, or set CVLOSS_LIBRARY")
+
+
+class _Tensor(c.Structure):
+    """cvl_tensor, which is DLPack's DLTensor."""
+
+    _fields_ = [
+        ("data", c.c_void_p),
+        ("device_type", c.c_int32),
+        ("device_id", c.c_int32),
+        ("ndim", c.c_int32),
+        ("code", c.c_uint8),
+        ("bits", c.c_uint8),
+        ("lanes", c.c_uint16),
+        ("shape", c.POINTER(c.c_int64)),
+        ("strides", c.POINTER(c.c_int64)),
+        ("byte_offset", c.c_uint64),
+    ]
+
+
+_Tensors = c.POINTER(c.POINTER(_Tensor))
+
+
+class _Args(c.Structure):
+    """cvl_eval_args."""
+
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("inputs", _Tensors),
+        ("grads", _Tensors),
+        ("num_inputs", c.c_uint32),
+        ("flags", c.c_uint32),
+        ("value", c.POINTER(_Tensor)),
+        ("upstream", c.POINTER(_Tensor)),
+        ("grad_scale", c.c_double),
+        ("stream", c.c_void_p),
+        ("workspace", c.c_void_p),
+        ("workspace_size", c.c_size_t),
+    ]
+
+
+_lib = _load()
+_lib.cvl_last_error.restype = c.c_char_p
+_lib.cvl_status_name.restype = c.c_char_p
+_lib.cvl_loss_free.argtypes = [c.c_void_p]
+_lib.cvl_loss_eval.argtypes = [c.c_void_p, c.POINTER(_Args)]
+_lib.cvl_loss_value_shape.argtypes = [c.c_void_p, c.POINTER(_Args), c.POINTER(c.c_int64), c.POINTER(c.c_int32)]
+_lib.cvl_eval_args_init.argtypes = [c.POINTER(_Args), c.c_size_t]
+
+# DLPack's code and bits.
+_DTYPES = {
+    torch.float32: (2, 32),
+    torch.float64: (2, 64),
+    torch.float16: (2, 16),
+    torch.bfloat16: (4, 16),
+    torch.uint8: (1, 8),
+    torch.bool: (6, 8),
+    torch.int64: (0, 64),
+}
+
+
+class Error(RuntimeError):
+    """What the library says is wrong with a call."""
+
+
+def _check(status):
+    if status:
+        name = _lib.cvl_status_name(status).decode()
+        raise Error(f"{_lib.cvl_last_error().decode()} ({name})")
+
+
+def _lend(tensor):
+    """A descriptor of a tensor, and the memory that it points to."""
+    if tensor is None:
+        return None
+    if tensor.dtype not in _DTYPES:
+        raise Error(f"no cvloss type for {tensor.dtype}")
+    code, bits = _DTYPES[tensor.dtype]
+    rank = tensor.dim()
+    numbers = c.c_int64 * max(rank, 1)
+    device = 1 if tensor.device.type == "cpu" else 2
+    return _Tensor(
+        tensor.data_ptr() or None, device, 0, rank, code, bits, 1, numbers(*tensor.shape), numbers(*tensor.stride()), 0
+    )
+
+
+def _list(tensors):
+    """Descriptors as the library takes them; NULL for None."""
+    lent = [_lend(tensor) for tensor in tensors]
+    pointers = (c.POINTER(_Tensor) * len(lent))(*[c.pointer(one) if one else None for one in lent])
+    return pointers
+
+
+class _Evaluate(torch.autograd.Function):
+    """Value and gradients at once; backward multiplies by the upstream gradient."""
+
+    @staticmethod
+    def forward(ctx, loss, tensor, target, weight):
+        inputs = [tensor, target] if weight is None else [tensor, target, weight]
+        args = _Args()
+        _lib.cvl_eval_args_init(c.byref(args), c.sizeof(args))
+        args.num_inputs = len(inputs)
+        lent = _list(inputs)
+        args.inputs = c.cast(lent, _Tensors)
+        shape, rank = (c.c_int64 * 8)(), c.c_int32()
+        _check(_lib.cvl_loss_value_shape(loss.handle, c.byref(args), shape, c.byref(rank)))
+        dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+        value = torch.empty(shape[: rank.value], dtype=dtype)
+        gradients = [torch.empty_like(x) if needed else None for x, needed in zip(inputs, ctx.needs_input_grad[1:])]
+        value_lent, gradients_lent = _lend(value), _list(gradients)
+        args.value = c.pointer(value_lent)
+        args.grads = c.cast(gradients_lent, _Tensors)
+        _check(_lib.cvl_loss_eval(loss.handle, c.byref(args)))
+        ctx.gradients = gradients
+        ctx.channel_axis = value.dim() > 0 and value.dim() == tensor.dim() - 1 and loss.drops_channels
+        return value
+
+    @staticmethod
+    def backward(ctx, upstream):
+        if upstream.dim() == 0:
+            scale = upstream.item()
+            chain = lambda gradient: gradient if scale == 1.0 else gradient * scale  # noqa: E731
+        else:
+            chain = lambda gradient: (gradient * _widen(upstream, gradient.dim(), ctx.channel_axis)).to(gradient.dtype)  # noqa: E731
+        gradients = [None if gradient is None else chain(gradient) for gradient in ctx.gradients]
+        return (None, *gradients, *[None] * (3 - len(gradients)))
+
+
+def _widen(upstream, rank, channel_axis):
+    """One number per item, with axes of length 1 up to the gradient's rank."""
+    if channel_axis:
+        return upstream.unsqueeze(1)
+    return upstream.reshape(upstream.shape + (1,) * (rank - upstream.dim()))
+
+
+_SIZE, _DOUBLE, _INT64, _FLAG = c.c_size_t, c.c_double, c.c_int64, c.c_uint32
+_DOUBLES = c.POINTER(c.c_double)
+
+_REDUCTION = ("mean", "sum", "none")
+_NORMALIZER = ("elements", "weights", "positives")
+_VOLUME = ("square", "simple", "uniform")
+_TRANSFORM = ("linear", "log", "log_cosh", "negative", "power")
+
+
+class _Config(c.Structure):
+    """A struct of options: its fields, the words of its enums, and lists with their counts."""
+
+    words = {}
+
+    @classmethod
+    def of(cls, options):
+        """Takes what it knows out of `options`."""
+        config = cls()
+        init = getattr(_lib, f"cvl_{cls.__name__}_config_init")
+        init.argtypes = [c.POINTER(cls), c.c_size_t]
+        init(c.byref(config), c.sizeof(config))
+        for name, kind in cls._fields_[1:]:
+            if name not in options:
+                continue
+            value = options.pop(name)
+            if name in cls.words:
+                if value not in cls.words[name]:
+                    raise Error(f"{name} is {value!r}, expected one of {cls.words[name]}")
+                value = cls.words[name].index(value)
+            elif kind in (_DOUBLES, c.POINTER(_SIZE)):
+                value = list(value)
+                setattr(config, f"num_{name}", len(value))
+                value = (kind._type_ * len(value))(*value)
+            elif value is None and f"has_{name}" in dict(cls._fields_):
+                setattr(config, f"has_{name}", 0)
+                continue
+            elif value is None and name == "ignore_index":
+                value = -(2**63) if kind is _INT64 else math.nan
+            elif f"has_{name}" in dict(cls._fields_):
+                setattr(config, f"has_{name}", 1)
+            setattr(config, name, value)
+        return config
+
+
+def _config(name, fields, words):
+    return type(name, (_Config,), {"_fields_": [("struct_size", _SIZE), *fields], "words": words})
+
+
+_SHARED = {"normalizer": _NORMALIZER, "reduction": _REDUCTION}
+
+_bce = _config(
+    "bce",
+    [
+        ("pos_weight", _DOUBLES),
+        ("num_pos_weight", _SIZE),
+        ("label_smoothing", _DOUBLE),
+        ("ignore_index", _DOUBLE),
+        ("normalizer", _FLAG),
+        ("reduction", _FLAG),
+    ],
+    _SHARED,
+)
+_focal = _config(
+    "focal",
+    [
+        ("pos_weight", _DOUBLES),
+        ("num_pos_weight", _SIZE),
+        ("alpha", _DOUBLE),
+        ("gamma", _DOUBLE),
+        ("ignore_index", _DOUBLE),
+        ("has_alpha", _FLAG),
+        ("soft_targets", _FLAG),
+        ("normalizer", _FLAG),
+        ("reduction", _FLAG),
+    ],
+    _SHARED | {"soft_targets": ("mixture", "linear")},
+)
+_cross_entropy = _config(
+    "cross_entropy",
+    [
+        ("class_weights", _DOUBLES),
+        ("num_class_weights", _SIZE),
+        ("label_smoothing", _DOUBLE),
+        ("ignore_index", _INT64),
+        ("normalizer", _FLAG),
+        ("reduction", _FLAG),
+    ],
+    _SHARED,
+)
+_softmax_focal = _config(
+    "softmax_focal",
+    [
+        ("class_weights", _DOUBLES),
+        ("num_class_weights", _SIZE),
+        ("alpha", _DOUBLE),
+        ("gamma", _DOUBLE),
+        ("ignore_index", _INT64),
+        ("class_alpha", _FLAG),
+        ("normalizer", _FLAG),
+        ("reduction", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    _SHARED | {"class_alpha": ("none", "uniform", "background", "per_class")},
+)
+_region = _config(
+    "region",
+    [
+        ("class_weights", _DOUBLES),
+        ("num_class_weights", _SIZE),
+        ("listed_classes", c.POINTER(_SIZE)),
+        ("num_listed_classes", _SIZE),
+        ("smooth_numerator", _DOUBLE),
+        ("smooth_denominator", _DOUBLE),
+        ("smooth_floor", _DOUBLE),
+        ("ignore_index", _INT64),
+        ("activation", _FLAG),
+        ("pooling", _FLAG),
+        ("average", _FLAG),
+        ("volume_weight", _FLAG),
+        ("intersection", _FLAG),
+        ("absent", _FLAG),
+        ("classes", _FLAG),
+        ("class_average", _FLAG),
+        ("reduction", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {
+        "activation": ("softmax", "sigmoid", "identity"),
+        "pooling": ("image", "batch"),
+        "average": ("macro", "micro", "generalized"),
+        "volume_weight": _VOLUME,
+        "intersection": ("product", "minimum"),
+        "absent": ("count", "skip", "zero"),
+        "classes": ("all", "foreground", "listed"),
+        "class_average": ("count", "weights"),
+        "reduction": _REDUCTION,
+    },
+)
+_REGION = ("region", c.POINTER(_region))
+_dice = _config(
+    "dice",
+    [_REGION, ("gamma", _DOUBLE), ("form", _FLAG), ("volume_weight", _FLAG), ("transform", _FLAG), ("reserved", _FLAG)],
+    {"form": ("plain", "squared", "generalized"), "volume_weight": _VOLUME, "transform": _TRANSFORM},
+)
+_jaccard = _config(
+    "jaccard",
+    [_REGION, ("gamma", _DOUBLE), ("transform", _FLAG), ("reserved", _FLAG)],
+    {"transform": _TRANSFORM},
+)
+_tversky = _config(
+    "tversky",
+    [
+        _REGION,
+        ("alpha", _DOUBLE),
+        ("beta", _DOUBLE),
+        ("gamma", _DOUBLE),
+        ("transform", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {"transform": _TRANSFORM},
+)
+_focal_tversky = _config(
+    "focal_tversky",
+    [_REGION, ("alpha", _DOUBLE), ("beta", _DOUBLE), ("gamma", _DOUBLE), ("power", _FLAG), ("reserved", _FLAG)],
+    {"power": ("per_class", "after_mean")},
+)
+_DICE = ("dice", c.POINTER(_dice))
+_dice_ce = _config(
+    "dice_ce",
+    [
+        _DICE,
+        ("class_weights", _DOUBLES),
+        ("num_class_weights", _SIZE),
+        ("lambda_dice", _DOUBLE),
+        ("lambda_ce", _DOUBLE),
+        ("label_smoothing", _DOUBLE),
+    ],
+    {},
+)
+_dice_focal = _config(
+    "dice_focal",
+    [
+        _DICE,
+        ("lambda_dice", _DOUBLE),
+        ("lambda_focal", _DOUBLE),
+        ("gamma", _DOUBLE),
+        ("alpha", _DOUBLE),
+        ("has_alpha", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {},
+)
+_combo = _config(
+    "combo",
+    [
+        ("alpha", _DOUBLE),
+        ("beta", _DOUBLE),
+        ("smooth_numerator", _DOUBLE),
+        ("smooth_denominator", _DOUBLE),
+        ("smooth_floor", _DOUBLE),
+        ("ignore_index", _INT64),
+    ],
+    {},
+)
+
+_ALIKE = [("normalizer", _FLAG), ("reduction", _FLAG)]
+
+
+def _difference(name, numbers=(), words=None):
+    """Options of a loss of single differences."""
+    enums = [(word, _FLAG) for word in words or {}]
+    odd = [("reserved", _FLAG)] if len(enums) % 2 else []
+    return _config(name, [(number, _DOUBLE) for number in numbers] + enums + _ALIKE + odd, _SHARED | (words or {}))
+
+
+class Loss(torch.nn.Module):
+    """A loss of the library. Call it with input, target, and optionally a weight map."""
+
+    config = None
+    # With one value per point, values lack the axis of channels.
+    drops_channels = False
+
+    def __init__(self, **options):
+        super().__init__()
+        self.handle = None
+        config = self.build(options)
+        if options:
+            raise Error(f"no such options: {sorted(options)}")
+        handle = c.c_void_p()
+        create = getattr(_lib, f"cvl_{self.config.__name__}_new")
+        create.argtypes = [c.POINTER(self.config), c.POINTER(c.c_void_p)]
+        _check(create(c.byref(config), c.byref(handle)))
+        self.handle = handle
+
+    def build(self, options):
+        return self.config.of(options)
+
+    def forward(self, tensor, target, weight=None):
+        return _Evaluate.apply(self, tensor, target, weight)
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            _lib.cvl_loss_free(self.handle)
+
+
+class BCE(Loss):
+    """Binary cross-entropy of logits."""
+
+    config = _bce
+
+
+class Focal(Loss):
+    """Focal loss over sigmoids."""
+
+    config = _focal
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of a softmax over classes."""
+
+    config = _cross_entropy
+    drops_channels = True
+
+
+class SoftmaxFocal(Loss):
+    """Focal loss over a softmax."""
+
+    config = _softmax_focal
+    drops_channels = True
+
+
+class _Region(Loss):
+    """A loss of region sums: its own options, and those of cvl_region_config."""
+
+    def build(self, options):
+        config = self.config.of(options)
+        # The constructor copies both.
+        self.region = _region.of(options)
+        config.region = c.pointer(self.region)
+        return config
+
+
+class Dice(_Region):
+    """Dice loss in its forms."""
+
+    config = _dice
+
+
+class Jaccard(_Region):
+    """Jaccard loss, also called soft IoU loss."""
+
+    config = _jaccard
+
+
+class Tversky(_Region):
+    """Tversky loss."""
+
+    config = _tversky
+
+
+class FocalTversky(_Region):
+    """Focal Tversky loss."""
+
+    config = _focal_tversky
+
+
+class _WithDice(Loss):
+    """Dice and another loss; options of Dice and of cvl_region_config too."""
+
+    def build(self, options):
+        config = self.config.of(options)
+        self.dice = _dice.of(options)
+        self.region = _region.of(options)
+        self.dice.region = c.pointer(self.region)
+        config.dice = c.pointer(self.dice)
+        return config
+
+
+class DiceCE(_WithDice):
+    """Dice loss plus cross-entropy."""
+
+    config = _dice_ce
+
+
+class DiceFocal(_WithDice):
+    """Dice loss plus focal loss."""
+
+    config = _dice_focal
+
+
+class Combo(Loss):
+    """Combo loss."""
+
+    config = _combo
+
+
+class L1(Loss):
+    """Mean absolute error."""
+
+    config = _difference("l1")
+
+
+class MSE(Loss):
+    """Mean squared error."""
+
+    config = _difference("mse")
+
+
+class Huber(Loss):
+    """Huber loss."""
+
+    config = _difference("huber", ["delta"])
+
+
+class SmoothL1(Loss):
+    """Smooth L1 loss."""
+
+    config = _difference("smooth_l1", ["beta"])
+
+
+class Charbonnier(Loss):
+    """Charbonnier loss."""
+
+    config = _difference("charbonnier", ["eps"], {"form": ("squared", "plain")})
+
+
+class LogCosh(Loss):
+    """Log-cosh loss."""
+
+    config = _difference("log_cosh")
+
+
+class Robust(Loss):
+    """General robust loss of Barron."""
+
+    config = _difference("robust", ["alpha", "scale"], {"shape": ("alpha", "cauchy", "geman_mcclure", "welsch")})
+
+
+class Wing(Loss):
+    """Wing loss."""
+
+    config = _difference("wing", ["width", "curvature"])
+
+
+class PSNR(Loss):
+    """The negative peak signal-to-noise ratio."""
+
+    config = _difference("psnr", ["data_range", "eps"], {"pooling": ("image", "batch")})

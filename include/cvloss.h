@@ -1,0 +1,1631 @@
+/* cvloss: computer-vision losses, value and gradients in one call, on the caller's memory.
+ *
+ * Every function that can fail returns a cvl_status; cvl_last_error() says in a sentence why this
+ * thread's last call failed. Pointers must be NULL or valid: NULL is refused with a status where it
+ * is not allowed. Structs begin with struct_size; call their _init function first. Tensors are
+ * borrowed for the call only. A cvl_loss is immutable and may be used by any number of threads at
+ * once; free it with cvl_loss_free. Conventions in full: docs/c-abi.md.
+ *
+ * Generated from crates/cvloss-capi by cbindgen. Do not edit. */
+
+
+#ifndef CVLOSS_H
+#define CVLOSS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header. */
+#define CVL_VERSION_MAJOR 0
+#define CVL_VERSION_MINOR 1
+#define CVL_VERSION_PATCH 0
+/** As cvl_version() of the library. */
+#define CVL_VERSION ((CVL_VERSION_MAJOR << 16) | (CVL_VERSION_MINOR << 8) | CVL_VERSION_PATCH)
+
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define CVL_NODISCARD [[nodiscard]]
+#elif defined(__GNUC__) || defined(__clang__)
+#define CVL_NODISCARD __attribute__((warn_unused_result))
+#else
+#define CVL_NODISCARD
+#endif
+
+/**
+ * In `cvl_eval_args.flags`: add to the gradients instead of overwriting them.
+ */
+#define CVL_EVAL_ACCUMULATE 1
+
+/**
+ * No point has this index: as `ignore_index`, it ignores nothing.
+ */
+#define CVL_IGNORE_NOTHING INT64_MIN
+
+/**
+ * What came of a call. Returned, never received; new codes are appended.
+ */
+typedef enum cvl_status {
+  /**
+   * Done.
+   */
+  CVL_STATUS_OK = 0,
+  /**
+   * A pointer that must not be NULL is.
+   */
+  CVL_STATUS_NULL_POINTER,
+  /**
+   * An option, a flag, a count or a class index is out of range, or a struct is from a newer library.
+   */
+  CVL_STATUS_INVALID_ARGUMENT,
+  /**
+   * A shape does not fit, or is too large to address.
+   */
+  CVL_STATUS_SHAPE,
+  /**
+   * An element type is not one of those allowed.
+   */
+  CVL_STATUS_DTYPE,
+  /**
+   * Strides that no kernel walks, or memory that is not aligned to its elements.
+   */
+  CVL_STATUS_LAYOUT,
+  /**
+   * A device without a kernel for this loss.
+   */
+  CVL_STATUS_DEVICE,
+  /**
+   * An output overlaps an input or another output.
+   */
+  CVL_STATUS_ALIASED,
+  /**
+   * Memory that the call needed could not be had.
+   */
+  CVL_STATUS_NO_MEMORY,
+  /**
+   * A device or its driver failed.
+   */
+  CVL_STATUS_BACKEND,
+  /**
+   * A file could not be read.
+   */
+  CVL_STATUS_IO,
+  /**
+   * Weights are missing or not what they should be.
+   */
+  CVL_STATUS_WEIGHTS,
+  /**
+   * A defect of this library: a panic was caught. Outputs are unspecified.
+   */
+  CVL_STATUS_PANIC,
+} cvl_status;
+
+/**
+ * How the values of independent items become the result.
+ */
+typedef enum cvl_reduction {
+  /**
+   * The mean over items, as the loss documents its denominator.
+   */
+  CVL_REDUCTION_MEAN = 0,
+  /**
+   * The sum over items.
+   */
+  CVL_REDUCTION_SUM,
+  /**
+   * One value per item.
+   */
+  CVL_REDUCTION_NONE,
+} cvl_reduction;
+
+/**
+ * What CVL_REDUCTION_MEAN divides by. Ignored points never count.
+ */
+typedef enum cvl_normalizer {
+  /**
+   * The number of points.
+   */
+  CVL_NORMALIZER_ELEMENTS = 0,
+  /**
+   * The sum of the weights of the points, class weight times weight map.
+   */
+  CVL_NORMALIZER_WEIGHTS,
+  /**
+   * The number of points with a positive target, at least 1.
+   */
+  CVL_NORMALIZER_POSITIVES,
+} cvl_normalizer;
+
+/**
+ * What sigmoid focal loss means where a target lies between 0 and 1.
+ */
+typedef enum cvl_soft_targets {
+  /**
+   * `p_t = p t + (1 - p)(1 - t)`, once, in a cross-entropy with soft targets: torchvision, fvcore.
+   */
+  CVL_SOFT_TARGETS_MIXTURE = 0,
+  /**
+   * The loss of a positive times `t` plus the loss of a negative times `1 - t`: kornia.
+   */
+  CVL_SOFT_TARGETS_LINEAR,
+} cvl_soft_targets;
+
+/**
+ * The weight of each class in a softmax focal loss.
+ */
+typedef enum cvl_class_alpha {
+  /**
+   * 1 for all.
+   */
+  CVL_CLASS_ALPHA_NONE = 0,
+  /**
+   * `alpha` for all: mmcv.
+   */
+  CVL_CLASS_ALPHA_UNIFORM,
+  /**
+   * `1 - alpha` for class 0, `alpha` for the others: kornia, MONAI.
+   */
+  CVL_CLASS_ALPHA_BACKGROUND,
+  /**
+   * `class_weights`.
+   */
+  CVL_CLASS_ALPHA_PER_CLASS,
+} cvl_class_alpha;
+
+/**
+ * How the input becomes probabilities.
+ */
+typedef enum cvl_activation {
+  /**
+   * Over the classes of each point: multiclass.
+   */
+  CVL_ACTIVATION_SOFTMAX = 0,
+  /**
+   * Of each channel by itself: binary and multilabel.
+   */
+  CVL_ACTIVATION_SIGMOID,
+  /**
+   * The input holds probabilities.
+   */
+  CVL_ACTIVATION_IDENTITY,
+} cvl_activation;
+
+/**
+ * What one item's sums run over.
+ */
+typedef enum cvl_pooling {
+  /**
+   * Each image by itself: kornia, MONAI.
+   */
+  CVL_POOLING_IMAGE = 0,
+  /**
+   * All images together, as one: segmentation_models_pytorch, nnU-Net's batch Dice.
+   */
+  CVL_POOLING_BATCH,
+} cvl_pooling;
+
+/**
+ * How the classes of an item are put together.
+ */
+typedef enum cvl_average {
+  /**
+   * One loss per class, then their average.
+   */
+  CVL_AVERAGE_MACRO = 0,
+  /**
+   * One loss of the sums over classes, class weights inside.
+   */
+  CVL_AVERAGE_MICRO,
+  /**
+   * As CVL_AVERAGE_MICRO, each class also weighted by its volume: generalized Dice.
+   */
+  CVL_AVERAGE_GENERALIZED,
+} cvl_average;
+
+/**
+ * The weight of a class of volume T in generalized Dice.
+ */
+typedef enum cvl_volume_weight {
+  /**
+   * 1/T^2.
+   */
+  CVL_VOLUME_WEIGHT_SQUARE = 0,
+  /**
+   * 1/T.
+   */
+  CVL_VOLUME_WEIGHT_SIMPLE,
+  /**
+   * 1.
+   */
+  CVL_VOLUME_WEIGHT_UNIFORM,
+} cvl_volume_weight;
+
+/**
+ * What the intersection of a soft prediction with a target is.
+ */
+typedef enum cvl_intersection {
+  /**
+   * `sum p t`.
+   */
+  CVL_INTERSECTION_PRODUCT = 0,
+  /**
+   * `sum min(p, t)`: segmentation_models_pytorch, and MONAI's `soft_label`.
+   */
+  CVL_INTERSECTION_MINIMUM,
+} cvl_intersection;
+
+/**
+ * What a class without target points in an item does.
+ */
+typedef enum cvl_absent {
+  /**
+   * It counts, with the loss that smoothing gives it: MONAI.
+   */
+  CVL_ABSENT_COUNT = 0,
+  /**
+   * It leaves the average: kornia.
+   */
+  CVL_ABSENT_SKIP,
+  /**
+   * It has loss 0 and stays in the average: segmentation_models_pytorch.
+   */
+  CVL_ABSENT_ZERO,
+} cvl_absent;
+
+/**
+ * Which classes count.
+ */
+typedef enum cvl_classes {
+  /**
+   * All.
+   */
+  CVL_CLASSES_ALL = 0,
+  /**
+   * All but class 0, unless it is the only one.
+   */
+  CVL_CLASSES_FOREGROUND,
+  /**
+   * Those of `listed_classes`.
+   */
+  CVL_CLASSES_LISTED,
+} cvl_classes;
+
+/**
+ * What the weighted sum over classes is divided by.
+ */
+typedef enum cvl_class_average {
+  /**
+   * The number of classes that count: MONAI.
+   */
+  CVL_CLASS_AVERAGE_COUNT = 0,
+  /**
+   * The sum of their weights: segmentation_models_pytorch.
+   */
+  CVL_CLASS_AVERAGE_WEIGHTS,
+} cvl_class_average;
+
+/**
+ * From a score `s` to a loss.
+ */
+typedef enum cvl_transform {
+  /**
+   * `1 - s`.
+   */
+  CVL_TRANSFORM_LINEAR = 0,
+  /**
+   * `-ln max(s, 1e-7)`.
+   */
+  CVL_TRANSFORM_LOG,
+  /**
+   * `ln cosh (1 - s)`.
+   */
+  CVL_TRANSFORM_LOG_COSH,
+  /**
+   * `-s`.
+   */
+  CVL_TRANSFORM_NEGATIVE,
+  /**
+   * `(1 - s)^gamma`.
+   */
+  CVL_TRANSFORM_POWER,
+} cvl_transform;
+
+/**
+ * What Dice's sums are of.
+ */
+typedef enum cvl_dice_form {
+  /**
+   * Probabilities.
+   */
+  CVL_DICE_FORM_PLAIN = 0,
+  /**
+   * Their squares in P and T: V-Net, MONAI's `squared_pred`.
+   */
+  CVL_DICE_FORM_SQUARED,
+  /**
+   * One score of all classes, each weighted by its volume; the average over classes has no effect.
+   */
+  CVL_DICE_FORM_GENERALIZED,
+} cvl_dice_form;
+
+/**
+ * Where focal Tversky loss takes its power.
+ */
+typedef enum cvl_focal_power {
+  /**
+   * Of each class's loss, before the average: the paper.
+   */
+  CVL_FOCAL_POWER_PER_CLASS = 0,
+  /**
+   * Of the average: segmentation_models_pytorch.
+   */
+  CVL_FOCAL_POWER_AFTER_MEAN,
+} cvl_focal_power;
+
+/**
+ * Whether `eps` is squared under the root of Charbonnier loss.
+ */
+typedef enum cvl_charbonnier_eps {
+  /**
+   * `sqrt(d^2 + eps^2)`: the paper.
+   */
+  CVL_CHARBONNIER_EPS_SQUARED = 0,
+  /**
+   * `sqrt(d^2 + eps)`: BasicSR, pyiqa.
+   */
+  CVL_CHARBONNIER_EPS_PLAIN,
+} cvl_charbonnier_eps;
+
+/**
+ * How soon large differences stop to count in the general robust loss.
+ */
+typedef enum cvl_robust_shape {
+  /**
+   * By `alpha`.
+   */
+  CVL_ROBUST_SHAPE_ALPHA = 0,
+  /**
+   * `ln(z^2/2 + 1)`.
+   */
+  CVL_ROBUST_SHAPE_CAUCHY,
+  /**
+   * `2 z^2 / (z^2 + 4)`.
+   */
+  CVL_ROBUST_SHAPE_GEMAN_MC_CLURE,
+  /**
+   * `1 - exp(-z^2/2)`.
+   */
+  CVL_ROBUST_SHAPE_WELSCH,
+} cvl_robust_shape;
+
+/**
+ * Over what PSNR averages the squared error before the logarithm.
+ */
+typedef enum cvl_psnr_pooling {
+  /**
+   * Over each image: piq.
+   */
+  CVL_PSNR_POOLING_IMAGE = 0,
+  /**
+   * Over the whole batch: kornia.
+   */
+  CVL_PSNR_POOLING_BATCH,
+} cvl_psnr_pooling;
+
+/**
+ * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
+ */
+typedef struct cvl_loss cvl_loss;
+
+/**
+ * Where memory lies: DLPack's DLDevice.
+ */
+typedef struct cvl_device {
+  /**
+   * DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host.
+   */
+  int32_t type;
+  /**
+   * Which one of several.
+   */
+  int32_t id;
+} cvl_device;
+
+/**
+ * What elements are: DLPack's DLDataType.
+ */
+typedef struct cvl_dtype {
+  /**
+   * DLPack's DLDataTypeCode: kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLBfloat = 4, kDLBool = 6.
+   */
+  uint8_t code;
+  /**
+   * Bits of an element.
+   */
+  uint8_t bits;
+  /**
+   * 1.
+   */
+  uint16_t lanes;
+} cvl_dtype;
+
+/**
+ * A borrowed tensor. Bit for bit DLPack's DLTensor; `cvloss_dlpack.h` has the checked cast.
+ *
+ * Element types: float32, float64, float16, bfloat16; for class indices and binary targets also uint8, uint32, int64
+ * and bool. Strides may be anything that is not negative and lets the kernels walk items, channels and space with one
+ * stride each: dense, channels last, slices along items and channels. Other layouts are refused, never copied.
+ */
+typedef struct cvl_tensor {
+  /**
+   * The memory; NULL if there are no elements.
+   */
+  void *data;
+  /**
+   * Where it lies.
+   */
+  struct cvl_device device;
+  /**
+   * How many axes, at most 8.
+   */
+  int32_t ndim;
+  /**
+   * What elements are.
+   */
+  struct cvl_dtype dtype;
+  /**
+   * `ndim` lengths.
+   */
+  const int64_t *shape;
+  /**
+   * `ndim` strides counted in elements, or NULL for dense, last axis fastest.
+   */
+  const int64_t *strides;
+  /**
+   * Bytes from `data` to the first element.
+   */
+  uint64_t byte_offset;
+} cvl_tensor;
+
+/**
+ * What a call reads and where its results go. Initialise it with `cvl_eval_args_init`.
+ */
+typedef struct cvl_eval_args {
+  /**
+   * Set by `cvl_eval_args_init`.
+   */
+  size_t struct_size;
+  /**
+   * `num_inputs` tensors in the order that `cvl_NAME_new` documents; an optional one may be NULL or left out at the end.
+   */
+  const struct cvl_tensor *const *inputs;
+  /**
+   * NULL, or `num_inputs` tensors; a NULL entry is a gradient that is not wanted. A gradient has its input's shape and
+   * element type, or float32 for half inputs.
+   */
+  const struct cvl_tensor *const *grads;
+  /**
+   * How many inputs.
+   */
+  uint32_t num_inputs;
+  /**
+   * 0 or CVL_EVAL_ACCUMULATE.
+   */
+  uint32_t flags;
+  /**
+   * Where the value goes; NULL if it is not wanted. A scalar, or one number per item with CVL_REDUCTION_NONE, of
+   * float32, or float64 for float64 inputs.
+   */
+  const struct cvl_tensor *value;
+  /**
+   * The gradient with respect to the value, in its shape and element type; NULL for ones.
+   */
+  const struct cvl_tensor *upstream;
+  /**
+   * Multiplies gradients, not the value: the loss's weight, or a loss scale. Default 1.
+   */
+  double grad_scale;
+  /**
+   * The stream of a device; ignored for host memory.
+   */
+  void *stream;
+  /**
+   * Work memory of `cvl_loss_workspace` bytes, aligned to 8; NULL if the library is to allocate.
+   */
+  void *workspace;
+  /**
+   * Bytes of `workspace`.
+   */
+  size_t workspace_size;
+} cvl_eval_args;
+
+/**
+ * Options of Charbonnier loss.
+ */
+typedef struct cvl_charbonnier_config {
+  /**
+   * Set by `cvl_charbonnier_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Above 0. Default 1e-3.
+   */
+  double eps;
+  /**
+   * A `cvl_charbonnier_eps`. Default CVL_CHARBONNIER_EPS_SQUARED.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_charbonnier_config;
+
+/**
+ * Options of Huber loss.
+ */
+typedef struct cvl_huber_config {
+  /**
+   * Set by `cvl_huber_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Above 0. Default 1.
+   */
+  double delta;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_huber_config;
+
+/**
+ * Options of L1 loss.
+ */
+typedef struct cvl_l1_config {
+  /**
+   * Set by `cvl_l1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_l1_config;
+
+/**
+ * Options of log-cosh loss.
+ */
+typedef struct cvl_log_cosh_config {
+  /**
+   * Set by `cvl_log_cosh_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_log_cosh_config;
+
+/**
+ * Options of squared loss.
+ */
+typedef struct cvl_mse_config {
+  /**
+   * Set by `cvl_mse_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_mse_config;
+
+/**
+ * Options of the negative peak signal-to-noise ratio.
+ */
+typedef struct cvl_psnr_config {
+  /**
+   * Set by `cvl_psnr_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The largest value of a pixel less the smallest. Default 1.
+   */
+  double data_range;
+  /**
+   * Added to the mean squared error over the squared range, at least 0. Default 1e-8.
+   */
+  double eps;
+  /**
+   * A `cvl_psnr_pooling`. Default CVL_PSNR_POOLING_IMAGE.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_psnr_config;
+
+/**
+ * Options of the general robust loss.
+ */
+typedef struct cvl_robust_config {
+  /**
+   * Set by `cvl_robust_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The shape of CVL_ROBUST_SHAPE_ALPHA: 2 is a parabola, 1 pseudo-Huber. Default 1.
+   */
+  double alpha;
+  /**
+   * The size of differences at which the parabola ends, above 0. Default 1.
+   */
+  double scale;
+  /**
+   * A `cvl_robust_shape`. Default CVL_ROBUST_SHAPE_ALPHA.
+   */
+  uint32_t shape;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_robust_config;
+
+/**
+ * Options of smooth L1 loss.
+ */
+typedef struct cvl_smooth_l1_config {
+  /**
+   * Set by `cvl_smooth_l1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * At least 0. Default 1.
+   */
+  double beta;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_smooth_l1_config;
+
+/**
+ * Options of wing loss.
+ */
+typedef struct cvl_wing_config {
+  /**
+   * Set by `cvl_wing_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * `w`, above 0, where the logarithm ends. Default 5.
+   */
+  double width;
+  /**
+   * `e`, above 0. Default 0.5.
+   */
+  double curvature;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_WEIGHTS makes a mask leave the mean. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_wing_config;
+
+/**
+ * Options of binary cross-entropy.
+ */
+typedef struct cvl_bce_config {
+  /**
+   * Set by `cvl_bce_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Weight of positives: one number, or one per channel (axis 1); copied by `cvl_bce_new`. NULL for 1.
+   */
+  const double *pos_weight;
+  /**
+   * How many numbers `pos_weight` has.
+   */
+  size_t num_pos_weight;
+  /**
+   * Targets move this far towards their opposite, in [0, 1]. Default 0.
+   */
+  double label_smoothing;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_bce_config;
+
+/**
+ * Options that Dice, Jaccard, Tversky and their relatives share.
+ *
+ * Inputs of all of them: (N, C, *), logits unless the activation is CVL_ACTIVATION_IDENTITY; class indices (N, *) or
+ * (N, 1, *) as uint8, bool, uint32, int64, or one-hot or soft targets (N, C, *) in the input's type (with one channel,
+ * index 1 is the foreground, and axis 1 may be left out); optionally a mask or weights (N, *) or (N, 1, *). Value: [],
+ * or (N) with CVL_REDUCTION_NONE unless the batch is pooled.
+ */
+typedef struct cvl_region_config {
+  /**
+   * Set by `cvl_region_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied with the struct. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * Class indices, copied with the struct; only read for CVL_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * Added to the score's numerator. Default 1e-5.
+   */
+  double smooth_numerator;
+  /**
+   * Added to the score's denominator. Default 1e-5.
+   */
+  double smooth_denominator;
+  /**
+   * The denominator is at least this. Default 0.
+   */
+  double smooth_floor;
+  /**
+   * Points with this index leave all sums. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_pooling`. Default CVL_POOLING_IMAGE.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_average`. Default CVL_AVERAGE_MACRO.
+   */
+  uint32_t average;
+  /**
+   * A `cvl_volume_weight`; only read for CVL_AVERAGE_GENERALIZED. Default CVL_VOLUME_WEIGHT_SQUARE.
+   */
+  uint32_t volume_weight;
+  /**
+   * A `cvl_intersection`. Default CVL_INTERSECTION_PRODUCT.
+   */
+  uint32_t intersection;
+  /**
+   * A `cvl_absent`. Default CVL_ABSENT_COUNT.
+   */
+  uint32_t absent;
+  /**
+   * A `cvl_classes`. Default CVL_CLASSES_ALL.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_class_average`. Default CVL_CLASS_AVERAGE_COUNT.
+   */
+  uint32_t class_average;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_region_config;
+
+/**
+ * Options of Dice loss.
+ */
+typedef struct cvl_dice_config {
+  /**
+   * Set by `cvl_dice_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   */
+  double gamma;
+  /**
+   * A `cvl_dice_form`. Default CVL_DICE_FORM_PLAIN.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_volume_weight`; only read for CVL_DICE_FORM_GENERALIZED. Default CVL_VOLUME_WEIGHT_SQUARE.
+   */
+  uint32_t volume_weight;
+  /**
+   * A `cvl_transform`. Default CVL_TRANSFORM_LINEAR.
+   */
+  uint32_t transform;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_dice_config;
+
+/**
+ * Options of Dice loss plus cross-entropy.
+ */
+typedef struct cvl_dice_ce_config {
+  /**
+   * Set by `cvl_dice_ce_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The Dice loss; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_dice_config *dice;
+  /**
+   * Class weights of cross-entropy, or weights of positives with sigmoids; copied by the constructor. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The factor of Dice. Default 1.
+   */
+  double lambda_dice;
+  /**
+   * The factor of cross-entropy. Default 1.
+   */
+  double lambda_ce;
+  /**
+   * Label smoothing of cross-entropy, in [0, 1]. Default 0.
+   */
+  double label_smoothing;
+} cvl_dice_ce_config;
+
+/**
+ * Options of Dice loss plus focal loss.
+ */
+typedef struct cvl_dice_focal_config {
+  /**
+   * Set by `cvl_dice_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The Dice loss; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_dice_config *dice;
+  /**
+   * The factor of Dice. Default 1.
+   */
+  double lambda_dice;
+  /**
+   * The factor of focal loss. Default 1.
+   */
+  double lambda_focal;
+  /**
+   * Focusing parameter, at least 0. Default 2.
+   */
+  double gamma;
+  /**
+   * Weight of positives in [0, 1], or with a softmax of all classes but 0; only read if `has_alpha`. Default 0.25.
+   */
+  double alpha;
+  /**
+   * 1, or 0 to weigh all with 1. Default 0.
+   */
+  uint32_t has_alpha;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_dice_focal_config;
+
+/**
+ * Options of combo loss.
+ */
+typedef struct cvl_combo_config {
+  /**
+   * Set by `cvl_combo_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Share of cross-entropy. Default 0.5.
+   */
+  double alpha;
+  /**
+   * Weight of positives in cross-entropy, in [0, 1]. Default 0.5.
+   */
+  double beta;
+  /**
+   * Added to the Dice score's numerator. Default 1.
+   */
+  double smooth_numerator;
+  /**
+   * Added to the Dice score's denominator. Default 1.
+   */
+  double smooth_denominator;
+  /**
+   * The denominator is at least this. Default 0.
+   */
+  double smooth_floor;
+  /**
+   * Points with this index are left out. Default -100.
+   */
+  int64_t ignore_index;
+} cvl_combo_config;
+
+/**
+ * Options of cross-entropy.
+ */
+typedef struct cvl_cross_entropy_config {
+  /**
+   * Set by `cvl_cross_entropy_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_cross_entropy_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * Share of the target that is spread over all classes, in [0, 1]. Default 0.
+   */
+  double label_smoothing;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_cross_entropy_config;
+
+/**
+ * Options of sigmoid focal loss.
+ */
+typedef struct cvl_focal_config {
+  /**
+   * Set by `cvl_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Weight of positives on top: one number, or one per channel (axis 1); copied by `cvl_focal_new`. NULL for 1.
+   */
+  const double *pos_weight;
+  /**
+   * How many numbers `pos_weight` has.
+   */
+  size_t num_pos_weight;
+  /**
+   * Weight of positives in [0, 1]; negatives have `1 - alpha`. Default 0.25.
+   */
+  double alpha;
+  /**
+   * Focusing parameter, at least 0. Default 2.
+   */
+  double gamma;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * 1, or 0 to weigh positives and negatives with 1. Default 1.
+   */
+  uint32_t has_alpha;
+  /**
+   * A `cvl_soft_targets`. Default CVL_SOFT_TARGETS_MIXTURE.
+   */
+  uint32_t soft_targets;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_focal_config;
+
+/**
+ * Options of Jaccard loss.
+ */
+typedef struct cvl_jaccard_config {
+  /**
+   * Set by `cvl_jaccard_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   */
+  double gamma;
+  /**
+   * A `cvl_transform`. Default CVL_TRANSFORM_LINEAR.
+   */
+  uint32_t transform;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_jaccard_config;
+
+/**
+ * Options of softmax focal loss.
+ */
+typedef struct cvl_softmax_focal_config {
+  /**
+   * Set by `cvl_softmax_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_softmax_focal_new`; needed by, and only read for, CVL_CLASS_ALPHA_PER_CLASS.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * In [0, 1]; only read for CVL_CLASS_ALPHA_UNIFORM and CVL_CLASS_ALPHA_BACKGROUND. Default 0.25.
+   */
+  double alpha;
+  /**
+   * Focusing parameter, at least 0. Default 2.
+   */
+  double gamma;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_class_alpha`. Default CVL_CLASS_ALPHA_NONE.
+   */
+  uint32_t class_alpha;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_POSITIVES counts points of any class but 0. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_softmax_focal_config;
+
+/**
+ * Options of Tversky loss.
+ */
+typedef struct cvl_tversky_config {
+  /**
+   * Set by `cvl_tversky_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * Weight of false positives, at least 0. Default 0.5.
+   */
+  double alpha;
+  /**
+   * Weight of false negatives, at least 0. Default 0.5.
+   */
+  double beta;
+  /**
+   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   */
+  double gamma;
+  /**
+   * A `cvl_transform`. Default CVL_TRANSFORM_LINEAR.
+   */
+  uint32_t transform;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_tversky_config;
+
+/**
+ * Options of focal Tversky loss.
+ */
+typedef struct cvl_focal_tversky_config {
+  /**
+   * Set by `cvl_focal_tversky_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * Weight of false positives, at least 0. Default 0.3.
+   */
+  double alpha;
+  /**
+   * Weight of false negatives, at least 0. Default 0.7.
+   */
+  double beta;
+  /**
+   * The exponent, at least 0. Default 0.75.
+   */
+  double gamma;
+  /**
+   * A `cvl_focal_power`. Default CVL_FOCAL_POWER_PER_CLASS.
+   */
+  uint32_t power;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_focal_tversky_config;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Writes the defaults: no tensors, `grad_scale` 1. `struct_size` is `sizeof *args`.
+ */
+void cvl_eval_args_init(struct cvl_eval_args *args, size_t struct_size);
+
+/**
+ * The value and the wanted gradients, in one pass where the loss allows. Nothing is written if arguments are refused.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_loss_eval(const struct cvl_loss *loss,
+                              const struct cvl_eval_args *args);
+
+/**
+ * How much work memory the same call needs; 0 unless it accumulates gradients with an upstream gradient per item.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_loss_workspace(const struct cvl_loss *loss,
+                                   const struct cvl_eval_args *args,
+                                   size_t *out_bytes);
+
+/**
+ * The shape of the value of a call with these inputs: `shape` has room for 8 numbers, of which `*ndim` are written.
+ *
+ * Only `inputs` and `num_inputs` of `args` are read.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_loss_value_shape(const struct cvl_loss *loss,
+                                     const struct cvl_eval_args *args,
+                                     int64_t *shape,
+                                     int32_t *ndim);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_charbonnier_config_init(struct cvl_charbonnier_config *config, size_t struct_size);
+
+/**
+ * Charbonnier loss. NULL `config`: defaults.
+ *
+ * `L = sqrt(d^2 + eps^2)`, or with `eps` plain.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_charbonnier_new(const struct cvl_charbonnier_config *config,
+                                    struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_huber_config_init(struct cvl_huber_config *config, size_t struct_size);
+
+/**
+ * Huber loss. NULL `config`: defaults.
+ *
+ * `L = d^2/2` up to `|d| = delta`, `delta (|d| - delta/2)` beyond.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_huber_new(const struct cvl_huber_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_l1_config_init(struct cvl_l1_config *config, size_t struct_size);
+
+/**
+ * Mean absolute error. NULL `config`: defaults.
+ *
+ * `L = |d|` with `d = x - t`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_l1_new(const struct cvl_l1_config *config,
+                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_log_cosh_config_init(struct cvl_log_cosh_config *config, size_t struct_size);
+
+/**
+ * Log-cosh loss. NULL `config`: defaults.
+ *
+ * `L = ln cosh d` with `d = x - t`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_log_cosh_new(const struct cvl_log_cosh_config *config,
+                                 struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_mse_config_init(struct cvl_mse_config *config, size_t struct_size);
+
+/**
+ * Mean squared error. NULL `config`: defaults.
+ *
+ * `L = d^2` with `d = x - t`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_mse_new(const struct cvl_mse_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_psnr_config_init(struct cvl_psnr_config *config, size_t struct_size);
+
+/**
+ * The negative peak signal-to-noise ratio in decibels. NULL `config`: defaults.
+ *
+ * Inputs: two images (N, C, *) of the same shape and type, and optionally weights that broadcast to it. Both have a gradient. Value: [], or (N) unless the batch is pooled.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_psnr_new(const struct cvl_psnr_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_robust_config_init(struct cvl_robust_config *config, size_t struct_size);
+
+/**
+ * General robust loss of Barron. NULL `config`: defaults.
+ *
+ * `L = |a - 2|/a ((z^2/|a - 2| + 1)^(a/2) - 1)` with `z = d/scale` and `a` from `shape`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_robust_new(const struct cvl_robust_config *config,
+                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_smooth_l1_config_init(struct cvl_smooth_l1_config *config, size_t struct_size);
+
+/**
+ * Smooth L1 loss. NULL `config`: defaults.
+ *
+ * Huber loss over `beta`; `|d|` for `beta = 0`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_smooth_l1_new(const struct cvl_smooth_l1_config *config,
+                                  struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_wing_config_init(struct cvl_wing_config *config, size_t struct_size);
+
+/**
+ * Wing loss. NULL `config`: defaults.
+ *
+ * `L = w ln(1 + |d|/e)` up to `|d| = w`, then a line.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. Both have a gradient. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_wing_new(const struct cvl_wing_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * The loss's name, such as "focal"; "" for NULL. Valid as long as the library is loaded.
+ */
+CVL_NODISCARD const char *cvl_loss_name(const struct cvl_loss *loss);
+
+/**
+ * Frees a loss. NULL is fine. No call with it may be running, and none may follow.
+ */
+void cvl_loss_free(struct cvl_loss *loss);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_bce_config_init(struct cvl_bce_config *config, size_t struct_size);
+
+/**
+ * Binary cross-entropy of logits, for binary and multilabel prediction. NULL `config`: defaults.
+ *
+ * `L = a t softplus(-x) + (1 - t) softplus(x)`, with `a` from `pos_weight`.
+ *
+ * Inputs: logits of any shape, channels on axis 1; targets of the same shape, in the logits' type or 0 and 1 as uint8,
+ * bool, uint32, int64; optionally weights that broadcast to that shape. Value: [], or the logits' shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_bce_new(const struct cvl_bce_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_dice_ce_config_init(struct cvl_dice_ce_config *config, size_t struct_size);
+
+/**
+ * Dice loss plus cross-entropy, of a softmax or of sigmoids. NULL `config`: defaults.
+ *
+ * Inputs and value: `cvl_region_config`; the input holds logits. Agrees with MONAI's `DiceCELoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dice_ce_new(const struct cvl_dice_ce_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_dice_focal_config_init(struct cvl_dice_focal_config *config, size_t struct_size);
+
+/**
+ * Dice loss plus focal loss, of a softmax (which needs class indices) or of sigmoids. NULL `config`: defaults.
+ *
+ * Inputs and value: `cvl_region_config`; the input holds logits.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dice_focal_new(const struct cvl_dice_focal_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_combo_config_init(struct cvl_combo_config *config, size_t struct_size);
+
+/**
+ * Combo loss of Taghanaki et al., of sigmoids, over the whole batch. NULL `config`: defaults.
+ *
+ * `L = alpha mean(-beta t ln p - (1 - beta)(1 - t) ln(1 - p)) - (1 - alpha) Dice`; at best `-(1 - alpha)`.
+ *
+ * Inputs: `cvl_region_config`; the input holds logits. Value: [].
+ */
+CVL_NODISCARD
+enum cvl_status cvl_combo_new(const struct cvl_combo_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_cross_entropy_config_init(struct cvl_cross_entropy_config *config, size_t struct_size);
+
+/**
+ * Cross-entropy of a softmax over classes, at each point. NULL `config`: defaults.
+ *
+ * `L = -sum_c w_c t'_c ln p_c`, with `t' = (1 - s) t + s/C` and `s` the label smoothing.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64, or distributions
+ * (N, C, *) in the logits' type; optionally weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with
+ * `torch.nn.functional.cross_entropy`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_cross_entropy_new(const struct cvl_cross_entropy_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_dice_config_init(struct cvl_dice_config *config, size_t struct_size);
+
+/**
+ * Dice loss, one minus twice the overlap over the sizes. NULL `config`: defaults.
+ *
+ * `L = 1 - (2I + smooth_n) / (P + T + smooth_d)`, `I = sum p t`, `P = sum p`, `T = sum t`.
+ *
+ * Inputs and value: `cvl_region_config`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dice_new(const struct cvl_dice_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_focal_config_init(struct cvl_focal_config *config, size_t struct_size);
+
+/**
+ * Focal loss over sigmoids, for dense binary or multilabel prediction. NULL `config`: defaults.
+ *
+ * `L = alpha_t (1 - p_t)^gamma CE(x, t)`.
+ *
+ * Inputs and value: as `cvl_bce_new`. Agrees with `torchvision.ops.sigmoid_focal_loss` (mean).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_focal_new(const struct cvl_focal_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_jaccard_config_init(struct cvl_jaccard_config *config, size_t struct_size);
+
+/**
+ * Jaccard loss, also called soft IoU loss. NULL `config`: defaults.
+ *
+ * `L = 1 - (I + smooth_n) / (P + T - I + smooth_d)`.
+ *
+ * Inputs and value: `cvl_region_config`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_jaccard_new(const struct cvl_jaccard_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_region_config_init(struct cvl_region_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_softmax_focal_config_init(struct cvl_softmax_focal_config *config, size_t struct_size);
+
+/**
+ * Focal loss over a softmax, for multiclass prediction. NULL `config`: defaults.
+ *
+ * `L = -alpha_y (1 - p_y)^gamma ln p_y`.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally weights
+ * (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with `kornia.losses.focal_loss`, whose mean divides by C too.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_softmax_focal_new(const struct cvl_softmax_focal_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_tversky_config_init(struct cvl_tversky_config *config, size_t struct_size);
+
+/**
+ * Tversky loss: Dice with separate weights for false positives and false negatives. NULL `config`: defaults.
+ *
+ * `L = 1 - (I + smooth_n) / (I + alpha (P - I) + beta (T - I) + smooth_d)`.
+ *
+ * Inputs and value: `cvl_region_config`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_tversky_new(const struct cvl_tversky_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_focal_tversky_config_init(struct cvl_focal_tversky_config *config, size_t struct_size);
+
+/**
+ * Focal Tversky loss: a power of the Tversky loss, per class or of the average. NULL `config`: defaults.
+ *
+ * `L = mean_c (1 - TI_c)^gamma` or `(mean_c (1 - TI_c))^gamma`.
+ *
+ * Inputs and value: `cvl_region_config`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_focal_tversky_new(const struct cvl_focal_tversky_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Why this thread's last call failed; "" if it did not. Valid until this thread's next call.
+ */
+CVL_NODISCARD const char *cvl_last_error(void);
+
+/**
+ * A status as a word, such as "SHAPE". Any number is safe.
+ */
+CVL_NODISCARD const char *cvl_status_name(int32_t status);
+
+/**
+ * The library's version as `(major << 16) | (minor << 8) | patch`; compare with `CVL_VERSION` of the header.
+ */
+CVL_NODISCARD
+uint32_t cvl_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* CVLOSS_H */
