@@ -411,6 +411,162 @@ typedef enum cvl_psnr_pooling {
 } cvl_psnr_pooling;
 
 /**
+ * What a window sees beyond the border of an image, and where windows have their centres.
+ */
+typedef enum cvl_border {
+  /**
+   * Nothing: only windows that lie inside the image count.
+   */
+  CVL_BORDER_VALID = 0,
+  /**
+   * The image mirrored at its outermost pixels, which are not repeated.
+   */
+  CVL_BORDER_REFLECT,
+  /**
+   * The outermost pixels, repeated.
+   */
+  CVL_BORDER_REPLICATE,
+  /**
+   * Zeros.
+   */
+  CVL_BORDER_ZERO,
+} cvl_border;
+
+/**
+ * The weights of the pixels in a window.
+ */
+typedef enum cvl_taps {
+  /**
+   * A Gaussian.
+   */
+  CVL_TAPS_GAUSSIAN = 0,
+  /**
+   * All equal.
+   */
+  CVL_TAPS_UNIFORM,
+} cvl_taps;
+
+/**
+ * What happens to variances that rounding has made negative.
+ */
+typedef enum cvl_variance {
+  /**
+   * They become 0, and so does their slope.
+   */
+  CVL_VARIANCE_CLAMPED = 0,
+  /**
+   * Nothing.
+   */
+  CVL_VARIANCE_PLAIN,
+} cvl_variance;
+
+/**
+ * What variances and covariances divide by.
+ */
+typedef enum cvl_covariance {
+  /**
+   * The sum of the window's weights.
+   */
+  CVL_COVARIANCE_POPULATION = 0,
+  /**
+   * One less than the number of its pixels, as for a sample.
+   */
+  CVL_COVARIANCE_SAMPLE,
+} cvl_covariance;
+
+/**
+ * What a similarity `s` becomes.
+ */
+typedef enum cvl_ssim_form {
+  /**
+   * `1 - s`, from 0 to 2.
+   */
+  CVL_SSIM_FORM_WHOLE = 0,
+  /**
+   * `(1 - s)/2`, from 0 to 1: kornia.
+   */
+  CVL_SSIM_FORM_HALF,
+} cvl_ssim_form;
+
+/**
+ * What an independent item of a loss of images is.
+ */
+typedef enum cvl_channels {
+  /**
+   * An image: the mean over its channels.
+   */
+  CVL_CHANNELS_AVERAGE = 0,
+  /**
+   * Each channel of each image by itself.
+   */
+  CVL_CHANNELS_SEPARATE,
+} cvl_channels;
+
+/**
+ * What becomes of odd sizes when a picture is halved.
+ */
+typedef enum cvl_odd_pooling {
+  /**
+   * The last pixel is dropped: torchmetrics.
+   */
+  CVL_ODD_POOLING_DROP = 0,
+  /**
+   * The last pixel stands for itself: piqa.
+   */
+  CVL_ODD_POOLING_KEEP_LAST,
+  /**
+   * The first pixel stands for itself: piq, where all axes are odd.
+   */
+  CVL_ODD_POOLING_KEEP_FIRST,
+  /**
+   * The first pixel is averaged with a zero: pytorch_msssim.
+   */
+  CVL_ODD_POOLING_ZERO_FIRST,
+} cvl_odd_pooling;
+
+/**
+ * What becomes of negative similarities before their power is taken.
+ */
+typedef enum cvl_negative_contrast {
+  /**
+   * 0, with slope 0.
+   */
+  CVL_NEGATIVE_CONTRAST_CLAMP = 0,
+  /**
+   * `(v + 1)/2` for every `v`.
+   */
+  CVL_NEGATIVE_CONTRAST_SHIFT,
+} cvl_negative_contrast;
+
+/**
+ * What the product over levels is of.
+ */
+typedef enum cvl_channel_product {
+  /**
+   * Each channel by itself.
+   */
+  CVL_CHANNEL_PRODUCT_CHANNEL = 0,
+  /**
+   * Each image: means over channels before the product.
+   */
+  CVL_CHANNEL_PRODUCT_IMAGE,
+} cvl_channel_product;
+
+/**
+ * What to do with images that are too small for the last levels.
+ */
+typedef enum cvl_small_image {
+  /**
+   * An error that says the least size.
+   */
+  CVL_SMALL_IMAGE_REFUSE = 0,
+  /**
+   * Fewer levels; the weights of those that are left grow to the same sum.
+   */
+  CVL_SMALL_IMAGE_FEWER_LEVELS,
+} cvl_small_image;
+
+/**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
  */
 typedef struct cvl_loss cvl_loss;
@@ -608,6 +764,90 @@ typedef struct cvl_l1_config {
 } cvl_l1_config;
 
 /**
+ * How two images are compared in windows.
+ */
+typedef struct cvl_similarity_config {
+  /**
+   * Set by `cvl_similarity_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Constant of the luminance term, at least 0. Default 0.01.
+   */
+  double k1;
+  /**
+   * Constant of the contrast term, at least 0. Default 0.03.
+   */
+  double k2;
+  /**
+   * Pixels across a window, odd, up to 33: one number, or one per axis; copied with the struct. NULL for 11.
+   */
+  const size_t *window_sizes;
+  /**
+   * How many numbers `window_sizes` has.
+   */
+  size_t num_window_sizes;
+  /**
+   * The Gaussian's standard deviation in pixels: one number, or one per axis; copied with the struct. NULL for 1.5.
+   */
+  const double *sigmas;
+  /**
+   * How many numbers `sigmas` has.
+   */
+  size_t num_sigmas;
+  /**
+   * A `cvl_taps`. Default CVL_TAPS_GAUSSIAN.
+   */
+  uint32_t taps;
+  /**
+   * A `cvl_border`. Default CVL_BORDER_VALID.
+   */
+  uint32_t border;
+  /**
+   * A `cvl_variance`. Default CVL_VARIANCE_CLAMPED.
+   */
+  uint32_t variance;
+  /**
+   * A `cvl_covariance`. Default CVL_COVARIANCE_POPULATION.
+   */
+  uint32_t covariance;
+} cvl_similarity_config;
+
+/**
+ * Options of L1 plus structural similarity.
+ */
+typedef struct cvl_l1_ssim_config {
+  /**
+   * Set by `cvl_l1_ssim_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The largest value that pixels may have less the smallest: 1, 2 or 255. It has no default, and must be set.
+   */
+  double data_range;
+  /**
+   * Window, border and constants; copied by the constructor. NULL for the defaults with zeros around the image.
+   */
+  const struct cvl_similarity_config *similarity;
+  /**
+   * The factor of the mean absolute difference. Default 0.8.
+   */
+  double lambda_l1;
+  /**
+   * The factor of `1 - s`. Default 0.2.
+   */
+  double lambda_ssim;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_l1_ssim_config;
+
+/**
  * Options of log-cosh loss.
  */
 typedef struct cvl_log_cosh_config {
@@ -624,6 +864,114 @@ typedef struct cvl_log_cosh_config {
    */
   uint32_t reduction;
 } cvl_log_cosh_config;
+
+/**
+ * Options of structural similarity over a pyramid.
+ */
+typedef struct cvl_ms_ssim_config {
+  /**
+   * Set by `cvl_ms_ssim_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The largest value that pixels may have less the smallest: 1, 2 or 255. It has no default, and must be set.
+   */
+  double data_range;
+  /**
+   * Window, border and constants; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_similarity_config *similarity;
+  /**
+   * The power of each level, from the full size down; copied by the constructor. NULL for the paper's five.
+   */
+  const double *weights;
+  /**
+   * How many numbers `weights` has.
+   */
+  size_t num_weights;
+  /**
+   * A `cvl_odd_pooling`. Default CVL_ODD_POOLING_DROP.
+   */
+  uint32_t odd;
+  /**
+   * A `cvl_negative_contrast`. Default CVL_NEGATIVE_CONTRAST_CLAMP.
+   */
+  uint32_t negative;
+  /**
+   * A `cvl_channel_product`. Default CVL_CHANNEL_PRODUCT_CHANNEL.
+   */
+  uint32_t product;
+  /**
+   * A `cvl_small_image`. Default CVL_SMALL_IMAGE_REFUSE.
+   */
+  uint32_t small;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ms_ssim_config;
+
+/**
+ * Options of structural similarity in several windows plus L1.
+ */
+typedef struct cvl_ms_ssim_l1_config {
+  /**
+   * Set by `cvl_ms_ssim_l1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The largest value that pixels may have less the smallest: 1, 2 or 255. It has no default, and must be set.
+   */
+  double data_range;
+  /**
+   * Constant of the luminance term, at least 0. Default 0.01.
+   */
+  double k1;
+  /**
+   * Constant of the contrast term, at least 0. Default 0.03.
+   */
+  double k2;
+  /**
+   * The standard deviation of each window, up to 8, the widest last; copied by the constructor. NULL for 0.5, 1, 2, 4, 8.
+   */
+  const double *sigmas;
+  /**
+   * How many numbers `sigmas` has.
+   */
+  size_t num_sigmas;
+  /**
+   * Pixels across all windows, odd, up to 33. Default 33.
+   */
+  size_t size;
+  /**
+   * The share of structural similarity, in [0, 1]. Default 0.025.
+   */
+  double alpha;
+  /**
+   * Multiplies the loss. Default 200.
+   */
+  double scale;
+  /**
+   * A `cvl_border`. Default CVL_BORDER_ZERO.
+   */
+  uint32_t border;
+  /**
+   * A `cvl_variance`. Default CVL_VARIANCE_CLAMPED.
+   */
+  uint32_t variance;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ms_ssim_l1_config;
 
 /**
  * Options of squared loss.
@@ -732,6 +1080,40 @@ typedef struct cvl_smooth_l1_config {
    */
   uint32_t reduction;
 } cvl_smooth_l1_config;
+
+/**
+ * Options of structural similarity.
+ */
+typedef struct cvl_ssim_config {
+  /**
+   * Set by `cvl_ssim_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The largest value that pixels may have less the smallest: 1, 2 or 255. It has no default, and must be set.
+   */
+  double data_range;
+  /**
+   * Window, border and constants; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_similarity_config *similarity;
+  /**
+   * A `cvl_ssim_form`. Default CVL_SSIM_FORM_WHOLE.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_channels`. Default CVL_CHANNELS_AVERAGE.
+   */
+  uint32_t channels;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ssim_config;
 
 /**
  * Options of wing loss.
@@ -1326,6 +1708,20 @@ enum cvl_status cvl_l1_new(const struct cvl_l1_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_l1_ssim_config_init(struct cvl_l1_ssim_config *config, size_t struct_size);
+
+/**
+ * L1 plus structural similarity in one sweep, as Gaussian splatting trains. `config` must have a data range.
+ *
+ * Inputs: two images (N, C, *) of the same shape and type with 1 to 3 axes of space, and optionally weights (N, *) or (N, 1, *). Both have a gradient. Value: [], or (N).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_l1_ssim_new(const struct cvl_l1_ssim_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_log_cosh_config_init(struct cvl_log_cosh_config *config, size_t struct_size);
 
 /**
@@ -1338,6 +1734,34 @@ void cvl_log_cosh_config_init(struct cvl_log_cosh_config *config, size_t struct_
 CVL_NODISCARD
 enum cvl_status cvl_log_cosh_new(const struct cvl_log_cosh_config *config,
                                  struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ms_ssim_config_init(struct cvl_ms_ssim_config *config, size_t struct_size);
+
+/**
+ * Structural similarity over a pyramid of sizes, as a loss. `config` must have a data range.
+ *
+ * Inputs: two images (N, C, *) of the same shape and type with 1 to 3 axes of space, and optionally weights (N, *) or (N, 1, *). Both have a gradient. Value: [], or (N). Agrees with `1 - pytorch_msssim.ms_ssim`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ms_ssim_new(const struct cvl_ms_ssim_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ms_ssim_l1_config_init(struct cvl_ms_ssim_l1_config *config, size_t struct_size);
+
+/**
+ * Structural similarity in several windows plus L1, without a pyramid. `config` must have a data range.
+ *
+ * Inputs: two images (N, C, *) of the same shape and type with 1 to 3 axes of space, and optionally weights (N, *) or (N, 1, *). Both have a gradient. Value: [], or (N). Agrees with `kornia.losses.MS_SSIMLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ms_ssim_l1_new(const struct cvl_ms_ssim_l1_config *config,
+                                   struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -1388,6 +1812,11 @@ enum cvl_status cvl_robust_new(const struct cvl_robust_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_similarity_config_init(struct cvl_similarity_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_smooth_l1_config_init(struct cvl_smooth_l1_config *config, size_t struct_size);
 
 /**
@@ -1400,6 +1829,22 @@ void cvl_smooth_l1_config_init(struct cvl_smooth_l1_config *config, size_t struc
 CVL_NODISCARD
 enum cvl_status cvl_smooth_l1_new(const struct cvl_smooth_l1_config *config,
                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ssim_config_init(struct cvl_ssim_config *config, size_t struct_size);
+
+/**
+ * Structural similarity of two images, as a loss. `config` must have a data range.
+ *
+ * `s = (2 m_x m_y + C1)(2 v_xy + C2) / ((m_x^2 + m_y^2 + C1)(v_x + v_y + C2))` of windows; `L` is the mean of `1 - s`.
+ *
+ * Inputs: two images (N, C, *) of the same shape and type with 1 to 3 axes of space, and optionally weights (N, *) or (N, 1, *). Both have a gradient. Value: [], or (N), or (N, C) with separate channels. Agrees with `1 - pytorch_msssim.ssim`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ssim_new(const struct cvl_ssim_config *config,
+                             struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

@@ -131,6 +131,7 @@ template <class Config, void (*Init)(Config *, std::size_t)> struct with_default
   with_defaults() { Init(this, sizeof(Config)); }
 };
 
+using similarity_config = with_defaults<cvl_similarity_config, cvl_similarity_config_init>;
 using region_config = with_defaults<cvl_region_config, cvl_region_config_init>;
 
 // One configuration type and one function per loss.
@@ -154,12 +155,16 @@ CVL_LOSS(focal_tversky)
 CVL_LOSS(huber)
 CVL_LOSS(jaccard)
 CVL_LOSS(l1)
+CVL_LOSS(l1_ssim)
 CVL_LOSS(log_cosh)
+CVL_LOSS(ms_ssim)
+CVL_LOSS(ms_ssim_l1)
 CVL_LOSS(mse)
 CVL_LOSS(psnr)
 CVL_LOSS(robust)
 CVL_LOSS(smooth_l1)
 CVL_LOSS(softmax_focal)
+CVL_LOSS(ssim)
 CVL_LOSS(tversky)
 CVL_LOSS(wing)
 

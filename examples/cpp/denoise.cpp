@@ -17,8 +17,12 @@ extern "C" {
 
 namespace {
 
-// The loss between two pictures.
-cvl::loss picture_loss() { return cvl::charbonnier(); }
+// The loss between two pictures whose pixels go from 0 to 1.
+cvl::loss picture_loss() {
+  cvl::ssim_config config;
+  config.data_range = 1.0;
+  return cvl::ssim(config);
+}
 
 // Noise from -1 to 1, the same on every machine.
 float noise(std::uint32_t &state) {

@@ -15,14 +15,15 @@ import cvloss_torch as cv
 
 torch.manual_seed(0)
 
-# MONAI computes its focal term in float32 whatever the input.
-SINGLE = {"dice_focal"}
+# In float32 whatever the input: MONAI's focal term, and the window of pytorch_msssim.
+SINGLE = {"dice_focal", "ssim"}
 
 
 def peers():
     """Name, our loss, the peer's loss, and small and large inputs."""
     import kornia.losses as kl
     import monai.losses as ml
+    import pytorch_msssim
     import torchvision.ops as tv
 
     def pictures(n, ch, side):
@@ -134,6 +135,14 @@ def peers():
             lambda x, t: kl.welsch_loss(x, t, reduction="mean"),
             (2, 3, 16),
             None,
+            images,
+        ),
+        (
+            "ssim",
+            cv.SSIM(data_range=1.0, variance="plain"),
+            lambda x, t: 1 - pytorch_msssim.ssim(x, t, data_range=1.0),
+            (2, 3, 24),
+            (4, 3, 256),
             images,
         ),
     ]

@@ -380,6 +380,81 @@ def _difference(name, numbers=(), words=None):
     return _config(name, [(number, _DOUBLE) for number in numbers] + enums + _ALIKE + odd, _SHARED | (words or {}))
 
 
+_BORDER = ("valid", "reflect", "replicate", "zero")
+_VARIANCE = ("clamped", "plain")
+_similarity = _config(
+    "similarity",
+    [
+        ("k1", _DOUBLE),
+        ("k2", _DOUBLE),
+        ("window_sizes", c.POINTER(_SIZE)),
+        ("num_window_sizes", _SIZE),
+        ("sigmas", _DOUBLES),
+        ("num_sigmas", _SIZE),
+        ("taps", _FLAG),
+        ("border", _FLAG),
+        ("variance", _FLAG),
+        ("covariance", _FLAG),
+    ],
+    {
+        "taps": ("gaussian", "uniform"),
+        "border": _BORDER,
+        "variance": _VARIANCE,
+        "covariance": ("population", "sample"),
+    },
+)
+_SIMILARITY = [("data_range", _DOUBLE), ("similarity", c.POINTER(_similarity))]
+_ssim = _config(
+    "ssim",
+    [*_SIMILARITY, ("form", _FLAG), ("channels", _FLAG), ("reduction", _FLAG), ("reserved", _FLAG)],
+    {"form": ("whole", "half"), "channels": ("average", "separate"), "reduction": _REDUCTION},
+)
+_ms_ssim = _config(
+    "ms_ssim",
+    [
+        *_SIMILARITY,
+        ("weights", _DOUBLES),
+        ("num_weights", _SIZE),
+        ("odd", _FLAG),
+        ("negative", _FLAG),
+        ("product", _FLAG),
+        ("small", _FLAG),
+        ("reduction", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {
+        "odd": ("drop", "keep_last", "keep_first", "zero_first"),
+        "negative": ("clamp", "shift"),
+        "product": ("channel", "image"),
+        "small": ("refuse", "fewer_levels"),
+        "reduction": _REDUCTION,
+    },
+)
+_l1_ssim = _config(
+    "l1_ssim",
+    [*_SIMILARITY, ("lambda_l1", _DOUBLE), ("lambda_ssim", _DOUBLE), ("reduction", _FLAG), ("reserved", _FLAG)],
+    {"reduction": _REDUCTION},
+)
+_ms_ssim_l1 = _config(
+    "ms_ssim_l1",
+    [
+        ("data_range", _DOUBLE),
+        ("k1", _DOUBLE),
+        ("k2", _DOUBLE),
+        ("sigmas", _DOUBLES),
+        ("num_sigmas", _SIZE),
+        ("size", _SIZE),
+        ("alpha", _DOUBLE),
+        ("scale", _DOUBLE),
+        ("border", _FLAG),
+        ("variance", _FLAG),
+        ("reduction", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {"border": _BORDER, "variance": _VARIANCE, "reduction": _REDUCTION},
+)
+
+
 class Loss(torch.nn.Module):
     """A loss of the library. Call it with input, target, and optionally a weight map."""
 
@@ -553,3 +628,39 @@ class PSNR(Loss):
     """The negative peak signal-to-noise ratio."""
 
     config = _difference("psnr", ["data_range", "eps"], {"pooling": ("image", "batch")})
+
+
+class _Windows(Loss):
+    """A loss of windows: its own options, and those of cvl_similarity_config."""
+
+    def build(self, options):
+        config = self.config.of(options)
+        # Without options of its own, the loss has its own default.
+        if options:
+            self.similarity = _similarity.of(options)
+            config.similarity = c.pointer(self.similarity)
+        return config
+
+
+class SSIM(_Windows):
+    """Structural similarity, as a loss; needs data_range."""
+
+    config = _ssim
+
+
+class MSSSIM(_Windows):
+    """Structural similarity over a pyramid, as a loss; needs data_range."""
+
+    config = _ms_ssim
+
+
+class L1SSIM(_Windows):
+    """L1 and structural similarity in one sweep; needs data_range."""
+
+    config = _l1_ssim
+
+
+class MSSSIML1(Loss):
+    """Structural similarity in several windows plus L1; needs data_range."""
+
+    config = _ms_ssim_l1

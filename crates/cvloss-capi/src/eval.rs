@@ -333,6 +333,7 @@ unsafe fn run(
         gradient: gradient(gradients[0])?,
         target_gradient: gradient(gradients[1])?,
         channel_axis: loss.geometry().channel_axis(plan.shape.dims().len()),
+        dims: plan.shape.dims(),
     };
     Ok(loss.run(call)?)
 }

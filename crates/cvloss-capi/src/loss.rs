@@ -71,6 +71,8 @@ pub(crate) enum Items {
     Points,
     /// Each image or row of the batch: (N).
     Images,
+    /// Each channel of each image: (N, C).
+    Planes,
 }
 
 impl Items {
@@ -83,6 +85,7 @@ impl Items {
             Self::Elements => of(&mut all.clone()),
             Self::Points => of(&mut all.clone().take(1).chain(all.skip(2))),
             Self::Images => of(&mut all.take(1)),
+            Self::Planes => of(&mut all.take(2)),
         }
     }
 
@@ -106,6 +109,8 @@ pub(crate) struct Call<'i, 'o> {
     pub(crate) target_gradient: Option<Gradient<'o>>,
     /// The axis of the views that holds the channels.
     pub(crate) channel_axis: usize,
+    /// The input's dimensions, of which the views merge some.
+    pub(crate) dims: &'i [usize],
 }
 
 /// A configured loss.

@@ -82,6 +82,19 @@ fn structs_keep_their_sizes() {
         ("cvl_robust_config", size_of::<cvl_robust_config>(), 40),
         ("cvl_wing_config", size_of::<cvl_wing_config>(), 32),
         ("cvl_psnr_config", size_of::<cvl_psnr_config>(), 40),
+        (
+            "cvl_similarity_config",
+            size_of::<cvl_similarity_config>(),
+            72,
+        ),
+        ("cvl_ssim_config", size_of::<cvl_ssim_config>(), 40),
+        ("cvl_l1_ssim_config", size_of::<cvl_l1_ssim_config>(), 48),
+        ("cvl_ms_ssim_config", size_of::<cvl_ms_ssim_config>(), 64),
+        (
+            "cvl_ms_ssim_l1_config",
+            size_of::<cvl_ms_ssim_l1_config>(),
+            88,
+        ),
     ];
     for (name, size, expected) in sizes {
         assert_eq!(size, expected, "{name}");

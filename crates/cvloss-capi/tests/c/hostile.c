@@ -173,6 +173,29 @@ static void configurations(void) {
   SPOIL(robust, shape, 4, "shape is 4", cvl_robust_new);
   SPOIL(wing, width, -1, "wing: width is -1", cvl_wing_new);
   SPOIL(psnr, pooling, 2, "psnr: pooling is 2", cvl_psnr_new);
+  SPOIL(ssim, form, 0, "ssim: data_range is NaN", cvl_ssim_new);
+  SPOIL(ssim, channels, (c.data_range = 1, 2), "channels is 2", cvl_ssim_new);
+  SPOIL(l1_ssim, data_range, 0, "l1_ssim: data_range is 0", cvl_l1_ssim_new);
+  SPOIL(ms_ssim, odd, (c.data_range = 1, 4), "odd is 4", cvl_ms_ssim_new);
+  SPOIL(ms_ssim_l1, alpha, (c.data_range = 1, 2), "alpha is 2", cvl_ms_ssim_l1_new);
+  {
+    cvl_similarity_config similarity;
+    cvl_ssim_config ssim;
+    size_t even = 10;
+    cvl_similarity_config_init(&similarity, sizeof similarity);
+    cvl_ssim_config_init(&ssim, sizeof ssim);
+    ssim.data_range = 1;
+    ssim.similarity = &similarity;
+    similarity.window_sizes = &even;
+    similarity.num_window_sizes = 1;
+    EXPECT(INVALID_ARGUMENT, "window.size", cvl_ssim_new(&ssim, &loss));
+    similarity.num_window_sizes = 0;
+    similarity.border = 4;
+    EXPECT(INVALID_ARGUMENT, "border is 4", cvl_ssim_new(&ssim, &loss));
+    similarity.border = 0;
+    similarity.struct_size = 1;
+    EXPECT(INVALID_ARGUMENT, "cvl_similarity_config.struct_size is 1", cvl_ssim_new(&ssim, &loss));
+  }
 
   /* Lists. */
   cvl_focal_config_init(&focal, sizeof focal);

@@ -9,15 +9,37 @@ use serde_json::Value;
 use super::Handle;
 
 /// Losses of the Rust crate that have no C entry, and why.
-pub const WITHOUT_ENTRY: [(&str, &str); 5] = [
+pub const WITHOUT_ENTRY: [(&str, &str); 27] = [
     (
         "LossSum",
         "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
     ),
+    ("TotalVariation", "not yet: it has no target"),
+    ("BalancedL1Loss", "not yet"),
+    ("BoundedIouLoss", "not yet"),
+    ("CiouLoss", "not yet"),
+    ("DiouLoss", "not yet"),
+    ("DiscriminatorLoss", "not yet"),
+    ("DistributionFocalLoss", "not yet"),
     ("EdgeLoss", "not yet"),
+    ("EfficientIouLoss", "not yet"),
+    ("ExtendedIouLoss", "not yet"),
+    ("FeatureMatchingLoss", "not yet"),
     ("FftL1Loss", "not yet"),
     ("FocalFrequencyLoss", "not yet"),
-    ("TotalVariation", "not yet: it has no target"),
+    ("GeneratorLoss", "not yet"),
+    ("GiouLoss", "not yet"),
+    ("GwdLoss", "not yet"),
+    ("IouLoss", "not yet"),
+    ("KfiouLoss", "not yet"),
+    ("KldLoss", "not yet"),
+    ("LecamLoss", "not yet"),
+    ("MpdiouLoss", "not yet"),
+    ("NwdLoss", "not yet"),
+    ("ProbIouLoss", "not yet"),
+    ("RotatedIouLoss", "not yet"),
+    ("SiouLoss", "not yet"),
+    ("WiseIouLoss", "not yet"),
 ];
 
 /// The loss of a type with its options.
@@ -43,6 +65,10 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "RobustLoss" => robust(options),
         "WingLoss" => wing(options),
         "PsnrLoss" => psnr(options),
+        "SsimLoss" => ssim(options),
+        "MsSsimLoss" => ms_ssim(options),
+        "L1SsimLoss" => l1_ssim(options),
+        "MsSsimL1Loss" => ms_ssim_l1(options),
         other => bail!(
             "no C entry for {other}: add it to crates/cvloss-capi/src and to tests/support/entries.rs"
         ),
@@ -413,4 +439,104 @@ fn psnr(options: &Value) -> Result<Handle> {
         ..cvl_psnr_config::default()
     };
     Handle::new(&config, cvl_psnr_new)
+}
+
+const BORDERS: [&str; 4] = ["Valid", "Reflect", "Replicate", "Zero"];
+const VARIANCES: [&str; 2] = ["Clamped", "Plain"];
+
+/// Calls `create` with the data range and the similarity that a loss holds.
+fn with_similarity<T>(
+    options: &Value,
+    create: impl FnOnce(f64, *const cvl_similarity_config) -> Result<T>,
+) -> Result<T> {
+    let similarity = &options["similarity"];
+    let window = &similarity["window"];
+    let sizes: Option<Vec<usize>> =
+        list(&window["size"]).map(|sizes| sizes.into_iter().map(|size| size as usize).collect());
+    let deviations = list(&window["taps"]["Gaussian"]);
+    let (window_sizes, num_window_sizes) = pointer(sizes.as_ref());
+    let (sigmas, num_sigmas) = pointer(deviations.as_ref());
+    let config = cvl_similarity_config {
+        k1: number(similarity, "k1")?,
+        k2: number(similarity, "k2")?,
+        window_sizes,
+        num_window_sizes,
+        sigmas,
+        num_sigmas,
+        taps: index(&window["taps"], &["Gaussian", "Uniform"])?,
+        border: index(&similarity["border"], &BORDERS)?,
+        variance: index(&similarity["variance"], &VARIANCES)?,
+        covariance: index(&similarity["covariance"], &["Population", "Sample"])?,
+        ..cvl_similarity_config::default()
+    };
+    create(number(similarity, "data_range")?, &config)
+}
+
+fn ssim(options: &Value) -> Result<Handle> {
+    with_similarity(options, |data_range, similarity| {
+        let config = cvl_ssim_config {
+            data_range,
+            similarity,
+            form: index(&options["form"], &["Whole", "Half"])?,
+            channels: index(&options["channels"], &["Average", "Separate"])?,
+            reduction: reduction(options)?,
+            ..cvl_ssim_config::default()
+        };
+        Handle::new(&config, cvl_ssim_new)
+    })
+}
+
+fn ms_ssim(options: &Value) -> Result<Handle> {
+    let powers = list(&options["weights"]);
+    let (weights, num_weights) = pointer(powers.as_ref());
+    let odd = ["Drop", "KeepLast", "KeepFirst", "ZeroFirst"];
+    with_similarity(options, |data_range, similarity| {
+        let config = cvl_ms_ssim_config {
+            data_range,
+            similarity,
+            weights,
+            num_weights,
+            odd: index(&options["odd"], &odd)?,
+            negative: index(&options["negative"], &["Clamp", "Shift"])?,
+            product: index(&options["product"], &["Channel", "Image"])?,
+            small: index(&options["small"], &["Refuse", "FewerLevels"])?,
+            reduction: reduction(options)?,
+            ..cvl_ms_ssim_config::default()
+        };
+        Handle::new(&config, cvl_ms_ssim_new)
+    })
+}
+
+fn l1_ssim(options: &Value) -> Result<Handle> {
+    with_similarity(options, |data_range, similarity| {
+        let config = cvl_l1_ssim_config {
+            data_range,
+            similarity,
+            lambda_l1: number(options, "lambda_l1")?,
+            lambda_ssim: number(options, "lambda_ssim")?,
+            reduction: reduction(options)?,
+            ..cvl_l1_ssim_config::default()
+        };
+        Handle::new(&config, cvl_l1_ssim_new)
+    })
+}
+
+fn ms_ssim_l1(options: &Value) -> Result<Handle> {
+    let deviations = list(&options["sigmas"]);
+    let (sigmas, num_sigmas) = pointer(deviations.as_ref());
+    let config = cvl_ms_ssim_l1_config {
+        data_range: number(options, "data_range")?,
+        k1: number(options, "k1")?,
+        k2: number(options, "k2")?,
+        sigmas,
+        num_sigmas,
+        size: number(options, "size")? as usize,
+        alpha: number(options, "alpha")?,
+        scale: number(options, "scale")?,
+        border: index(&options["border"], &BORDERS)?,
+        variance: index(&options["variance"], &VARIANCES)?,
+        reduction: reduction(options)?,
+        ..cvl_ms_ssim_l1_config::default()
+    };
+    Handle::new(&config, cvl_ms_ssim_l1_new)
 }
