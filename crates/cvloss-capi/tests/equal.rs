@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Tensor};
 use cvloss::{BceLoss, DiceLoss, Loss, LossSum};
 use cvloss_capi::*;
-use cvloss_testkit::cases::{Case, cases, each};
+use cvloss_testkit::cases::{Case, Family, cases, each};
 use support::entries::{WITHOUT_ENTRY, create};
 use support::{Handle, Memory, arguments, pointers};
 
@@ -194,11 +194,17 @@ fn rounds(case: &Case) -> Result<()> {
             .to_dtype(DType::F64)?
             .flatten_all()?
             .to_vec1()?;
+        // Rows beyond a border return to the image, and are added one by one to what was rounded there.
+        let largest = rounded.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+        let (steps, folded) = match case.family {
+            Family::Windows => (4.0, 0.1 * largest),
+            _ => (1.0, 0.0),
+        };
         // A slope that lies between two halves may go to either.
         let step = if dtype == DType::F16 { 1e-3 } else { 8e-3 };
         for (ours, theirs) in gradient.numbers().iter().zip(&rounded) {
             ensure!(
-                (ours - theirs).abs() <= step * theirs.abs() + 1e-7
+                (ours - theirs).abs() <= step * (steps * theirs.abs() + folded) + 1e-7
                     || (ours.is_nan() && theirs.is_nan()),
                 "{ours} is not {theirs} ({dtype:?})"
             );
