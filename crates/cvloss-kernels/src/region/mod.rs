@@ -119,6 +119,14 @@ pub fn evaluate(
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
     options.check_against(operands)?;
+    if let Some(values) = &values {
+        // Before the first sweep writes anything.
+        let count = match options.pooling {
+            Pooling::Image => operands.input.shape()[0],
+            Pooling::Batch => 1,
+        };
+        crate::error::check_shape("values", [count, 1, 1], values.shape())?;
+    }
     let Some(mut gradient) = gradient else {
         let statistics = with_extras(options, operands, Statistics)?;
         return finish(options, operands, &statistics, values, None);

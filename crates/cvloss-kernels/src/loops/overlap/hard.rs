@@ -270,11 +270,8 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
                 for i in 0..n {
                     let is_own = labels[i] == class;
                     let slope = R::select(is_own, own, other) - R::new(dot[i]);
-                    let mut g = R::new(row[i]) * (slope * R::new(weights[i]));
-                    if E::PRESENT {
-                        g -= R::select(is_own, R::new(pull[i]), R::zero());
-                    }
-                    row[i] = g.get();
+                    let part = slope * R::new(weights[i]);
+                    row[i] = slope_of::<R, E>(R::new(row[i]), part, is_own, R::new(pull[i])).get();
                 }
             } else {
                 let p = &tile[c * n..(c + 1) * n];
@@ -283,15 +280,23 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
                 for i in 0..n {
                     let is_own = labels[i] == class;
                     let slope = R::select(is_own, own, other) - R::new(dot[i]);
-                    let mut g = R::new(p[i]) * (slope * R::new(weights[i]));
-                    if E::PRESENT {
-                        g -= R::select(is_own, R::new(pull[i]), R::zero());
-                    }
-                    row[i] = g.get();
+                    let part = slope * R::new(weights[i]);
+                    row[i] = slope_of::<R, E>(R::new(p[i]), part, is_own, R::new(pull[i])).get();
                 }
                 into.flush(c, buffer);
             }
         }
+    }
+}
+
+/// A slope: the part of the region, and that of what rides along at the true class.
+#[inline(always)]
+fn slope_of<R: Real, E: HardExtra>(p: R, part: R, is_own: bool, pull: R) -> R {
+    let slope = p * part;
+    if E::PRESENT {
+        slope - R::select(is_own, pull, R::zero())
+    } else {
+        slope
     }
 }
 
