@@ -355,3 +355,14 @@ fn refusals() -> Result<()> {
     }
     Ok(())
 }
+
+/// Real and fake logits are alike: class indices are no logits.
+#[test]
+fn indices_are_refused() -> Result<()> {
+    let logits = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
+    let indices = logits.to_dtype(DType::U8)?;
+    let error = DiscriminatorLoss(AdversarialLoss::default()).forward(&logits, &indices);
+    let message = error.err().context("indices pass")?.to_string();
+    ensure!(message.contains("expected the input's F32"), "{message}");
+    Ok(())
+}

@@ -256,7 +256,7 @@ impl AdversarialLoss {
             target: fake,
             weight: None,
         };
-        let checked = Checked::new(DiscriminatorLoss::NAME, Geometry::Elements, &inputs)?;
+        let checked = Checked::new(DiscriminatorLoss::NAME, Geometry::Alike, &inputs)?;
         checked.call(None, gradients, |call| {
             let logits = Logits {
                 real: call.input,
@@ -385,7 +385,7 @@ pub(super) fn element_items(reduction: Reduction, input: &Shape) -> (Shape, Shap
 
 impl Fused for DiscriminatorLoss {
     const NAME: &'static str = "discriminator";
-    const GEOMETRY: Geometry = Geometry::Elements;
+    const GEOMETRY: Geometry = Geometry::Alike;
     const TARGET_GRADIENT: bool = true;
 
     fn reduction(&self) -> Reduction {
@@ -424,7 +424,7 @@ impl Fused for DiscriminatorLoss {
 
 impl Fused for GeneratorLoss {
     const NAME: &'static str = "generator";
-    const GEOMETRY: Geometry = Geometry::Elements;
+    const GEOMETRY: Geometry = Geometry::Alike;
     const TARGET_GRADIENT: bool = true;
 
     fn reduction(&self) -> Reduction {

@@ -133,7 +133,7 @@ impl RunningMeans {
 
 impl Fused for LecamLoss {
     const NAME: &'static str = "lecam";
-    const GEOMETRY: Geometry = Geometry::Elements;
+    const GEOMETRY: Geometry = Geometry::Alike;
     const TARGET_GRADIENT: bool = true;
 
     fn reduction(&self) -> Reduction {

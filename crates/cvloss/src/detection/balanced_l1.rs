@@ -70,7 +70,7 @@ impl Default for BalancedL1Loss {
 
 impl Fused for BalancedL1Loss {
     const NAME: &'static str = "balanced_l1";
-    const GEOMETRY: Geometry = Geometry::Elements;
+    const GEOMETRY: Geometry = Geometry::Alike;
 
     fn reduction(&self) -> Reduction {
         self.reduction
