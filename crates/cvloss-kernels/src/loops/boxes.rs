@@ -82,18 +82,21 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
         check_shape("gradient", shape, gradient.view.shape())?;
     }
     let factor = denominator.factor(reduction, pairs, operands.weight.as_ref())?;
-    let run = match operands.input.dtype() {
-        DType::F64 => reduce::<D, F, f64>,
-        DType::F32 | DType::F16 | DType::BF16 => reduce::<D, F, f32>,
-        got => {
-            return Err(Error::DType {
-                argument: "input",
-                expected: "f32, f64, f16 or bf16",
-                got,
-            });
+    match operands.input.dtype() {
+        DType::F64 => {
+            let kernel = |tile: Tile<'_, f64, D>| tile.evaluate(formula);
+            Ok(reduce(&kernel, operands, factor, values, gradients))
         }
-    };
-    Ok(run(formula, operands, factor, values, gradients))
+        DType::F32 | DType::F16 | DType::BF16 => {
+            let kernel = |tile: Tile<'_, f32, D>| tile.evaluate(formula);
+            Ok(reduce(&kernel, operands, factor, values, gradients))
+        }
+        got => Err(Error::DType {
+            argument: "input",
+            expected: "f32, f64, f16 or bf16",
+            got,
+        }),
+    }
 }
 
 impl Denominator {
@@ -142,8 +145,11 @@ fn total(view: &View<'_>) -> f64 {
     sum
 }
 
-fn reduce<const D: usize, F: Pair<D>, P: Prim>(
-    formula: F,
+/// A formula over a tile. All else is compiled once, not per formula.
+type Kernel<'k, P, const D: usize> = &'k (dyn Fn(Tile<'_, P, D>) -> f64 + Sync);
+
+fn reduce<const D: usize, P: Prim>(
+    kernel: Kernel<'_, P, D>,
     operands: &Operands<'_>,
     factor: f64,
     values: Option<ViewMut<'_>>,
@@ -186,7 +192,7 @@ fn reduce<const D: usize, F: Pair<D>, P: Prim>(
             second: next(second),
         });
     }
-    let sums = parallel::map(pieces, |piece| piece.run::<D, F>(formula));
+    let sums = parallel::map(pieces, |piece| piece.run::<D>(kernel));
     sums.into_iter().sum::<f64>() * factor
 }
 
@@ -349,7 +355,7 @@ struct Piece<'i, 'v, 'g, P> {
 
 impl<P: Prim> Piece<'_, '_, '_, P> {
     /// Evaluates tile by tile; returns the sum of the values.
-    fn run<const D: usize, F: Pair<D>>(mut self, formula: F) -> f64 {
+    fn run<const D: usize>(mut self, kernel: Kernel<'_, P, D>) -> f64 {
         let pairs = self.input.pairs();
         let zero = P::default();
         // Boxes as they lie in memory, where they cannot be read or written in place.
@@ -370,31 +376,23 @@ impl<P: Prim> Piece<'_, '_, '_, P> {
             let (first, second) = (first.as_flattened_mut(), second.as_flattened_mut());
             let scales = [&self.first, &self.second]
                 .map(|slopes| slopes.as_ref().map_or(zero, |slopes| slopes.scale));
-            let task = Eval {
-                formula,
+            total += kernel(Tile {
                 a,
                 b,
                 w,
                 scales,
                 values: &mut vs[..len],
                 columns: &mut columns,
-            };
-            // A gradient that nobody wants goes into the buffer and is forgotten.
-            let first_slopes = match &mut self.first {
-                Some(to) => to.lend(start, len, &mut *first),
-                None => &mut first[..len * D],
-            };
-            total += match &mut self.second {
-                None => dispatch(First {
-                    task,
-                    first: first_slopes,
-                }),
-                Some(to) => dispatch(Both {
-                    task,
-                    first: first_slopes,
-                    second: to.lend(start, len, &mut *second),
-                }),
-            };
+                // A gradient that nobody wants goes into the buffer and is forgotten.
+                first: match &mut self.first {
+                    Some(to) => to.lend(start, len, &mut *first),
+                    None => &mut first[..len * D],
+                },
+                second: match &mut self.second {
+                    Some(to) => Some(to.lend(start, len, &mut *second)),
+                    None => None,
+                },
+            });
             if let Some(to) = &mut self.first {
                 to.store(start, len, first);
             }
@@ -425,31 +423,34 @@ impl<P: Prim, const D: usize> Columns<P, D> {
     }
 }
 
-/// Values of a tile.
-struct Eval<'a, F, P, const D: usize> {
-    formula: F,
+/// Some pairs: boxes and weights, and where values and slopes go.
+struct Tile<'a, P, const D: usize> {
     a: &'a [P],
     b: &'a [P],
     w: &'a [P],
     scales: [P; 2],
     values: &'a mut [P],
     columns: &'a mut Columns<P, D>,
-}
-
-/// Values, and slopes with respect to the first box.
-struct First<'a, F, P, const D: usize> {
-    task: Eval<'a, F, P, D>,
     first: &'a mut [P],
+    second: Option<&'a mut [P]>,
 }
 
-/// Values, and slopes with respect to both boxes.
-struct Both<'a, F, P, const D: usize> {
-    task: Eval<'a, F, P, D>,
-    first: &'a mut [P],
-    second: &'a mut [P],
+/// `BOTH`: with slopes with respect to the second box.
+struct Eval<'a, F, P, const D: usize, const BOTH: bool> {
+    formula: F,
+    tile: Tile<'a, P, D>,
 }
 
-impl<F: Pair<D>, P: Prim, const D: usize> Eval<'_, F, P, D> {
+impl<P: Prim, const D: usize> Tile<'_, P, D> {
+    /// Returns the sum of the values.
+    fn evaluate<F: Pair<D>>(self, formula: F) -> f64 {
+        let tile = self;
+        match tile.second {
+            None => dispatch(Eval::<_, _, D, false> { formula, tile }),
+            Some(_) => dispatch(Eval::<_, _, D, true> { formula, tile }),
+        }
+    }
+
     #[inline(always)]
     fn columns(&mut self) -> usize {
         let n = self.values.len().min(TILE);
@@ -464,66 +465,60 @@ impl<F: Pair<D>, P: Prim, const D: usize> Eval<'_, F, P, D> {
         }
         n
     }
-
-    /// `BOTH`: with the slopes of the second box.
-    #[inline(always)]
-    fn each<R: Real<Prim = P>, const BOTH: bool>(&mut self) -> f64 {
-        let n = self.columns();
-        let (w, values) = (&self.w[..n], &mut self.values[..n]);
-        let scales = [R::new(self.scales[0]), R::new(self.scales[1])];
-        let Columns { boxes, slopes } = &mut *self.columns;
-        for i in 0..n {
-            let (mut a, mut b) = ([R::zero(); D], [R::zero(); D]);
-            for d in 0..D {
-                a[d] = R::new(boxes[0][d][i]);
-                b[d] = R::new(boxes[1][d][i]);
-            }
-            let w = R::new(w[i]);
-            let (value, [first, second]) = self.formula.eval(a, b);
-            values[i] = (value * w).get();
-            let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
-            for d in 0..D {
-                slopes[0][d][i] = (first[d] * first_scale).get();
-                if BOTH {
-                    slopes[1][d][i] = (second[d] * second_scale).get();
-                }
-            }
-        }
-        sum::<R>(values)
-    }
-
-    /// Slopes as boxes lie in memory.
-    #[inline(always)]
-    fn interleave(&self, which: usize, to: &mut [P]) {
-        let (rows, _) = to.as_chunks_mut::<D>();
-        let n = self.values.len().min(TILE);
-        let rows = &mut rows[..n];
-        let columns = &self.columns.slopes[which];
-        for i in 0..n {
-            for d in 0..D {
-                rows[i][d] = columns[d][i];
-            }
-        }
-    }
 }
 
-impl<F: Pair<D>, P: Prim, const D: usize> Task for First<'_, F, P, D> {
+impl<F: Pair<D>, P: Prim, const D: usize, const BOTH: bool> Task for Eval<'_, F, P, D, BOTH> {
     type Output = f64;
     #[inline(always)]
-    fn run<I: Isa>(mut self) -> f64 {
-        let total = self.task.each::<P::Lane<I>, false>();
-        self.task.interleave(0, self.first);
+    fn run<I: Isa>(self) -> f64 {
+        let Self { formula, mut tile } = self;
+        let n = tile.columns();
+        let total = each::<F, P::Lane<I>, D, BOTH>(formula, &mut tile, n);
+        interleave(&tile.columns.slopes[0], tile.first, n);
+        if BOTH && let Some(second) = tile.second {
+            interleave(&tile.columns.slopes[1], second, n);
+        }
         total
     }
 }
 
-impl<F: Pair<D>, P: Prim, const D: usize> Task for Both<'_, F, P, D> {
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(mut self) -> f64 {
-        let total = self.task.each::<P::Lane<I>, true>();
-        self.task.interleave(0, self.first);
-        self.task.interleave(1, self.second);
-        total
+#[inline(always)]
+fn each<F: Pair<D>, R: Real, const D: usize, const BOTH: bool>(
+    formula: F,
+    tile: &mut Tile<'_, R::Prim, D>,
+    n: usize,
+) -> f64 {
+    let (w, values) = (&tile.w[..n], &mut tile.values[..n]);
+    let scales = [R::new(tile.scales[0]), R::new(tile.scales[1])];
+    let Columns { boxes, slopes } = &mut *tile.columns;
+    for i in 0..n {
+        let (mut a, mut b) = ([R::zero(); D], [R::zero(); D]);
+        for d in 0..D {
+            a[d] = R::new(boxes[0][d][i]);
+            b[d] = R::new(boxes[1][d][i]);
+        }
+        let w = R::new(w[i]);
+        let (value, [first, second]) = formula.eval(a, b);
+        values[i] = (value * w).get();
+        let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
+        for d in 0..D {
+            slopes[0][d][i] = (first[d] * first_scale).get();
+            if BOTH {
+                slopes[1][d][i] = (second[d] * second_scale).get();
+            }
+        }
+    }
+    sum::<R>(values)
+}
+
+/// Slopes as boxes lie in memory.
+#[inline(always)]
+fn interleave<P: Copy, const D: usize>(columns: &[[P; TILE]; D], to: &mut [P], n: usize) {
+    let (rows, _) = to.as_chunks_mut::<D>();
+    let rows = &mut rows[..n];
+    for i in 0..n {
+        for d in 0..D {
+            rows[i][d] = columns[d][i];
+        }
     }
 }

@@ -143,9 +143,13 @@ fn evaluate_both<F: Pointwise>(
         ignore: operands.ignore,
     };
     match operands.input.dtype() {
-        DType::F64 => reduce::<F, f64>(formula, &wide, reduction, normalizer, values, gradients),
+        DType::F64 => {
+            let kernel = |rows: Rows<'_, f64>| rows.evaluate(formula);
+            reduce(&kernel, &wide, reduction, normalizer, values, gradients)
+        }
         DType::F32 | DType::F16 | DType::BF16 => {
-            reduce::<F, f32>(formula, &wide, reduction, normalizer, values, gradients)
+            let kernel = |rows: Rows<'_, f32>| rows.evaluate(formula);
+            reduce(&kernel, &wide, reduction, normalizer, values, gradients)
         }
         got => Err(Error::DType {
             argument: "input",
@@ -165,8 +169,11 @@ fn widen<'a>(
         .transpose()
 }
 
-fn reduce<F: Pointwise, P: Prim>(
-    formula: F,
+/// A formula over the rows of a tile. All else is compiled once, not per formula.
+type Kernel<'k, P> = &'k (dyn Fn(Rows<'_, P>) -> f64 + Sync);
+
+fn reduce<P: Prim>(
+    kernel: Kernel<'_, P>,
     operands: &Operands<'_>,
     reduction: Reduction,
     normalizer: Normalizer,
@@ -183,7 +190,7 @@ fn reduce<F: Pointwise, P: Prim>(
         0.0
     };
     let gradients = gradients.scaled(factor);
-    Ok(run::<F, P>(formula, operands, values, gradients) * factor)
+    Ok(run(kernel, operands, values, gradients) * factor)
 }
 
 /// What the mean divides by; 0 if nothing counts.
@@ -192,14 +199,15 @@ fn denominator<P: Prim>(operands: &Operands<'_>, normalizer: Normalizer) -> f64 
     match normalizer {
         Normalizer::Elements if operands.ignore.is_none() => elements,
         Normalizer::Weights if operands.ignore.is_none() && operands.weight.is_none() => elements,
-        Normalizer::Elements => count::<Kept, P>(Kept, &unweighted(operands)),
-        Normalizer::Weights => count::<Kept, P>(Kept, operands),
-        Normalizer::Positives => count::<Positive, P>(Positive, &unweighted(operands)).max(1.0),
+        Normalizer::Elements => count::<P>(Kept, &unweighted(operands)),
+        Normalizer::Weights => count::<P>(Kept, operands),
+        Normalizer::Positives => count::<P>(Positive, &unweighted(operands)).max(1.0),
     }
 }
 
-fn count<F: Pointwise, P: Prim>(formula: F, operands: &Operands<'_>) -> f64 {
-    run::<F, P>(formula, operands, None, Gradients::default())
+fn count<P: Prim>(formula: impl Pointwise, operands: &Operands<'_>) -> f64 {
+    let kernel = |rows: Rows<'_, P>| rows.evaluate(formula);
+    run(&kernel, operands, None, Gradients::default())
 }
 
 /// The operands of a count: only targets matter, so that the input is not read.
@@ -249,8 +257,8 @@ struct Scales {
 }
 
 /// Evaluates in parallel; returns the sum of all values.
-fn run<F: Pointwise, P: Prim>(
-    formula: F,
+fn run<P: Prim>(
+    kernel: Kernel<'_, P>,
     operands: &Operands<'_>,
     values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
@@ -279,7 +287,7 @@ fn run<F: Pointwise, P: Prim>(
         target_gradient: target_gradient.map(|g| g.view),
     };
     let pieces = piece.flatten().split();
-    let sums = parallel::map(pieces, |piece| piece.run::<F, P>(formula, scales));
+    let sums = parallel::map(pieces, |piece| piece.run(kernel, scales));
     sums.into_iter().sum()
 }
 
@@ -369,7 +377,7 @@ impl<'i> Piece<'i, '_, '_> {
     }
 
     /// Evaluates this piece tile by tile; returns the sum of its values.
-    fn run<F: Pointwise, P: Prim>(mut self, formula: F, scales: Scales) -> f64 {
+    fn run<P: Prim>(mut self, kernel: Kernel<'_, P>, scales: Scales) -> f64 {
         let [scale, target_scale] = scales.scale.map(P::of);
         let shape = self.operands.input.shape();
         let len: usize = shape.iter().product();
@@ -390,8 +398,7 @@ impl<'i> Piece<'i, '_, '_> {
         let mut position = 0;
         while position < len {
             let tile = Tile::at(shape, position, len);
-            let task = Eval {
-                formula,
+            let rows = Rows {
                 x: tile.read(input, &mut xs),
                 t: tile.read(target, &mut ts),
                 a: match auxiliary {
@@ -403,27 +410,33 @@ impl<'i> Piece<'i, '_, '_> {
                     None => &ws[..tile.len],
                 },
                 ignore,
-                scale,
                 values: &mut vs[..tile.len],
+                slopes: None,
             };
             let (gradient, target_gradient) = (&mut self.gradient, &mut self.target_gradient);
             total += match (gradient, target_gradient) {
-                (None, _) => dispatch(task),
+                (None, _) => kernel(rows),
                 (Some(view), None) => {
                     tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
-                        dispatch(WithSlopes { task, slopes })
+                        let slopes = Some((slopes, scale));
+                        kernel(Rows { slopes, ..rows })
                     })
                 }
                 (Some(view), Some(target)) => {
-                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
+                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |own| {
                         let (add, buffer) = (scales.accumulate[1], &mut target_gs);
-                        tile.with_slopes(target, add, buffer, |target_slopes| {
-                            dispatch(WithBothSlopes {
-                                task,
+                        tile.with_slopes(target, add, buffer, |slopes| {
+                            let total = kernel(Rows {
+                                slopes: Some((&mut *slopes, P::of(1.0))),
+                                ..rows
+                            });
+                            dispatch(Share {
+                                own,
+                                scale,
                                 slopes,
-                                target_slopes,
                                 target_scale,
-                            })
+                            });
+                            total
                         })
                     })
                 }
@@ -530,59 +543,79 @@ impl Tile {
     }
 }
 
-/// Values of a tile.
-struct Eval<'a, F, P> {
-    formula: F,
+/// A tile's operands, and where its results go.
+struct Rows<'a, P> {
     x: &'a [P],
     t: &'a [P],
     a: &'a [P],
     w: &'a [P],
     ignore: P,
-    scale: P,
     values: &'a mut [P],
+    /// With what they are multiplied by.
+    slopes: Option<(&'a mut [P], P)>,
+}
+
+impl<P: Prim> Rows<'_, P> {
+    /// Returns the sum of the values.
+    fn evaluate<F: Pointwise>(mut self, formula: F) -> f64 {
+        match self.slopes.take() {
+            None => dispatch(Eval {
+                formula,
+                rows: self,
+            }),
+            Some((slopes, scale)) => dispatch(WithSlopes {
+                task: Eval {
+                    formula,
+                    rows: self,
+                },
+                slopes,
+                scale,
+            }),
+        }
+    }
+}
+
+/// Values of a tile.
+struct Eval<'a, F, P> {
+    formula: F,
+    rows: Rows<'a, P>,
 }
 
 /// Values and slopes of a tile.
 struct WithSlopes<'a, 's, F, P> {
     task: Eval<'a, F, P>,
     slopes: &'s mut [P],
-}
-
-/// Values of a tile, and its slopes with respect to input and target.
-struct WithBothSlopes<'a, 's, F, P> {
-    task: Eval<'a, F, P>,
-    slopes: &'s mut [P],
-    target_slopes: &'s mut [P],
-    target_scale: P,
+    scale: P,
 }
 
 impl<F: Pointwise, P: Prim> Eval<'_, F, P> {
     /// Values; and each slope times its weight goes to `slope`, 0 where ignored.
     #[inline(always)]
-    fn each<R: Real<Prim = P>>(&mut self, mut slope: impl FnMut(usize, R, R)) -> f64 {
-        let n = self.values.len();
-        let (x, t, a, w) = (&self.x[..n], &self.t[..n], &self.a[..n], &self.w[..n]);
-        let ignore = R::new(self.ignore);
+    fn each<R: Real<Prim = P>>(self, mut slope: impl FnMut(usize, R, R)) -> f64 {
+        let Self { formula, rows } = self;
+        let n = rows.values.len();
+        let (x, t, a, w) = (&rows.x[..n], &rows.t[..n], &rows.a[..n], &rows.w[..n]);
+        let ignore = R::new(rows.ignore);
         for i in 0..n {
             let t = R::new(t[i]);
             let w = R::new(w[i]);
             let keep = t != ignore;
-            let (v, s) = self.formula.eval(R::new(x[i]), t, R::new(a[i]));
-            self.values[i] = R::select(keep, v * w, R::zero()).get();
+            let (v, s) = formula.eval(R::new(x[i]), t, R::new(a[i]));
+            rows.values[i] = R::select(keep, v * w, R::zero()).get();
             slope(
                 i,
                 R::select(keep, s, R::zero()),
                 R::select(keep, w, R::zero()),
             );
         }
-        sum::<R>(self.values)
+        sum::<R>(rows.values)
     }
 }
 
 impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
     type Output = f64;
     #[inline(always)]
-    fn run<I: Isa>(mut self) -> f64 {
+    fn run<I: Isa>(self) -> f64 {
         self.each::<P::Lane<I>>(|_, _, _| ())
     }
 }
@@ -591,25 +624,38 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
-        let Self { mut task, slopes } = self;
-        let slopes = &mut slopes[..task.values.len()];
-        let scale = <P::Lane<I>>::new(task.scale);
+        let Self {
+            task,
+            slopes,
+            scale,
+        } = self;
+        let slopes = &mut slopes[..task.rows.values.len()];
+        let scale = <P::Lane<I>>::new(scale);
         task.each::<P::Lane<I>>(|i, slope, w| slopes[i] = (slope * (w * scale)).get())
     }
 }
 
-impl<F: Pointwise, P: Prim> Task for WithBothSlopes<'_, '_, F, P> {
-    type Output = f64;
+/// The slopes of a formula of the difference, to input and target. A pass of its own: the formula is compiled once less.
+struct Share<'a, P> {
+    own: &'a mut [P],
+    scale: P,
+    /// Before they are scaled, and then the target's.
+    slopes: &'a mut [P],
+    target_scale: P,
+}
+
+impl<P: Prim> Task for Share<'_, P> {
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        let mut task = self.task;
-        let n = task.values.len();
-        let (slopes, target_slopes) = (&mut self.slopes[..n], &mut self.target_slopes[..n]);
-        let scale = <P::Lane<I>>::new(task.scale);
+    fn run<I: Isa>(self) {
+        let n = self.slopes.len();
+        let (own, slopes) = (&mut self.own[..n], &mut self.slopes[..n]);
+        let scale = <P::Lane<I>>::new(self.scale);
         let target_scale = <P::Lane<I>>::new(self.target_scale);
-        task.each::<P::Lane<I>>(|i, slope, w| {
-            slopes[i] = (slope * (w * scale)).get();
-            target_slopes[i] = (slope * (w * target_scale)).get();
-        })
+        for i in 0..n {
+            let slope = <P::Lane<I>>::new(slopes[i]);
+            own[i] = (slope * scale).get();
+            slopes[i] = (slope * target_scale).get();
+        }
     }
 }
