@@ -567,9 +567,1068 @@ typedef enum cvl_small_image {
 } cvl_small_image;
 
 /**
+ * The four numbers of a box.
+ */
+typedef enum cvl_box_format {
+  /**
+   * Left, top, right, bottom.
+   */
+  CVL_BOX_FORMAT_XYXY = 0,
+  /**
+   * Left, top, width, height.
+   */
+  CVL_BOX_FORMAT_XYWH,
+  /**
+   * Centre, width, height.
+   */
+  CVL_BOX_FORMAT_CXCYWH,
+} cvl_box_format;
+
+/**
+ * What the mean over pairs of boxes, or over points, divides by. 0 gives value 0 and gradient 0.
+ */
+typedef enum cvl_denominator {
+  /**
+   * Their number: torchvision.
+   */
+  CVL_DENOMINATOR_ITEMS = 0,
+  /**
+   * The sum of their weights.
+   */
+  CVL_DENOMINATOR_WEIGHTS,
+  /**
+   * A given number: the avg_factor of mmdetection.
+   */
+  CVL_DENOMINATOR_AVG_FACTOR,
+} cvl_denominator;
+
+/**
+ * What becomes of an intersection over union.
+ */
+typedef enum cvl_iou_form {
+  /**
+   * `1 - IoU`.
+   */
+  CVL_IOU_FORM_LINEAR = 0,
+  /**
+   * `-ln IoU`, of an IoU of at least `eps`.
+   */
+  CVL_IOU_FORM_LOG,
+  /**
+   * `1 - IoU^2`.
+   */
+  CVL_IOU_FORM_SQUARE,
+} cvl_iou_form;
+
+/**
+ * Whether a factor that grows with the IoU has a slope.
+ */
+typedef enum cvl_weight_slope {
+  /**
+   * It does: the derivative of the formula.
+   */
+  CVL_WEIGHT_SLOPE_THROUGH = 0,
+  /**
+   * It does not: a weight of the pair.
+   */
+  CVL_WEIGHT_SLOPE_CONSTANT,
+} cvl_weight_slope;
+
+/**
+ * What becomes of the IoU of fused Gaussians.
+ */
+typedef enum cvl_kfiou_form {
+  /**
+   * `1 - KFIoU`: `none` of mmrotate.
+   */
+  CVL_KFIOU_FORM_LINEAR = 0,
+  /**
+   * `-ln(KFIoU + eps)`.
+   */
+  CVL_KFIOU_FORM_LOG,
+  /**
+   * `exp(1 - KFIoU) - 1`.
+   */
+  CVL_KFIOU_FORM_EXP,
+} cvl_kfiou_form;
+
+/**
+ * Which divergence of two Gaussians.
+ */
+typedef enum cvl_divergence {
+  /**
+   * Of the target from the prediction: `kld` of mmrotate.
+   */
+  CVL_DIVERGENCE_FORWARD = 0,
+  /**
+   * The mean of both directions: `jd`.
+   */
+  CVL_DIVERGENCE_JEFFREYS,
+  /**
+   * The larger of both directions: `kld_symmax`.
+   */
+  CVL_DIVERGENCE_LARGEST,
+  /**
+   * The smaller: `kld_symmin`.
+   */
+  CVL_DIVERGENCE_SMALLEST,
+} cvl_divergence;
+
+/**
+ * A function of the distance of two Gaussians.
+ */
+typedef enum cvl_distance_scale {
+  /**
+   * The distance itself.
+   */
+  CVL_DISTANCE_SCALE_LINEAR = 0,
+  /**
+   * Its root, of at least 1e-7.
+   */
+  CVL_DISTANCE_SCALE_SQRT,
+  /**
+   * `ln(1 + D)`.
+   */
+  CVL_DISTANCE_SCALE_LOG1P,
+} cvl_distance_scale;
+
+/**
+ * The sign of SCYLLA-IoU's distance cost.
+ */
+typedef enum cvl_siou_sign {
+  /**
+   * The cost grows with the distance: the paper, mmdetection with `neg_gamma=True`.
+   */
+  CVL_SIOU_SIGN_PAPER = 0,
+  /**
+   * It falls with the distance, and the loss is clamped to [0, 2]: the default of mmdetection.
+   */
+  CVL_SIOU_SIGN_MM_DETECTION,
+} cvl_siou_sign;
+
+/**
+ * How much a pair counts in Wise-IoU.
+ */
+typedef enum cvl_wise_version {
+  /**
+   * `r = 1`: all pairs the same.
+   */
+  CVL_WISE_VERSION_V1 = 0,
+  /**
+   * `r = b^gamma`: hard pairs more.
+   */
+  CVL_WISE_VERSION_V2,
+  /**
+   * `r = b/(delta alpha^(b - delta))`: neither easy pairs nor outliers.
+   */
+  CVL_WISE_VERSION_V3,
+} cvl_wise_version;
+
+/**
+ * What finds edges.
+ */
+typedef enum cvl_edge_filter {
+  /**
+   * `[-1 0 1] x [1 2 1]` along both axes.
+   */
+  CVL_EDGE_FILTER_SOBEL = 0,
+  /**
+   * `[-1 0 1] x [3 10 3]` along both axes.
+   */
+  CVL_EDGE_FILTER_SCHARR,
+  /**
+   * The sum of the four neighbours less four times the pixel.
+   */
+  CVL_EDGE_FILTER_LAPLACIAN4,
+  /**
+   * The sum of the eight neighbours less eight times the pixel.
+   */
+  CVL_EDGE_FILTER_LAPLACIAN8,
+} cvl_edge_filter;
+
+/**
+ * Whether coefficients are divided by the sum of their absolute values.
+ */
+typedef enum cvl_edge_scale {
+  /**
+   * They are, as by default in kornia.
+   */
+  CVL_EDGE_SCALE_UNIT = 0,
+  /**
+   * They are not.
+   */
+  CVL_EDGE_SCALE_INTEGER,
+} cvl_edge_scale;
+
+/**
+ * What a response costs.
+ */
+typedef enum cvl_edge_penalty {
+  /**
+   * `|r|`
+   */
+  CVL_EDGE_PENALTY_ABSOLUTE = 0,
+  /**
+   * `r^2`
+   */
+  CVL_EDGE_PENALTY_SQUARE,
+  /**
+   * `sqrt(r^2 + eps^2)`
+   */
+  CVL_EDGE_PENALTY_CHARBONNIER,
+} cvl_edge_penalty;
+
+/**
+ * What a filter sees beyond the border.
+ */
+typedef enum cvl_edge_border {
+  /**
+   * The nearest pixel, as `kornia.filters.sobel`.
+   */
+  CVL_EDGE_BORDER_REPLICATE = 0,
+  /**
+   * The pixel on the other side of the outermost one, as `kornia.filters.laplacian`.
+   */
+  CVL_EDGE_BORDER_REFLECT,
+  /**
+   * 0.
+   */
+  CVL_EDGE_BORDER_ZERO,
+  /**
+   * Nothing: no response where the filter leaves the image.
+   */
+  CVL_EDGE_BORDER_VALID,
+} cvl_edge_border;
+
+/**
+ * What of a coefficient is compared.
+ */
+typedef enum cvl_fft_form {
+  /**
+   * `|Re| + |Im|`, the mean over both.
+   */
+  CVL_FFT_FORM_PARTS = 0,
+  /**
+   * `|F|`, the mean over coefficients.
+   */
+  CVL_FFT_FORM_MAGNITUDE,
+} cvl_fft_form;
+
+/**
+ * The factor of a transform.
+ */
+typedef enum cvl_fft_norm {
+  /**
+   * 1, as `torch.fft.fft2` by default.
+   */
+  CVL_FFT_NORM_BACKWARD = 0,
+  /**
+   * `1/sqrt(H W)`.
+   */
+  CVL_FFT_NORM_ORTHO,
+} cvl_fft_norm;
+
+/**
+ * What a coefficient weighs, by its own error.
+ */
+typedef enum cvl_spectrum_weight {
+  /**
+   * `|F|^alpha`
+   */
+  CVL_SPECTRUM_WEIGHT_POWER = 0,
+  /**
+   * `ln(|F|^alpha + 1)`, the log_matrix of the paper.
+   */
+  CVL_SPECTRUM_WEIGHT_LOG,
+} cvl_spectrum_weight;
+
+/**
+ * Over what the weights of a spectrum are divided by their largest.
+ */
+typedef enum cvl_spectrum_peak {
+  /**
+   * Each patch of each channel.
+   */
+  CVL_SPECTRUM_PEAK_PATCH = 0,
+  /**
+   * The whole batch, the batch_matrix of the paper; not with CVL_REDUCTION_NONE.
+   */
+  CVL_SPECTRUM_PEAK_BATCH,
+} cvl_spectrum_peak;
+
+/**
+ * Whose spectra are compared.
+ */
+typedef enum cvl_spectrum_pooling {
+  /**
+   * Each image's.
+   */
+  CVL_SPECTRUM_POOLING_IMAGE = 0,
+  /**
+   * The mean over the batch, the ave_spectrum of the paper; the value is a scalar.
+   */
+  CVL_SPECTRUM_POOLING_BATCH,
+} cvl_spectrum_pooling;
+
+/**
+ * How differences to neighbours become a number.
+ */
+typedef enum cvl_variation_norm {
+  /**
+   * `sum |d|`.
+   */
+  CVL_VARIATION_NORM_ANISOTROPIC = 0,
+  /**
+   * `sum sqrt(d_w^2 + d_h^2 + d_d^2)` over pixels.
+   */
+  CVL_VARIATION_NORM_ISOTROPIC,
+  /**
+   * `sum d^2`.
+   */
+  CVL_VARIATION_NORM_SQUARED,
+  /**
+   * `sqrt(sum d^2)` over the whole image.
+   */
+  CVL_VARIATION_NORM_ROOT,
+} cvl_variation_norm;
+
+/**
+ * What the sum over an image is divided by.
+ */
+typedef enum cvl_variation_scale {
+  /**
+   * Nothing.
+   */
+  CVL_VARIATION_SCALE_TOTAL = 0,
+  /**
+   * Along each axis, by the number of its differences; isotropic: by the number of pixels.
+   */
+  CVL_VARIATION_SCALE_DIFFERENCES,
+} cvl_variation_scale;
+
+/**
+ * How far two features are apart.
+ */
+typedef enum cvl_feature_distance {
+  /**
+   * `|f - r|`
+   */
+  CVL_FEATURE_DISTANCE_ABSOLUTE = 0,
+  /**
+   * `(f - r)^2`
+   */
+  CVL_FEATURE_DISTANCE_SQUARED,
+} cvl_feature_distance;
+
+/**
+ * Which features are compared.
+ */
+typedef enum cvl_feature_pooling {
+  /**
+   * Those of each pair of items: pix2pixHD.
+   */
+  CVL_FEATURE_POOLING_ITEMS = 0,
+  /**
+   * Their means over the batch: the paper; not with CVL_REDUCTION_NONE.
+   */
+  CVL_FEATURE_POOLING_BATCH_MEANS,
+} cvl_feature_pooling;
+
+/**
+ * The function behind an adversarial loss.
+ */
+typedef enum cvl_gan_form {
+  /**
+   * Cross-entropy, which the generator maximises: its gradient vanishes where the discriminator is sure.
+   */
+  CVL_GAN_FORM_MINIMAX = 0,
+  /**
+   * Cross-entropy on both sides, each with its own labels.
+   */
+  CVL_GAN_FORM_NON_SATURATING,
+  /**
+   * `factor (x - label)^2`.
+   */
+  CVL_GAN_FORM_LEAST_SQUARES,
+  /**
+   * The logits themselves.
+   */
+  CVL_GAN_FORM_WASSERSTEIN,
+  /**
+   * `max(0, 1 -+ x)`; the generator takes the logits themselves, unless the loss is relativistic.
+   */
+  CVL_GAN_FORM_HINGE,
+} cvl_gan_form;
+
+/**
+ * What a logit is compared with.
+ */
+typedef enum cvl_pairing {
+  /**
+   * With nothing.
+   */
+  CVL_PAIRING_STANDARD = 0,
+  /**
+   * With the logit at its place on the other side: RpGAN.
+   */
+  CVL_PAIRING_PAIRED,
+  /**
+   * With the mean of the other side: RaGAN; not with CVL_REDUCTION_NONE.
+   */
+  CVL_PAIRING_AVERAGE,
+} cvl_pairing;
+
+/**
+ * Which distances of LeCam regularisation count.
+ */
+typedef enum cvl_lecam_form {
+  /**
+   * Only those on the side that the discriminator tends to: the authors' code.
+   */
+  CVL_LECAM_FORM_RECTIFIED = 0,
+  /**
+   * All: the formula of the paper.
+   */
+  CVL_LECAM_FORM_SQUARED,
+} cvl_lecam_form;
+
+/**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
  */
 typedef struct cvl_loss cvl_loss;
+
+/**
+ * Options of feature matching.
+ */
+typedef struct cvl_feature_matching_config {
+  /**
+   * Set by `cvl_feature_matching_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * A `cvl_feature_distance`. Default CVL_FEATURE_DISTANCE_ABSOLUTE.
+   */
+  uint32_t distance;
+  /**
+   * A `cvl_feature_pooling`. Default CVL_FEATURE_POOLING_ITEMS.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_feature_matching_config;
+
+/**
+ * Options of an adversarial loss: the same struct makes the discriminator's loss and the generator's.
+ */
+typedef struct cvl_adversarial_config {
+  /**
+   * Set by `cvl_adversarial_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Of CVL_GAN_FORM_LEAST_SQUARES, above 0. Default 0.5.
+   */
+  double factor;
+  /**
+   * What cross-entropy and least squares draw real logits to; 0.9 is one-sided label smoothing. Default 1.
+   */
+  double label_real;
+  /**
+   * And fake logits, for the discriminator. Default 0.
+   */
+  double label_fake;
+  /**
+   * And fake logits, for the generator. Default 1.
+   */
+  double label_generator;
+  /**
+   * A `cvl_gan_form`. Default CVL_GAN_FORM_NON_SATURATING.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_pairing`. Default CVL_PAIRING_STANDARD.
+   */
+  uint32_t pairing;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_adversarial_config;
+
+/**
+ * Options of LeCam regularisation.
+ */
+typedef struct cvl_lecam_config {
+  /**
+   * Set by `cvl_lecam_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The running mean of real logits: state of yours. Make a new handle with both means for each step (that is
+   * cheap), and update them yourself: `0.99 mean + 0.01 (mean of the step's logits)` in the authors' code. Default
+   * 0.
+   */
+  double real_mean;
+  /**
+   * The running mean of fake logits. Default 0.
+   */
+  double fake_mean;
+  /**
+   * A `cvl_lecam_form`. Default CVL_LECAM_FORM_RECTIFIED.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_lecam_config;
+
+/**
+ * Options of balanced L1.
+ */
+typedef struct cvl_balanced_l1_config {
+  /**
+   * Set by `cvl_balanced_l1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Lower: steeper slopes of small differences. Above 0. Default 0.5.
+   */
+  double alpha;
+  /**
+   * The slope of large differences, above 0, at most 69 times `alpha`. Default 1.5.
+   */
+  double gamma;
+  /**
+   * Where large differences begin, above 0. Default 1.
+   */
+  double beta;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_balanced_l1_config;
+
+/**
+ * What all losses of axis-aligned boxes share.
+ */
+typedef struct cvl_boxes_config {
+  /**
+   * Set by `cvl_boxes_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Added to what is divided by, in 1e-30..=1. Default 1e-7.
+   */
+  double eps;
+  /**
+   * Above 0; what CVL_DENOMINATOR_AVG_FACTOR divides by. Default 1.
+   */
+  double avg_factor;
+  /**
+   * A `cvl_box_format`. Default CVL_BOX_FORMAT_XYXY.
+   */
+  uint32_t format;
+  /**
+   * A `cvl_denominator`. Default CVL_DENOMINATOR_ITEMS.
+   */
+  uint32_t denominator;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_boxes_config;
+
+/**
+ * Options of bounded IoU.
+ */
+typedef struct cvl_bounded_iou_config {
+  /**
+   * Set by `cvl_bounded_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Below it, a term is quadratic; above 0. Default 0.2.
+   */
+  double beta;
+} cvl_bounded_iou_config;
+
+/**
+ * Changes of the overlap term and of the penalties of a loss of boxes.
+ *
+ * `L = 1 - m^alpha + sum_k P_k^alpha`, `m = clamp((IoU_inner - low)/(high - low), 0, 1)`.
+ */
+typedef struct cvl_overlap_config {
+  /**
+   * Set by `cvl_overlap_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Alpha-IoU: the power of the IoU and of each penalty, above 0. Default 1.
+   */
+  double alpha;
+  /**
+   * Inner-IoU: scale of the boxes whose IoU counts, above 0. Default 1.
+   */
+  double inner;
+  /**
+   * Focaler-IoU: the IoU that counts as 0. Default 0.
+   */
+  double focaler_low;
+  /**
+   * Focaler-IoU: the IoU that counts as 1, above `focaler_low`. Default 1.
+   */
+  double focaler_high;
+} cvl_overlap_config;
+
+/**
+ * Options of complete IoU.
+ */
+typedef struct cvl_ciou_config {
+  /**
+   * Set by `cvl_ciou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+} cvl_ciou_config;
+
+/**
+ * Options of distance IoU.
+ */
+typedef struct cvl_diou_config {
+  /**
+   * Set by `cvl_diou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+} cvl_diou_config;
+
+/**
+ * Options of distribution focal loss.
+ */
+typedef struct cvl_distribution_focal_config {
+  /**
+   * Set by `cvl_distribution_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * How far below the last bin targets are clamped, in [0, 1). Default 0; ultralytics: 0.01.
+   */
+  double margin;
+  /**
+   * Above 0; what CVL_DENOMINATOR_AVG_FACTOR divides by. Default 1.
+   */
+  double avg_factor;
+  /**
+   * A `cvl_denominator`. Default CVL_DENOMINATOR_ITEMS.
+   */
+  uint32_t denominator;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_distribution_focal_config;
+
+/**
+ * Options of efficient IoU.
+ */
+typedef struct cvl_efficient_iou_config {
+  /**
+   * Set by `cvl_efficient_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+  /**
+   * Power of the focus, at least 0; Focal-EIoU above 0. Default 0.
+   */
+  double gamma;
+  /**
+   * A `cvl_weight_slope`. Default CVL_WEIGHT_SLOPE_THROUGH.
+   */
+  uint32_t focus_slope;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_efficient_iou_config;
+
+/**
+ * Options of extended IoU.
+ */
+typedef struct cvl_extended_iou_config {
+  /**
+   * Set by `cvl_extended_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * `s`, below which the loss is quadratic; above 0. Default 0.1.
+   */
+  double smooth_point;
+} cvl_extended_iou_config;
+
+/**
+ * Options of generalised IoU.
+ */
+typedef struct cvl_giou_config {
+  /**
+   * Set by `cvl_giou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+} cvl_giou_config;
+
+/**
+ * What all losses of rotated boxes share.
+ */
+typedef struct cvl_rotated_boxes_config {
+  /**
+   * Set by `cvl_rotated_boxes_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Added to what is divided by, in 1e-30..=1. Default 1e-7.
+   */
+  double eps;
+  /**
+   * Above 0; what CVL_DENOMINATOR_AVG_FACTOR divides by. Default 1.
+   */
+  double avg_factor;
+  /**
+   * A `cvl_denominator`. Default CVL_DENOMINATOR_ITEMS.
+   */
+  uint32_t denominator;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_rotated_boxes_config;
+
+/**
+ * Options of the Gaussian Wasserstein distance.
+ */
+typedef struct cvl_gwd_config {
+  /**
+   * Set by `cvl_gwd_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_rotated_boxes_config *boxes;
+  /**
+   * 0, or at least 1: then the loss is `1 - 1/(tau + f)`. Default 0.
+   */
+  double tau;
+  /**
+   * Weight of shape against centre, above 0. Default 1.
+   */
+  double alpha;
+  /**
+   * A `cvl_distance_scale`. Default CVL_DISTANCE_SCALE_LOG1P.
+   */
+  uint32_t scale;
+  /**
+   * 1: the distance is divided by twice the size of the boxes. Default 1.
+   */
+  uint32_t normalize;
+} cvl_gwd_config;
+
+/**
+ * Options of intersection over union.
+ */
+typedef struct cvl_iou_config {
+  /**
+   * Set by `cvl_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+  /**
+   * A `cvl_iou_form`. Default CVL_IOU_FORM_LINEAR.
+   */
+  uint32_t form;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_iou_config;
+
+/**
+ * Options of Kalman-filter IoU.
+ */
+typedef struct cvl_kfiou_config {
+  /**
+   * Set by `cvl_kfiou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_rotated_boxes_config *boxes;
+  /**
+   * Where the smooth L1 becomes linear, above 0. Default 1/9.
+   */
+  double beta;
+  /**
+   * A `cvl_kfiou_form`. Default CVL_KFIOU_FORM_LINEAR.
+   */
+  uint32_t form;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_kfiou_config;
+
+/**
+ * Options of the Kullback-Leibler divergence.
+ */
+typedef struct cvl_kld_config {
+  /**
+   * Set by `cvl_kld_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_rotated_boxes_config *boxes;
+  /**
+   * 0, or at least 1: then the loss is `1 - 1/(tau + f)`. Default 0.
+   */
+  double tau;
+  /**
+   * Weight of shape against centre, above 0. Default 1.
+   */
+  double alpha;
+  /**
+   * A `cvl_divergence`. Default CVL_DIVERGENCE_FORWARD.
+   */
+  uint32_t divergence;
+  /**
+   * 1: the root is taken, of at least 1e-7. Default 1.
+   */
+  uint32_t root;
+  /**
+   * A `cvl_distance_scale`. Default CVL_DISTANCE_SCALE_LOG1P.
+   */
+  uint32_t scale;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_kld_config;
+
+/**
+ * Options of minimum points distance IoU.
+ */
+typedef struct cvl_mpdiou_config {
+  /**
+   * Set by `cvl_mpdiou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+  /**
+   * `W`, of the image in the units of the boxes, above 0. Default 640.
+   */
+  double image_width;
+  /**
+   * `H`. Default 640.
+   */
+  double image_height;
+} cvl_mpdiou_config;
+
+/**
+ * Options of the normalised Gaussian Wasserstein distance.
+ */
+typedef struct cvl_nwd_config {
+  /**
+   * Set by `cvl_nwd_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * `C`, a typical size of the boxes, in their units, above 0. Default 12.8.
+   */
+  double constant;
+} cvl_nwd_config;
+
+/**
+ * Options of probabilistic IoU.
+ */
+typedef struct cvl_probiou_config {
+  /**
+   * Set by `cvl_probiou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_rotated_boxes_config *boxes;
+} cvl_probiou_config;
+
+/**
+ * Options of the exact IoU of rotated boxes.
+ */
+typedef struct cvl_rotated_iou_config {
+  /**
+   * Set by `cvl_rotated_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_rotated_boxes_config *boxes;
+  /**
+   * A `cvl_iou_form`. Default CVL_IOU_FORM_LINEAR.
+   */
+  uint32_t form;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_rotated_iou_config;
+
+/**
+ * Options of SCYLLA-IoU.
+ */
+typedef struct cvl_siou_config {
+  /**
+   * Set by `cvl_siou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+  /**
+   * Power of the shape cost, above 0. Default 4.
+   */
+  double theta;
+  /**
+   * A `cvl_siou_sign`. Default CVL_SIOU_SIGN_PAPER.
+   */
+  uint32_t sign;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_siou_config;
+
+/**
+ * Options of Wise-IoU.
+ */
+typedef struct cvl_wise_iou_config {
+  /**
+   * Set by `cvl_wise_iou_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Format, denominator and reduction; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_boxes_config *boxes;
+  /**
+   * Combinators; copied by the constructor. NULL for none.
+   */
+  const struct cvl_overlap_config *overlap;
+  /**
+   * The running mean of `1 - IoU` over the training, above 0: state of yours. Make a new handle with it for each
+   * step (that is cheap), and afterwards move it towards the value of `cvl_iou_new` for the step's boxes. Default 1.
+   */
+  double mean;
+  /**
+   * Power of `b` in version 2, at least 0. Default 0.5.
+   */
+  double gamma;
+  /**
+   * Of version 3, above 1. Default 1.7.
+   */
+  double alpha;
+  /**
+   * Of version 3, above 0. Default 2.7.
+   */
+  double delta;
+  /**
+   * A `cvl_wise_version`. Default CVL_WISE_VERSION_V1.
+   */
+  uint32_t version;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_wise_iou_config;
 
 /**
  * Where memory lies: DLPack's DLDevice.
@@ -722,6 +1781,104 @@ typedef struct cvl_charbonnier_config {
    */
   uint32_t reserved;
 } cvl_charbonnier_config;
+
+/**
+ * Options of edge loss.
+ */
+typedef struct cvl_edge_config {
+  /**
+   * Set by `cvl_edge_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Of CVL_EDGE_PENALTY_CHARBONNIER, above 0. Default 1e-3.
+   */
+  double eps;
+  /**
+   * A `cvl_edge_filter`. Default CVL_EDGE_FILTER_SOBEL.
+   */
+  uint32_t filter;
+  /**
+   * A `cvl_edge_scale`. Default CVL_EDGE_SCALE_UNIT.
+   */
+  uint32_t scale;
+  /**
+   * A `cvl_edge_penalty`. Default CVL_EDGE_PENALTY_ABSOLUTE.
+   */
+  uint32_t penalty;
+  /**
+   * A `cvl_edge_border`. Default CVL_EDGE_BORDER_REPLICATE.
+   */
+  uint32_t border;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_edge_config;
+
+/**
+ * Options of the L1 of Fourier coefficients.
+ */
+typedef struct cvl_fft_l1_config {
+  /**
+   * Set by `cvl_fft_l1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * A `cvl_fft_form`. Default CVL_FFT_FORM_PARTS.
+   */
+  uint32_t form;
+  /**
+   * A `cvl_fft_norm`. Default CVL_FFT_NORM_BACKWARD.
+   */
+  uint32_t norm;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_fft_l1_config;
+
+/**
+ * Options of focal frequency loss.
+ */
+typedef struct cvl_focal_frequency_config {
+  /**
+   * Set by `cvl_focal_frequency_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * How much large errors count more, at least 0. Default 1.
+   */
+  double alpha;
+  /**
+   * Each side is cut into this many patches, which must divide it. Default 1.
+   */
+  size_t patch_factor;
+  /**
+   * A `cvl_spectrum_weight`. Default CVL_SPECTRUM_WEIGHT_POWER.
+   */
+  uint32_t weighting;
+  /**
+   * A `cvl_spectrum_peak`. Default CVL_SPECTRUM_PEAK_PATCH.
+   */
+  uint32_t peak;
+  /**
+   * A `cvl_spectrum_pooling`. Default CVL_SPECTRUM_POOLING_IMAGE.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_focal_frequency_config;
 
 /**
  * Options of Huber loss.
@@ -1114,6 +2271,36 @@ typedef struct cvl_ssim_config {
    */
   uint32_t reserved;
 } cvl_ssim_config;
+
+/**
+ * Options of total variation.
+ */
+typedef struct cvl_total_variation_config {
+  /**
+   * Set by `cvl_total_variation_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Smooths CVL_VARIATION_NORM_ISOTROPIC near 0, at least 0. Default 0.
+   */
+  double eps;
+  /**
+   * A `cvl_variation_norm`. Default CVL_VARIATION_NORM_ANISOTROPIC.
+   */
+  uint32_t norm;
+  /**
+   * A `cvl_variation_scale`. Default CVL_VARIATION_SCALE_DIFFERENCES.
+   */
+  uint32_t scale;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_total_variation_config;
 
 /**
  * Options of wing loss.
@@ -1627,6 +2814,386 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_feature_matching_config_init(struct cvl_feature_matching_config *config,
+                                      size_t struct_size);
+
+/**
+ * Feature matching: a generator's loss that makes features of fake items like those of real ones. NULL `config`:
+ * defaults.
+ *
+ * `L = mean |f - r|`, or of means over the batch.
+ *
+ * Inputs: features (N, C, *) of fake items; of real items, of the same shape and type; optionally weights (N, *) or
+ * (N, 1, *). Both features have a gradient. Value: [], or the features' shape. Layers: one call each into one sum.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_feature_matching_new(const struct cvl_feature_matching_config *config,
+                                         struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_adversarial_config_init(struct cvl_adversarial_config *config, size_t struct_size);
+
+/**
+ * The discriminator's side of an adversarial game. NULL `config`: defaults.
+ *
+ * `L = mean f(real) + mean g(fake)`, or of differences by `pairing`.
+ *
+ * Inputs: logits of real items; logits of fake items, of the same shape and type; optionally weights that broadcast to
+ * that shape. Both logits have a gradient. Value: [], or the same shape: one per pair.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_discriminator_new(const struct cvl_adversarial_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * The generator's side of an adversarial game. NULL `config`: defaults.
+ *
+ * Inputs: logits of fake items; logits of real items, of the same shape and type, or NULL with CVL_PAIRING_STANDARD,
+ * which does not compare; optionally weights that broadcast to that shape. Both logits have a gradient: do not ask for
+ * that of the real ones where they are constants. Value: [], or the same shape.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_generator_new(const struct cvl_adversarial_config *config,
+                                  struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_lecam_config_init(struct cvl_lecam_config *config, size_t struct_size);
+
+/**
+ * LeCam regularisation: holds the discriminator's logits near the running mean of the other side. NULL `config`:
+ * defaults.
+ *
+ * `L = max(0, r - fake_mean)^2 + max(0, real_mean - f)^2`.
+ *
+ * Inputs and value: as `cvl_discriminator_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_lecam_new(const struct cvl_lecam_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_balanced_l1_config_init(struct cvl_balanced_l1_config *config, size_t struct_size);
+
+/**
+ * Balanced L1 of box offsets: like a smooth L1, with steeper slopes for small differences. NULL `config`: defaults.
+ *
+ * `L = a/b (b d + 1) ln(b d/beta + 1) - a d` below `beta`, else `g d + g/b - a beta`, with `d = |x - t|`, `b =
+ * exp(g/a) - 1`.
+ *
+ * Inputs: two tensors of the same shape and type, and optionally weights that broadcast to that shape. The first has a
+ * gradient. Value: [], or the same shape. Agrees with `BalancedL1Loss` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_balanced_l1_new(const struct cvl_balanced_l1_config *config,
+                                    struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_bounded_iou_config_init(struct cvl_bounded_iou_config *config, size_t struct_size);
+
+/**
+ * Bounded IoU: how far each of four numbers alone could leave the IoU from 1. NULL `config`: defaults.
+ *
+ * `L = sum smooth(1 - r)` over x, y, w and h; smooth is quadratic below `beta`.
+ *
+ * Inputs and value: as `cvl_iou_new`. Four times `BoundedIoULoss` of mmdetection, which has a mean over the terms.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_bounded_iou_new(const struct cvl_bounded_iou_config *config,
+                                    struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_boxes_config_init(struct cvl_boxes_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_overlap_config_init(struct cvl_overlap_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ciou_config_init(struct cvl_ciou_config *config, size_t struct_size);
+
+/**
+ * Complete IoU: distance, and proportions. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU + rho^2/(c^2 + eps) + a v`, `v = 4/pi^2 (atan w_t/h_t - atan w/h)^2`, `a = v/(1 - IoU + v + eps)` a
+ * constant.
+ *
+ * Inputs and value: as `cvl_iou_new`. Agrees with `torchvision.ops.complete_box_iou_loss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ciou_new(const struct cvl_ciou_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_diou_config_init(struct cvl_diou_config *config, size_t struct_size);
+
+/**
+ * Distance IoU. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU + rho^2/(c^2 + eps)`, `rho` the distance of the centres, `c` the diagonal of the smallest box around
+ * both.
+ *
+ * Inputs and value: as `cvl_iou_new`. Agrees with `torchvision.ops.distance_box_iou_loss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_diou_new(const struct cvl_diou_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_distribution_focal_config_init(struct cvl_distribution_focal_config *config,
+                                        size_t struct_size);
+
+/**
+ * Distribution focal loss: a side of a box as a distribution over bins, whose truth lies between two of them. NULL
+ * `config`: defaults.
+ *
+ * `L = -(ceil y - y) ln p_floor(y) - (y - floor y) ln p_ceil(y)`.
+ *
+ * Inputs: logits (N, C, *) of C bins, at least 2; where the truth lies, (N, *) or (N, 1, *) in the logits' type, 0 at
+ * the first bin and C - 1 at the last; optionally weights (N, *) or (N, 1, *). Both logits and truth have a gradient.
+ * Value: [], or (N, *). Agrees with `DistributionFocalLoss` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_distribution_focal_new(const struct cvl_distribution_focal_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_efficient_iou_config_init(struct cvl_efficient_iou_config *config, size_t struct_size);
+
+/**
+ * Efficient IoU, one of two losses called EIoU; the other is `cvl_extended_iou_new`. NULL `config`: defaults.
+ *
+ * `L = IoU^gamma (1 - IoU + rho^2/(c^2 + eps) + (w - w_t)^2/(c_w^2 + eps) + (h - h_t)^2/(c_h^2 + eps))`.
+ *
+ * Inputs and value: as `cvl_iou_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_efficient_iou_new(const struct cvl_efficient_iou_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_extended_iou_config_init(struct cvl_extended_iou_config *config, size_t struct_size);
+
+/**
+ * Extended IoU, one of two losses called EIoU; the other is `cvl_efficient_iou_new`. NULL `config`: defaults.
+ *
+ * `L = l^2/(2 s)` below `s`, else `l - s/2`, with `l = 1 - I'/(U' + eps)`, `I'` negative for boxes apart.
+ *
+ * Inputs and value: as `cvl_iou_new`. Agrees with `EIoULoss` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_extended_iou_new(const struct cvl_extended_iou_config *config,
+                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_giou_config_init(struct cvl_giou_config *config, size_t struct_size);
+
+/**
+ * Generalised IoU: boxes that do not overlap are pulled together. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU + (C - U)/(C + eps)`, `C` the area of the smallest box around both.
+ *
+ * Inputs and value: as `cvl_iou_new`. Agrees with `torchvision.ops.generalized_box_iou_loss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_giou_new(const struct cvl_giou_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_gwd_config_init(struct cvl_gwd_config *config, size_t struct_size);
+
+/**
+ * Gaussian Wasserstein distance of rotated boxes. NULL `config`: defaults.
+ *
+ * `D^2 = |d|^2 + alpha^2 tr(S + S_t - 2 (S^1/2 S_t S^1/2)^1/2)`, `L = f(D)`; sizes are clamped to 1e-7..=1e7.
+ *
+ * Inputs and value: as `cvl_rotated_iou_new`. Agrees with `GDLoss("gwd")` of mmrotate.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_gwd_new(const struct cvl_gwd_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_iou_config_init(struct cvl_iou_config *config, size_t struct_size);
+
+/**
+ * Intersection over union of two boxes, as a loss. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU`, `IoU = I/(U + eps)`; or by `form`.
+ *
+ * Inputs: boxes (..., 4) of the same shape and type, and optionally weights (...) or (..., 1). Both boxes have a
+ * gradient. Value: [], or (...). Agrees with `IoULoss` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_iou_new(const struct cvl_iou_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_kfiou_config_init(struct cvl_kfiou_config *config, size_t struct_size);
+
+/**
+ * Kalman-filter IoU of rotated boxes: the overlap of Gaussians, and a smooth L1 of the centres. NULL `config`:
+ * defaults.
+ *
+ * `L = sum smooth(|d|) + 1 - KFIoU`, or by `form`; at least 0. Sizes are clamped to 1e-7..=1e7.
+ *
+ * Inputs and value: as `cvl_rotated_iou_new`. Agrees with `KFLoss` of mmrotate.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_kfiou_new(const struct cvl_kfiou_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_kld_config_init(struct cvl_kld_config *config, size_t struct_size);
+
+/**
+ * Kullback-Leibler divergence of rotated boxes as Gaussians. NULL `config`: defaults.
+ *
+ * `D = d' S^-1 d/(2 alpha^2) + tr(S^-1 S_t)/2 + ln(det S/det S_t)/2 - 1`, `L = f(sqrt D)`; sizes are clamped to
+ * 1e-7..=1e7.
+ *
+ * Inputs and value: as `cvl_rotated_iou_new`. Agrees with `GDLoss("kld")` of mmrotate.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_kld_new(const struct cvl_kld_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_mpdiou_config_init(struct cvl_mpdiou_config *config, size_t struct_size);
+
+/**
+ * Minimum points distance IoU. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU + (d_1^2 + d_2^2)/(W^2 + H^2)`, `d` the distances of the low corners and of the high corners.
+ *
+ * Inputs and value: as `cvl_iou_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_mpdiou_new(const struct cvl_mpdiou_config *config,
+                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_nwd_config_init(struct cvl_nwd_config *config, size_t struct_size);
+
+/**
+ * Normalised Gaussian Wasserstein distance, for tiny objects. NULL `config`: defaults.
+ *
+ * `L = 1 - exp(-W/C)`, `W^2 = (x - x_t)^2 + (y - y_t)^2 + ((w - w_t)^2 + (h - h_t)^2)/4`.
+ *
+ * Inputs and value: as `cvl_iou_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_nwd_new(const struct cvl_nwd_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_probiou_config_init(struct cvl_probiou_config *config, size_t struct_size);
+
+/**
+ * Probabilistic IoU of rotated boxes: the Hellinger distance of Gaussians. NULL `config`: defaults.
+ *
+ * `L = sqrt(1 - exp(-B) + eps)`, `B` the Bhattacharyya distance in eps..=100; sizes are clamped to 1e-7..=1e7.
+ *
+ * Inputs and value: as `cvl_rotated_iou_new`. Agrees with `1 - probiou(a, b)` of ultralytics.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_probiou_new(const struct cvl_probiou_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_rotated_boxes_config_init(struct cvl_rotated_boxes_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_rotated_iou_config_init(struct cvl_rotated_iou_config *config, size_t struct_size);
+
+/**
+ * Exact intersection over union of rotated boxes. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU`, `IoU = I/(U + eps)`; or by `form`.
+ *
+ * Inputs: boxes (..., 5) of the same shape and type, each centre, width, height and an angle in radians that turns the
+ * width from the x axis towards the y axis; optionally weights (...) or (..., 1). Both boxes have a gradient. Value:
+ * [], or (...). Agrees with `RotatedIoULoss` of mmrotate.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_rotated_iou_new(const struct cvl_rotated_iou_config *config,
+                                    struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_siou_config_init(struct cvl_siou_config *config, size_t struct_size);
+
+/**
+ * SCYLLA-IoU: distance that knows the angle, and shape. NULL `config`: defaults.
+ *
+ * `L = 1 - IoU + (D + S)/2` with a cost `D` of distance and angle and a cost `S` of shape.
+ *
+ * Inputs and value: as `cvl_iou_new`. Agrees with `SIoULoss(neg_gamma=True)` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_siou_new(const struct cvl_siou_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_wise_iou_config_init(struct cvl_wise_iou_config *config, size_t struct_size);
+
+/**
+ * Wise-IoU: distance as a factor, and a focus by how hard a pair is against all others. NULL `config`: defaults.
+ *
+ * `L = r exp(rho^2/(c^2 + eps)) (1 - IoU)`, `b = (1 - IoU)/mean`; `c`, `b` and `r` have no slope.
+ *
+ * Inputs and value: as `cvl_iou_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_wise_iou_new(const struct cvl_wise_iou_config *config,
+                                 struct cvl_loss **out);
+
+/**
  * Writes the defaults: no tensors, `grad_scale` 1. `struct_size` is `sizeof *args`.
  */
 void cvl_eval_args_init(struct cvl_eval_args *args, size_t struct_size);
@@ -1672,6 +3239,58 @@ void cvl_charbonnier_config_init(struct cvl_charbonnier_config *config, size_t s
 CVL_NODISCARD
 enum cvl_status cvl_charbonnier_new(const struct cvl_charbonnier_config *config,
                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_edge_config_init(struct cvl_edge_config *config, size_t struct_size);
+
+/**
+ * Edge loss: what an edge filter makes of the difference of two images. NULL `config`: defaults.
+ *
+ * `L` is the mean of `rho(K * (x - t))`, summed over the filters `K`.
+ *
+ * Inputs: two images (N, C, H, W) of the same shape and type, and optionally weights that broadcast to that shape.
+ * Both have a gradient. Value: [], or (N).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_edge_new(const struct cvl_edge_config *config,
+                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_fft_l1_config_init(struct cvl_fft_l1_config *config, size_t struct_size);
+
+/**
+ * L1 of Fourier coefficients of the difference of two images. NULL `config`: defaults.
+ *
+ * `L` is the mean of `|F(w (x - t))|` over coefficients. Weights multiply the difference.
+ *
+ * Inputs: two images (N, C, H, W) of the same shape and type, and optionally weights that broadcast to that shape.
+ * Both have a gradient. Value: [], or (N).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_fft_l1_new(const struct cvl_fft_l1_config *config,
+                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_focal_frequency_config_init(struct cvl_focal_frequency_config *config, size_t struct_size);
+
+/**
+ * Focal frequency loss: squared errors of coefficients, weighed by the errors. NULL `config`: defaults.
+ *
+ * `L` is the mean of `w |F|^2`, `F` the unitary transform of the difference, `w = |F|^alpha` over its largest, a
+ * constant.
+ *
+ * Inputs: two images (N, C, H, W) of the same shape and type, and optionally weights that broadcast to that shape.
+ * Both have a gradient. Value: [], or (N).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_focal_frequency_new(const struct cvl_focal_frequency_config *config,
+                                        struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -1845,6 +3464,23 @@ void cvl_ssim_config_init(struct cvl_ssim_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_ssim_new(const struct cvl_ssim_config *config,
                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_total_variation_config_init(struct cvl_total_variation_config *config, size_t struct_size);
+
+/**
+ * Total variation of an image or a volume: differences to the next pixel along each axis. NULL `config`: defaults.
+ *
+ * `L = sum |d|`, or by `norm`, over differences `d`.
+ *
+ * Inputs: an image (N, C, *) with 1 to 3 axes of space; NULL, for there is no target; optionally weights that
+ * broadcast to the image's shape. With no weights, one input is enough. Value: [], or (N).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_total_variation_new(const struct cvl_total_variation_config *config,
+                                        struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

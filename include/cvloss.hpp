@@ -101,7 +101,7 @@ public:
     cvl_eval_args_init(&args, sizeof args);
     args.inputs = inputs;
     args.grads = grads;
-    args.num_inputs = weight.get() != nullptr ? 3 : 2;
+    args.num_inputs = 3;
     args.flags = options.accumulate ? CVL_EVAL_ACCUMULATE : 0;
     args.value = value.get();
     args.upstream = options.upstream.get();
@@ -131,43 +131,76 @@ template <class Config, void (*Init)(Config *, std::size_t)> struct with_default
   with_defaults() { Init(this, sizeof(Config)); }
 };
 
+using adversarial_config = with_defaults<cvl_adversarial_config, cvl_adversarial_config_init>;
+using boxes_config = with_defaults<cvl_boxes_config, cvl_boxes_config_init>;
+using overlap_config = with_defaults<cvl_overlap_config, cvl_overlap_config_init>;
+using rotated_boxes_config = with_defaults<cvl_rotated_boxes_config, cvl_rotated_boxes_config_init>;
 using similarity_config = with_defaults<cvl_similarity_config, cvl_similarity_config_init>;
 using region_config = with_defaults<cvl_region_config, cvl_region_config_init>;
 
-// One configuration type and one function per loss.
-#define CVL_LOSS(name)                                                                                                 \
-  using name##_config = with_defaults<cvl_##name##_config, cvl_##name##_config_init>;                                  \
-  inline loss name(const cvl_##name##_config &config = name##_config{}) {                                              \
+// One function per loss, of a configuration that may serve several; and one configuration type per loss.
+#define CVL_LOSS_OF(name, options)                                                                                     \
+  inline loss name(const cvl_##options##_config &config = options##_config{}) {                                        \
     cvl_loss *handle = nullptr;                                                                                        \
     check(cvl_##name##_new(&config, &handle));                                                                         \
     return loss(handle);                                                                                               \
   }
+#define CVL_LOSS(name)                                                                                                 \
+  using name##_config = with_defaults<cvl_##name##_config, cvl_##name##_config_init>;                                  \
+  CVL_LOSS_OF(name, name)
 
+CVL_LOSS(balanced_l1)
 CVL_LOSS(bce)
+CVL_LOSS(bounded_iou)
 CVL_LOSS(charbonnier)
+CVL_LOSS(ciou)
 CVL_LOSS(combo)
 CVL_LOSS(cross_entropy)
 CVL_LOSS(dice)
 CVL_LOSS(dice_ce)
 CVL_LOSS(dice_focal)
+CVL_LOSS(diou)
+CVL_LOSS(distribution_focal)
+CVL_LOSS(edge)
+CVL_LOSS(efficient_iou)
+CVL_LOSS(extended_iou)
+CVL_LOSS(feature_matching)
+CVL_LOSS(fft_l1)
 CVL_LOSS(focal)
+CVL_LOSS(focal_frequency)
 CVL_LOSS(focal_tversky)
+CVL_LOSS(giou)
+CVL_LOSS(gwd)
 CVL_LOSS(huber)
+CVL_LOSS(iou)
 CVL_LOSS(jaccard)
+CVL_LOSS(kfiou)
+CVL_LOSS(kld)
 CVL_LOSS(l1)
 CVL_LOSS(l1_ssim)
+CVL_LOSS(lecam)
 CVL_LOSS(log_cosh)
+CVL_LOSS(mpdiou)
 CVL_LOSS(ms_ssim)
 CVL_LOSS(ms_ssim_l1)
 CVL_LOSS(mse)
+CVL_LOSS(nwd)
+CVL_LOSS(probiou)
 CVL_LOSS(psnr)
 CVL_LOSS(robust)
+CVL_LOSS(rotated_iou)
+CVL_LOSS(siou)
 CVL_LOSS(smooth_l1)
 CVL_LOSS(softmax_focal)
 CVL_LOSS(ssim)
+CVL_LOSS(total_variation)
 CVL_LOSS(tversky)
 CVL_LOSS(wing)
+CVL_LOSS(wise_iou)
+CVL_LOSS_OF(discriminator, adversarial)
+CVL_LOSS_OF(generator, adversarial)
 
+#undef CVL_LOSS_OF
 #undef CVL_LOSS
 
 } // namespace cvl

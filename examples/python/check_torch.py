@@ -24,6 +24,7 @@ def peers():
     import kornia.losses as kl
     import monai.losses as ml
     import pytorch_msssim
+    import kornia.filters as kf
     import torchvision.ops as tv
 
     def pictures(n, ch, side):
@@ -41,6 +42,26 @@ def peers():
     def hot(t, x):
         return F.one_hot(t, x.shape[1]).movedim(-1, 1).to(x.dtype)
 
+    def boxes(n):
+        low = 500 * torch.rand(n, 2)
+        return torch.cat([low, low + 8 + 100 * torch.rand(n, 2)], 1)
+
+    def moved(x):
+        return x + 4 * torch.rand_like(x)
+
+    def logits(x):
+        return torch.randn_like(x)
+
+    def positions(x):
+        return (x.shape[1] - 1) * torch.rand(x.shape[:1] + x.shape[2:], dtype=x.dtype)
+
+    def between(x, t):
+        low = t.floor().long().clamp(max=x.shape[1] - 2)
+        share = t - low
+        of = lambda bin, weight: weight * F.cross_entropy(x, bin, reduction="none")  # noqa: E731
+        return of(low, 1 - share) + of(low + 1, share)
+
+    variation, generator = cv.TotalVariation(), cv.Generator(form="hinge")
     rows = [
         ("bce", cv.BCE(), F.binary_cross_entropy_with_logits, (2, 3, 16), (2, 80, 277), masks),
         (
@@ -145,9 +166,74 @@ def peers():
             (4, 3, 256),
             images,
         ),
+        (
+            "edge",
+            cv.Edge(),
+            lambda x, t: kf.spatial_gradient(x - t).abs().sum(2).mean(),
+            (2, 3, 16),
+            (4, 3, 256),
+            images,
+        ),
+        (
+            "total_variation",
+            lambda x, _: variation(x),
+            lambda x, _: kl.total_variation(x, "mean").mean(),
+            (2, 3, 16),
+            (4, 3, 256),
+            images,
+        ),
+        (
+            "giou",
+            cv.GIoU(),
+            lambda x, t: tv.generalized_box_iou_loss(x, t, reduction="mean"),
+            lambda: boxes(13),
+            lambda: boxes(200_000),
+            moved,
+        ),
+        (
+            "ciou none",
+            cv.CIoU(reduction="none"),
+            tv.complete_box_iou_loss,
+            lambda: boxes(13),
+            None,
+            moved,
+        ),
+        (
+            "distribution_focal",
+            cv.DistributionFocal(reduction="none"),
+            between,
+            lambda: torch.randn(13, 17),
+            None,
+            positions,
+        ),
+        (
+            "hinge",
+            cv.Discriminator(form="hinge"),
+            lambda x, t: F.relu(1 - x).mean() + F.relu(1 + t).mean(),
+            (2, 1, 16),
+            (16, 1, 126),
+            logits,
+        ),
+        (
+            "hinge generator",
+            lambda x, _: generator(x),
+            lambda x, _: -x.mean(),
+            (2, 1, 16),
+            None,
+            logits,
+        ),
+        (
+            "feature_matching",
+            cv.FeatureMatching(),
+            F.l1_loss,
+            (2, 3, 16),
+            None,
+            logits,
+        ),
     ]
     for name, ours, theirs, small, large, target in rows:
-        yield name, ours, theirs, lambda s=small, p=pictures: p(*s), large and (lambda s=large, p=pictures: p(*s)), target
+        make = lambda size: size if callable(size) else (lambda: pictures(*size))  # noqa: E731
+        yield name, ours, theirs, make(small), large and make(large), target
 
 
 def value_and_grad(loss, x, t):
@@ -162,7 +248,8 @@ def check():
     worst = 0.0
     for name, ours, theirs, small, _, make_target in peers():
         for dtype, tolerance in ((torch.float64, 2e-5 if name in SINGLE else 1e-9), (torch.float32, 2e-5)):
-            for layout in (torch.contiguous_format, torch.channels_last):
+            layouts = (torch.contiguous_format, torch.channels_last)
+            for layout in layouts if small().dim() == 4 else layouts[:1]:
                 x = small().to(dtype).to(memory_format=layout)
                 t = make_target(x)
                 t = t.contiguous(memory_format=layout) if t.dim() == 4 else t

@@ -128,7 +128,7 @@ class _Evaluate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, loss, tensor, target, weight):
-        inputs = [tensor, target] if weight is None else [tensor, target, weight]
+        inputs = [tensor, target, weight]
         args = _Args()
         _lib.cvl_eval_args_init(c.byref(args), c.sizeof(args))
         args.num_inputs = len(inputs)
@@ -155,12 +155,12 @@ class _Evaluate(torch.autograd.Function):
         else:
             chain = lambda gradient: (gradient * _widen(upstream, gradient.dim(), ctx.channel_axis)).to(gradient.dtype)  # noqa: E731
         gradients = [None if gradient is None else chain(gradient) for gradient in ctx.gradients]
-        return (None, *gradients, *[None] * (3 - len(gradients)))
+        return (None, *gradients)
 
 
 def _widen(upstream, rank, channel_axis):
     """One number per item, with axes of length 1 up to the gradient's rank."""
-    if channel_axis:
+    if channel_axis and rank > upstream.dim():
         return upstream.unsqueeze(1)
     return upstream.reshape(upstream.shape + (1,) * (rank - upstream.dim()))
 
@@ -455,10 +455,67 @@ _ms_ssim_l1 = _config(
 )
 
 
+_DENOMINATOR = ("items", "weights", "avg_factor")
+_boxes = _config(
+    "boxes",
+    [
+        ("eps", _DOUBLE),
+        ("avg_factor", _DOUBLE),
+        ("format", _FLAG),
+        ("denominator", _FLAG),
+        ("reduction", _FLAG),
+        ("reserved", _FLAG),
+    ],
+    {"format": ("xyxy", "xywh", "cxcywh"), "denominator": _DENOMINATOR, "reduction": _REDUCTION},
+)
+_overlap = _config(
+    "overlap", [(name, _DOUBLE) for name in ("alpha", "inner", "focaler_low", "focaler_high")], {}
+)
+_rotated_boxes = _config(
+    "rotated_boxes",
+    [("eps", _DOUBLE), ("avg_factor", _DOUBLE), ("denominator", _FLAG), ("reduction", _FLAG)],
+    {"denominator": _DENOMINATOR, "reduction": _REDUCTION},
+)
+
+
+def _options(name, first, numbers=(), words=None):
+    """Options: pointers, numbers, enums, and what makes enums even."""
+    enums = [(word, _FLAG) for word in words or {}]
+    odd = [("reserved", _FLAG)] if len(enums) % 2 else []
+    return _config(name, first + [(number, _DOUBLE) for number in numbers] + enums + odd, words or {})
+
+
+def _pair(name, numbers=(), words=None, overlap=True):
+    """Options of a loss of axis-aligned boxes."""
+    first = [("boxes", c.POINTER(_boxes))] + ([("overlap", c.POINTER(_overlap))] if overlap else [])
+    return _options(name, first, numbers, words)
+
+
+def _rotated(name, numbers=(), words=None):
+    """Options of a loss of rotated boxes."""
+    return _options(name, [("boxes", c.POINTER(_rotated_boxes))], numbers, words)
+
+
+_IOU_FORM = ("linear", "log", "square")
+_SCALE = ("linear", "sqrt", "log1p")
+_adversarial = _options(
+    "adversarial",
+    [],
+    ["factor", "label_real", "label_fake", "label_generator"],
+    {
+        "form": ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge"),
+        "pairing": ("standard", "paired", "average"),
+        "reduction": _REDUCTION,
+    },
+)
+
+
 class Loss(torch.nn.Module):
     """A loss of the library. Call it with input, target, and optionally a weight map."""
 
     config = None
+    # Of the constructor, where the configuration has another.
+    name = None
     # With one value per point, values lack the axis of channels.
     drops_channels = False
 
@@ -469,7 +526,7 @@ class Loss(torch.nn.Module):
         if options:
             raise Error(f"no such options: {sorted(options)}")
         handle = c.c_void_p()
-        create = getattr(_lib, f"cvl_{self.config.__name__}_new")
+        create = getattr(_lib, f"cvl_{self.name or self.config.__name__}_new")
         create.argtypes = [c.POINTER(self.config), c.POINTER(c.c_void_p)]
         _check(create(c.byref(config), c.byref(handle)))
         self.handle = handle
@@ -664,3 +721,255 @@ class MSSSIML1(Loss):
     """Structural similarity in several windows plus L1; needs data_range."""
 
     config = _ms_ssim_l1
+
+
+class Edge(Loss):
+    """What an edge filter makes of the difference of two images."""
+
+    config = _options(
+        "edge",
+        [],
+        ["eps"],
+        {
+            "filter": ("sobel", "scharr", "laplacian4", "laplacian8"),
+            "scale": ("unit", "integer"),
+            "penalty": ("absolute", "square", "charbonnier"),
+            "border": ("replicate", "reflect", "zero", "valid"),
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class FftL1(Loss):
+    """L1 of Fourier coefficients."""
+
+    config = _options(
+        "fft_l1",
+        [],
+        [],
+        {"form": ("parts", "magnitude"), "norm": ("backward", "ortho"), "reduction": _REDUCTION},
+    )
+
+
+class FocalFrequency(Loss):
+    """Focal frequency loss."""
+
+    config = _config(
+        "focal_frequency",
+        [
+            ("alpha", _DOUBLE),
+            ("patch_factor", _SIZE),
+            ("weighting", _FLAG),
+            ("peak", _FLAG),
+            ("pooling", _FLAG),
+            ("reduction", _FLAG),
+        ],
+        {
+            "weighting": ("power", "log"),
+            "peak": ("patch", "batch"),
+            "pooling": ("image", "batch"),
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class TotalVariation(Loss):
+    """Total variation of an image or a volume. Call it with that, and optionally a weight map."""
+
+    config = _options(
+        "total_variation",
+        [],
+        ["eps"],
+        {
+            "norm": ("anisotropic", "isotropic", "squared", "root"),
+            "scale": ("total", "differences"),
+            "reduction": _REDUCTION,
+        },
+    )
+
+    def forward(self, tensor, weight=None):
+        return super().forward(tensor, None, weight)
+
+
+class _AlignedBoxes(Loss):
+    """A loss of boxes: its own options, those of cvl_boxes_config, and as `overlap` a dict of cvl_overlap_config."""
+
+    def build(self, options):
+        overlap = options.pop("overlap", None)
+        config = self.config.of(options)
+        self.boxes = _boxes.of(options)
+        config.boxes = c.pointer(self.boxes)
+        if overlap is not None:
+            overlap = dict(overlap)
+            self.overlap = _overlap.of(overlap)
+            if overlap or "overlap" not in dict(config._fields_):
+                raise Error(f"no such options: overlap {sorted(overlap)}")
+            config.overlap = c.pointer(self.overlap)
+        return config
+
+
+class IoU(_AlignedBoxes):
+    """Intersection over union."""
+
+    config = _pair("iou", [], {"form": _IOU_FORM})
+
+
+class GIoU(_AlignedBoxes):
+    """Generalised IoU."""
+
+    config = _pair("giou")
+
+
+class DIoU(_AlignedBoxes):
+    """Distance IoU."""
+
+    config = _pair("diou")
+
+
+class CIoU(_AlignedBoxes):
+    """Complete IoU."""
+
+    config = _pair("ciou")
+
+
+class EfficientIoU(_AlignedBoxes):
+    """Efficient IoU, and Focal-EIoU with gamma."""
+
+    config = _pair("efficient_iou", ["gamma"], {"focus_slope": ("through", "constant")})
+
+
+class ExtendedIoU(_AlignedBoxes):
+    """Extended IoU."""
+
+    config = _pair("extended_iou", ["smooth_point"], overlap=False)
+
+
+class SIoU(_AlignedBoxes):
+    """SCYLLA-IoU."""
+
+    config = _pair("siou", ["theta"], {"sign": ("paper", "mm_detection")})
+
+
+class MPDIoU(_AlignedBoxes):
+    """Minimum points distance IoU."""
+
+    config = _pair("mpdiou", ["image_width", "image_height"])
+
+
+class NWD(_AlignedBoxes):
+    """Normalised Gaussian Wasserstein distance."""
+
+    config = _pair("nwd", ["constant"], overlap=False)
+
+
+class WiseIoU(_AlignedBoxes):
+    """Wise-IoU; its running mean is yours."""
+
+    config = _pair("wise_iou", ["mean", "gamma", "alpha", "delta"], {"version": ("v1", "v2", "v3")})
+
+
+class BoundedIoU(_AlignedBoxes):
+    """Bounded IoU."""
+
+    config = _pair("bounded_iou", ["beta"], overlap=False)
+
+
+class _RotatedBoxes(Loss):
+    """A loss of rotated boxes: its own options, and those of cvl_rotated_boxes_config."""
+
+    def build(self, options):
+        config = self.config.of(options)
+        self.boxes = _rotated_boxes.of(options)
+        config.boxes = c.pointer(self.boxes)
+        return config
+
+
+class RotatedIoU(_RotatedBoxes):
+    """Exact IoU of rotated boxes."""
+
+    config = _rotated("rotated_iou", [], {"form": _IOU_FORM})
+
+
+class GWD(_RotatedBoxes):
+    """Gaussian Wasserstein distance of rotated boxes."""
+
+    config = _rotated("gwd", ["tau", "alpha"], {"scale": _SCALE, "normalize": (False, True)})
+
+
+class KLD(_RotatedBoxes):
+    """Kullback-Leibler divergence of rotated boxes."""
+
+    config = _rotated(
+        "kld",
+        ["tau", "alpha"],
+        {"divergence": ("forward", "jeffreys", "largest", "smallest"), "root": (False, True), "scale": _SCALE},
+    )
+
+
+class KFIoU(_RotatedBoxes):
+    """Kalman-filter IoU of rotated boxes."""
+
+    config = _rotated("kfiou", ["beta"], {"form": ("linear", "log", "exp")})
+
+
+class ProbIoU(_RotatedBoxes):
+    """Probabilistic IoU of rotated boxes."""
+
+    config = _rotated("probiou")
+
+
+class BalancedL1(Loss):
+    """Balanced L1 of box offsets."""
+
+    config = _difference("balanced_l1", ["alpha", "gamma", "beta"])
+
+
+class DistributionFocal(Loss):
+    """Distribution focal loss of the sides of boxes."""
+
+    config = _options(
+        "distribution_focal",
+        [],
+        ["margin", "avg_factor"],
+        {"denominator": _DENOMINATOR, "reduction": _REDUCTION},
+    )
+    drops_channels = True
+
+
+class Discriminator(Loss):
+    """The discriminator's side of an adversarial game. Call it with real and fake logits."""
+
+    config = _adversarial
+    name = "discriminator"
+
+
+class Generator(Loss):
+    """The generator's side. Call it with fake logits, and real ones if it compares with them."""
+
+    config = _adversarial
+    name = "generator"
+
+    def forward(self, fake, real=None, weight=None):
+        return super().forward(fake, real, weight)
+
+
+class LeCam(Loss):
+    """LeCam regularisation of real and fake logits; the running means are yours."""
+
+    config = _options(
+        "lecam",
+        [],
+        ["real_mean", "fake_mean"],
+        {"form": ("rectified", "squared"), "reduction": _REDUCTION},
+    )
+
+
+class FeatureMatching(Loss):
+    """A distance of features of fake and of real items."""
+
+    config = _options(
+        "feature_matching",
+        [],
+        [],
+        {"distance": ("absolute", "squared"), "pooling": ("items", "batch_means"), "reduction": _REDUCTION},
+    )

@@ -318,8 +318,8 @@ unsafe fn run(
         }))
     };
     let [input, target, weight] = plan.inputs;
-    let (Some(input), Some(target)) = (input, target) else {
-        return Err(Error::null("target"));
+    let Some(input) = input else {
+        return Err(Error::null("input"));
     };
     let values: Option<ViewMut<'_>> = match (plan.items, plan.value) {
         (Items::One, _) | (_, None) => None,
@@ -327,7 +327,7 @@ unsafe fn run(
     };
     let call = Call {
         input: read(input)?,
-        target: read(target)?,
+        target: read(target.unwrap_or(input))?,
         weight: weight.map(read).transpose()?,
         values,
         gradient: gradient(gradients[0])?,

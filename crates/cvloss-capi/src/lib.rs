@@ -14,7 +14,9 @@
 #[cfg(panic = "abort")]
 compile_error!("cvloss-capi turns panics into CVL_STATUS_PANIC: build it with panic = \"unwind\"");
 
+mod adversarial;
 mod config;
+mod detection;
 mod eval;
 mod image;
 mod loss;
@@ -25,6 +27,8 @@ mod shape;
 mod status;
 mod tensor;
 
+pub use adversarial::*;
+pub use detection::*;
 pub use eval::*;
 pub use image::*;
 pub use loss::{cvl_loss, cvl_loss_free, cvl_loss_name};

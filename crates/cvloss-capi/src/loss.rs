@@ -16,14 +16,25 @@ pub struct cvl_loss {
 /// The most tensors that a loss reads.
 pub(crate) const MAX_INPUTS: usize = 3;
 
+/// Whether a tensor is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// NULL is refused.
+    Required,
+    /// NULL is allowed.
+    Optional,
+    /// Only NULL is allowed: the place is kept, so that a weight is always the third input.
+    Absent,
+}
+
 /// A tensor that a loss reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input {
     pub(crate) name: &'static str,
     /// The name of its gradient.
     pub(crate) gradient: &'static str,
-    /// NULL is allowed.
-    pub(crate) is_optional: bool,
+    /// Whether it must be there.
+    pub(crate) presence: Presence,
     /// It has a gradient.
     pub(crate) is_differentiable: bool,
 }
@@ -33,21 +44,31 @@ pub(crate) const INPUT_TARGET_WEIGHT: &[Input] = &[
     Input {
         name: "input",
         gradient: "the gradient of input",
-        is_optional: false,
+        presence: Presence::Required,
         is_differentiable: true,
     },
     Input {
         name: "target",
         gradient: "the gradient of target",
-        is_optional: false,
+        presence: Presence::Required,
         is_differentiable: false,
     },
     Input {
         name: "weight",
         gradient: "the gradient of weight",
-        is_optional: true,
+        presence: Presence::Optional,
         is_differentiable: false,
     },
+];
+
+/// The inputs of losses of one tensor.
+pub(crate) const INPUT_ALONE: &[Input] = &[
+    INPUT_TARGET_WEIGHT[0],
+    Input {
+        presence: Presence::Absent,
+        ..INPUT_TARGET_WEIGHT[1]
+    },
+    INPUT_TARGET_WEIGHT[2],
 ];
 
 /// The inputs of losses of two alike tensors.
@@ -73,6 +94,8 @@ pub(crate) enum Items {
     Images,
     /// Each channel of each image: (N, C).
     Planes,
+    /// Each pair of boxes: all axes but the last.
+    Pairs,
 }
 
 impl Items {
@@ -86,6 +109,7 @@ impl Items {
             Self::Points => of(&mut all.clone().take(1).chain(all.skip(2))),
             Self::Images => of(&mut all.take(1)),
             Self::Planes => of(&mut all.take(2)),
+            Self::Pairs => of(&mut all.take(dims.len().saturating_sub(1))),
         }
     }
 
@@ -101,6 +125,7 @@ impl Items {
 /// A kernel's arguments.
 pub(crate) struct Call<'i, 'o> {
     pub(crate) input: View<'i>,
+    /// The input once more, where there is no target.
     pub(crate) target: View<'i>,
     pub(crate) weight: Option<View<'i>>,
     pub(crate) values: Option<ViewMut<'o>>,

@@ -5,14 +5,14 @@ use std::ptr;
 use cvloss_kernels::{Axes, DType, Fit};
 
 use crate::eval::cvl_eval_args;
-use crate::loss::{Items, Loss, MAX_INPUTS};
+use crate::loss::{Input, Items, Loss, MAX_INPUTS, Presence};
 use crate::shape::Shape;
 use crate::status::{Error, Result, cvl_status};
 use crate::tensor::{Tensor, cvl_tensor};
 
 /// Checked arguments. All tensors have the input's rank.
 pub(crate) struct Plan {
-    /// In the loss's order; the first two are always there.
+    /// In the loss's order; the first is always there.
     pub(crate) inputs: [Option<Tensor>; MAX_INPUTS],
     pub(crate) gradients: [Option<Tensor>; MAX_INPUTS],
     pub(crate) value: Option<Tensor>,
@@ -54,10 +54,15 @@ unsafe fn read_inputs(
     args: &cvl_eval_args,
 ) -> Result<[Option<Tensor>; MAX_INPUTS]> {
     let names = loss.inputs();
-    let least = names.iter().filter(|input| !input.is_optional).count();
+    let is_required = |input: &&Input| input.presence == Presence::Required;
+    let least = names.iter().filter(is_required).count();
     let given = usize::try_from(args.num_inputs).unwrap_or(usize::MAX);
     if !(least..=names.len()).contains(&given) {
-        let list: Vec<_> = names.iter().map(|input| input.name).collect();
+        let named = |input: &Input| match input.presence {
+            Presence::Absent => "NULL",
+            _ => input.name,
+        };
+        let list: Vec<_> = names.iter().map(named).collect();
         return Err(Error::invalid(format!(
             "num_inputs is {given}, expected {least} to {}: {}",
             names.len(),
@@ -71,8 +76,13 @@ unsafe fn read_inputs(
     for (at, name) in names.iter().enumerate().take(given) {
         // SAFETY: `inputs` has `num_inputs` pointers.
         let descriptor = unsafe { ptr::read_unaligned(args.inputs.add(at)) };
-        if descriptor.is_null() && name.is_optional {
-            continue;
+        match (descriptor.is_null(), name.presence) {
+            (true, Presence::Optional | Presence::Absent) => continue,
+            (false, Presence::Absent) => {
+                let message = format!("there is no {}: expected NULL in its place", name.name);
+                return Err(Error::invalid(message));
+            }
+            _ => {}
         }
         // SAFETY: the caller's promise.
         inputs[at] = Some(unsafe { Tensor::read(descriptor, name.name) }?);
@@ -93,13 +103,18 @@ impl Plan {
         // SAFETY: the caller's promise.
         let given = unsafe { read_inputs(loss, args) }?;
         let mut inputs = given;
+        let mut fits = [Fit::Same; MAX_INPUTS];
         for (at, tensor) in inputs.iter_mut().enumerate().skip(1) {
             if let Some(tensor) = tensor {
-                *tensor = fit(loss, &input, at, *tensor)?;
+                fits[at] = fit(loss, &input, at, tensor)?;
+                *tensor = apply(fits[at], *tensor, dims);
             }
         }
         // SAFETY: the caller's promise.
-        let gradients = unsafe { read_gradients(loss, args, &given) }?;
+        let mut gradients = unsafe { read_gradients(loss, args, &given) }?;
+        for (gradient, fit) in gradients.iter_mut().zip(fits) {
+            *gradient = gradient.map(|gradient| apply(fit, gradient, dims));
+        }
         let items = loss.items();
         let value_dims = items.dims(dims);
         let read_values = |descriptor: *const cvl_tensor, name| {
@@ -182,11 +197,13 @@ fn wrong_dtype(tensor: &Tensor, expected: &str) -> Error {
     Error::new(cvl_status::Dtype, message)
 }
 
-/// Target (1) or weight (2) with the input's rank.
-fn fit(loss: &dyn Loss, input: &Tensor, at: usize, tensor: Tensor) -> Result<Tensor> {
+/// How a target (1) or a weight (2) gets the input's rank.
+fn fit(loss: &dyn Loss, input: &Tensor, at: usize, tensor: &Tensor) -> Result<Fit> {
     let dims = input.shape.dims();
     let is_index = tensor.dtype.is_index();
-    let may_be_index = at == 1 && loss.geometry().takes_indices();
+    // Indices have no gradient.
+    let may_be_index =
+        at == 1 && loss.geometry().takes_indices() && !loss.inputs()[at].is_differentiable;
     if tensor.dtype != input.dtype && !(is_index && may_be_index) {
         let others = if may_be_index {
             "u8, bool, u32, i64 or "
@@ -194,7 +211,7 @@ fn fit(loss: &dyn Loss, input: &Tensor, at: usize, tensor: Tensor) -> Result<Ten
             ""
         };
         return Err(wrong_dtype(
-            &tensor,
+            tensor,
             &format!("{others}the input's {}", input.dtype),
         ));
     }
@@ -204,12 +221,16 @@ fn fit(loss: &dyn Loss, input: &Tensor, at: usize, tensor: Tensor) -> Result<Ten
             .fit_target(dims, tensor.shape.dims(), is_index),
         _ => loss.geometry().fit_weight(dims, tensor.shape.dims()),
     };
-    match fitted {
-        Ok(Fit::Same) => Ok(tensor),
-        Ok(Fit::Channel) => Ok(tensor.reshaped(tensor.shape.with_axis(1))),
-        Ok(Fit::LastAxis) => Ok(tensor.reshaped(tensor.shape.padded(dims.len()))),
-        Ok(Fit::Broadcast) => Ok(tensor.reshaped(tensor.shape.broadcast(dims))),
-        Err(expected) => Err(wrong_shape(&tensor, &expected)),
+    fitted.map_err(|expected| wrong_shape(tensor, &expected))
+}
+
+/// A tensor, or its gradient, as it fits an input of `dims`.
+fn apply(fit: Fit, tensor: Tensor, dims: &[usize]) -> Tensor {
+    match fit {
+        Fit::Same => tensor,
+        Fit::Channel => tensor.reshaped(tensor.shape.with_axis(1)),
+        Fit::LastAxis => tensor.reshaped(tensor.shape.padded(dims.len())),
+        Fit::Broadcast => tensor.reshaped(tensor.shape.broadcast(dims)),
     }
 }
 

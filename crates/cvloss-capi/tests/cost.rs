@@ -45,7 +45,7 @@ fn allocated(loss: &Handle, side: usize, channels: usize, target: DType) -> Resu
     };
     let gradient = Memory::zeros(DType::F32, &input.dims())?;
     let value = Memory::zeros(DType::F32, &[])?;
-    let pointers = pointers(&[&input, &target]);
+    let pointers = pointers(&[Some(&input), Some(&target)]);
     let grads = [gradient.descriptor(), ptr::null()];
     let args = cvl_eval_args {
         value: value.descriptor(),
@@ -119,7 +119,7 @@ fn overhead_over_the_kernel() -> Result<()> {
     let gradient = Memory::zeros(DType::F32, &[1, 1, 8, 8])?;
     let value = Memory::zeros(DType::F32, &[])?;
     let loss = Handle::new(&cvl_bce_config::default(), cvl_bce_new)?;
-    let pointers = pointers(&[&input, &target]);
+    let pointers = pointers(&[Some(&input), Some(&target)]);
     let grads = [gradient.descriptor(), ptr::null()];
     let args = cvl_eval_args {
         value: value.descriptor(),

@@ -110,6 +110,50 @@ fn every_enum_is_declared() -> Result<()> {
     Ok(())
 }
 
+/// Every loss is reached from C++, from Python, by the tests of equality, and by wrong options.
+#[test]
+fn every_loss_is_wrapped() -> Result<()> {
+    let read = |path: &str| std::fs::read_to_string(package().join("../..").join(path));
+    let (cpp, python) = (
+        read("include/cvloss.hpp")?,
+        read("examples/python/cvloss_torch.py")?,
+    );
+    let (entries, hostile) = (
+        read("crates/cvloss-capi/tests/support/entries.rs")?,
+        read("crates/cvloss-capi/tests/c/hostile.c")?,
+    );
+    let header = std::fs::read_to_string(committed())?;
+    let mut losses = BTreeSet::new();
+    for rest in header.split("enum cvl_status cvl_").skip(1) {
+        let name = rest.split('(').next().unwrap_or_default();
+        losses.extend(name.strip_suffix("_new"));
+    }
+    ensure!(losses.len() > 40, "found only {losses:?}");
+    let mut missing = Vec::new();
+    for name in losses {
+        let has_part = hostile.contains(&format!("SPOIL_PART({name},"));
+        for (place, is_there) in [
+            (
+                "cvloss.hpp",
+                cpp.contains(&format!("CVL_LOSS({name})"))
+                    || cpp.contains(&format!("CVL_LOSS_OF({name},")),
+            ),
+            ("cvloss_torch.py", python.contains(&format!("\"{name}\""))),
+            ("entries.rs", entries.contains(&format!("cvl_{name}_new"))),
+            (
+                "hostile.c",
+                hostile.contains(&format!("cvl_{name}_new)")) || has_part,
+            ),
+        ] {
+            if !is_there {
+                missing.push(format!("{name} in {place}"));
+            }
+        }
+    }
+    ensure!(missing.is_empty(), "missing: {missing:?}");
+    Ok(())
+}
+
 #[test]
 fn versions_agree() {
     let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);

@@ -95,6 +95,78 @@ fn structs_keep_their_sizes() {
             size_of::<cvl_ms_ssim_l1_config>(),
             88,
         ),
+        (
+            "cvl_balanced_l1_config",
+            size_of::<cvl_balanced_l1_config>(),
+            40,
+        ),
+        (
+            "cvl_bounded_iou_config",
+            size_of::<cvl_bounded_iou_config>(),
+            24,
+        ),
+        ("cvl_boxes_config", size_of::<cvl_boxes_config>(), 40),
+        ("cvl_overlap_config", size_of::<cvl_overlap_config>(), 40),
+        ("cvl_ciou_config", size_of::<cvl_ciou_config>(), 24),
+        ("cvl_diou_config", size_of::<cvl_diou_config>(), 24),
+        (
+            "cvl_distribution_focal_config",
+            size_of::<cvl_distribution_focal_config>(),
+            32,
+        ),
+        (
+            "cvl_efficient_iou_config",
+            size_of::<cvl_efficient_iou_config>(),
+            40,
+        ),
+        (
+            "cvl_extended_iou_config",
+            size_of::<cvl_extended_iou_config>(),
+            24,
+        ),
+        ("cvl_giou_config", size_of::<cvl_giou_config>(), 24),
+        ("cvl_gwd_config", size_of::<cvl_gwd_config>(), 40),
+        ("cvl_iou_config", size_of::<cvl_iou_config>(), 32),
+        ("cvl_kfiou_config", size_of::<cvl_kfiou_config>(), 32),
+        ("cvl_kld_config", size_of::<cvl_kld_config>(), 48),
+        ("cvl_mpdiou_config", size_of::<cvl_mpdiou_config>(), 40),
+        ("cvl_nwd_config", size_of::<cvl_nwd_config>(), 24),
+        ("cvl_probiou_config", size_of::<cvl_probiou_config>(), 16),
+        (
+            "cvl_rotated_boxes_config",
+            size_of::<cvl_rotated_boxes_config>(),
+            32,
+        ),
+        (
+            "cvl_rotated_iou_config",
+            size_of::<cvl_rotated_iou_config>(),
+            24,
+        ),
+        ("cvl_siou_config", size_of::<cvl_siou_config>(), 40),
+        ("cvl_wise_iou_config", size_of::<cvl_wise_iou_config>(), 64),
+        ("cvl_edge_config", size_of::<cvl_edge_config>(), 40),
+        ("cvl_fft_l1_config", size_of::<cvl_fft_l1_config>(), 24),
+        (
+            "cvl_focal_frequency_config",
+            size_of::<cvl_focal_frequency_config>(),
+            40,
+        ),
+        (
+            "cvl_total_variation_config",
+            size_of::<cvl_total_variation_config>(),
+            32,
+        ),
+        (
+            "cvl_feature_matching_config",
+            size_of::<cvl_feature_matching_config>(),
+            24,
+        ),
+        (
+            "cvl_adversarial_config",
+            size_of::<cvl_adversarial_config>(),
+            56,
+        ),
+        ("cvl_lecam_config", size_of::<cvl_lecam_config>(), 32),
     ];
     for (name, size, expected) in sizes {
         assert_eq!(size, expected, "{name}");

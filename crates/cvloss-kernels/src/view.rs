@@ -300,6 +300,11 @@ impl<'a> ViewMut<'a> {
         with_array_mut!(self, array => array.fill(Default::default()))
     }
 
+    /// Whether what is written is rounded to half.
+    pub(crate) fn is_half(&self) -> bool {
+        matches!(self, Self::F16(_) | Self::BF16(_))
+    }
+
     /// Whether elements lie in (N, C, S) order without gaps.
     pub fn is_contiguous(&self) -> bool {
         with_array_mut!(self, array => array.is_standard_layout())

@@ -1,6 +1,9 @@
 //! Losses of images, and of any two tensors that are alike.
 
 mod charbonnier;
+mod edge;
+mod fft_l1;
+mod focal_frequency;
 mod huber;
 mod l1;
 mod l1_ssim;
@@ -13,10 +16,15 @@ mod psnr;
 mod robust;
 mod similarity;
 mod smooth_l1;
+mod spectrum;
 mod ssim;
+mod total_variation;
 mod wing;
 
 pub use charbonnier::*;
+pub use edge::*;
+pub use fft_l1::*;
+pub use focal_frequency::*;
 pub use huber::*;
 pub use l1::*;
 pub use l1_ssim::*;
@@ -29,4 +37,5 @@ pub use robust::*;
 pub use similarity::*;
 pub use smooth_l1::*;
 pub use ssim::*;
+pub use total_variation::*;
 pub use wing::*;

@@ -1,6 +1,7 @@
 //! What losses of single differences share.
 
 use std::ffi::CStr;
+use std::ops::RangeInclusive;
 
 use cvloss_kernels::loops::pointwise::Operands;
 use cvloss_kernels::pixel::{Penalty, evaluate};
@@ -9,7 +10,7 @@ use cvloss_kernels::{
 };
 
 use crate::loss::{Call, Input, Items, Loss, PAIR_WEIGHT};
-use crate::status::Result;
+use crate::status::{Error, Result, cvl_status};
 
 /// A loss of the difference of two tensors, element by element.
 pub(super) struct PixelLoss {
@@ -34,7 +35,6 @@ impl PixelLoss {
             reduction,
         };
         // The kernel checks its options whatever the tensors are, those without elements too.
-        let nothing = || View::new::<f32>(&[], [0; 3]);
         loss.evaluate(
             &operands(nothing()?, nothing()?, None),
             None,
@@ -59,6 +59,40 @@ impl PixelLoss {
             gradients,
         )
     }
+}
+
+/// A tensor without elements.
+pub(super) fn nothing() -> KernelResult<View<'static>> {
+    View::new::<f32>(&[], [0; 3])
+}
+
+/// Height and width of (N, C, H, W).
+pub(super) fn plane(dims: &[usize]) -> [usize; 2] {
+    match dims {
+        [_, _, height, width] => [*height, *width],
+        _ => [0; 2],
+    }
+}
+
+/// One value per image, or less.
+pub(super) fn per_image(reduction: Reduction) -> Items {
+    match reduction {
+        Reduction::None => Items::Images,
+        Reduction::Sum | Reduction::Mean => Items::One,
+    }
+}
+
+/// Fails unless the input has as many axes as `expected` says.
+pub(super) fn check_rank(
+    dims: &[usize],
+    ranks: RangeInclusive<usize>,
+    expected: &str,
+) -> Result<()> {
+    if ranks.contains(&dims.len()) {
+        return Ok(());
+    }
+    let message = format!("input has shape {dims:?}, expected {expected}");
+    Err(Error::new(cvl_status::Shape, message))
 }
 
 fn operands<'a>(input: View<'a>, target: View<'a>, weight: Option<View<'a>>) -> Operands<'a> {

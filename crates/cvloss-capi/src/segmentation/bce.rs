@@ -132,7 +132,7 @@ pub(super) fn ignored_target(target: f64) -> Option<f64> {
     (!target.is_nan()).then_some(target)
 }
 
-pub(super) fn element_items(reduction: Reduction) -> Items {
+pub(crate) fn element_items(reduction: Reduction) -> Items {
     match reduction {
         Reduction::None => Items::Elements,
         Reduction::Sum | Reduction::Mean => Items::One,

@@ -133,7 +133,7 @@ impl Loss for CrossEntropy {
     }
 }
 
-pub(super) fn point_items(reduction: Reduction) -> Items {
+pub(crate) fn point_items(reduction: Reduction) -> Items {
     match reduction {
         Reduction::None => Items::Points,
         Reduction::Sum | Reduction::Mean => Items::One,
@@ -141,7 +141,7 @@ pub(super) fn point_items(reduction: Reduction) -> Items {
 }
 
 /// A softmax over one class says nothing.
-pub(super) fn check_classes(dims: &[usize]) -> Result<()> {
+pub(crate) fn check_classes(dims: &[usize]) -> Result<()> {
     if dims.get(1).is_some_and(|classes| *classes > 1) {
         return Ok(());
     }

@@ -19,3 +19,6 @@ pub use jaccard::*;
 pub use region::*;
 pub use softmax_focal::*;
 pub use tversky::*;
+
+pub(crate) use bce::element_items;
+pub(crate) use cross_entropy::{check_classes, point_items};

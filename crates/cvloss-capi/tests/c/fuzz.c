@@ -10,7 +10,7 @@
 
 #include "cvloss.h"
 
-enum { TENSORS = 6, BYTES = 4096 };
+enum { TENSORS = 7, BYTES = 4096 };
 
 static uint64_t state = 0x9e3779b97f4a7c15u;
 
@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
   static const cvl_dtype dtypes[] = {{2, 32, 1}, {2, 64, 1}, {2, 16, 1}, {4, 16, 1}, {1, 8, 1},
                                      {6, 8, 1},  {1, 32, 1}, {0, 64, 1}, {0, 32, 1}, {2, 32, 4}};
   long round, rounds = argc > 1 ? atol(argv[1]) : 20000, done = 0, refused = 0, lied = 0;
-  cvl_loss *losses[16];
+  cvl_loss *losses[40];
   unsigned char *memory[TENSORS], *before[TENSORS];
   int64_t shapes[TENSORS][8], strides[TENSORS][8];
   int i, k, count = 0;
@@ -58,11 +58,30 @@ int main(int argc, char **argv) {
     cvl_region_config region;
     cvl_dice_ce_config dice_ce;
     cvl_dice_config dice;
+    cvl_boxes_config boxes;
+    cvl_giou_config giou;
+    cvl_distribution_focal_config bins;
+    cvl_adversarial_config game;
+    cvl_feature_matching_config features;
+    cvl_total_variation_config variation;
+    cvl_edge_config edge;
+    cvl_focal_frequency_config frequency;
     cvl_bce_config_init(&bce, sizeof bce);
     cvl_cross_entropy_config_init(&ce, sizeof ce);
     cvl_region_config_init(&region, sizeof region);
     cvl_dice_config_init(&dice, sizeof dice);
     cvl_dice_ce_config_init(&dice_ce, sizeof dice_ce);
+    cvl_boxes_config_init(&boxes, sizeof boxes);
+    cvl_giou_config_init(&giou, sizeof giou);
+    cvl_distribution_focal_config_init(&bins, sizeof bins);
+    cvl_adversarial_config_init(&game, sizeof game);
+    cvl_feature_matching_config_init(&features, sizeof features);
+    cvl_total_variation_config_init(&variation, sizeof variation);
+    cvl_edge_config_init(&edge, sizeof edge);
+    cvl_focal_frequency_config_init(&frequency, sizeof frequency);
+    giou.boxes = &boxes;
+    boxes.reduction = bins.reduction = game.reduction = features.reduction = (uint32_t)i;
+    variation.reduction = edge.reduction = frequency.reduction = (uint32_t)i;
     bce.reduction = ce.reduction = region.reduction = (uint32_t)i;
     region.activation = i == 1 ? CVL_ACTIVATION_SIGMOID : CVL_ACTIVATION_SOFTMAX;
     region.pooling = i == 0 ? CVL_POOLING_BATCH : CVL_POOLING_IMAGE;
@@ -70,7 +89,15 @@ int main(int argc, char **argv) {
     dice_ce.dice = &dice;
     if (cvl_bce_new(&bce, &losses[count++]) != CVL_STATUS_OK ||
         cvl_cross_entropy_new(&ce, &losses[count++]) != CVL_STATUS_OK ||
-        cvl_dice_ce_new(&dice_ce, &losses[count++]) != CVL_STATUS_OK)
+        cvl_dice_ce_new(&dice_ce, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_giou_new(&giou, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_distribution_focal_new(&bins, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_discriminator_new(&game, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_generator_new(&game, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_feature_matching_new(&features, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_total_variation_new(&variation, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_edge_new(&edge, &losses[count++]) != CVL_STATUS_OK ||
+        cvl_focal_frequency_new(&frequency, &losses[count++]) != CVL_STATUS_OK)
       return 1;
   }
   /* Exactly as much memory as is allowed, so that a sanitizer or valgrind sees a byte too many. */
@@ -100,7 +127,7 @@ int main(int argc, char **argv) {
       t->device.type = draw(40) == 0 ? (int32_t)draw(20) - 2 : 1;
       t->ndim = draw(25) == 0 ? (int32_t)draw(12) - 2 : rank;
       t->dtype = i == 1 && draw(2) == 0 ? dtypes[4 + draw(4)] : dtype;
-      if (i >= 4) t->dtype = dtypes[dtype.bits == 64];
+      if (i == 4 || i == 5) t->dtype = dtypes[dtype.bits == 64];
       if (draw(25) == 0) t->dtype = dtypes[draw(10)];
       t->shape = draw(60) == 0 ? NULL : shapes[i];
       t->strides = draw(3) == 0 ? strides[i] : NULL;
@@ -120,7 +147,7 @@ int main(int argc, char **argv) {
         }
       }
       if (i == 1 && draw(2) == 0 && t->ndim > 1 && t->ndim <= 8) shapes[1][1] = 1;
-      if (i >= 4 && draw(2) == 0) t->ndim = 0;
+      if ((i == 4 || i == 5) && draw(2) == 0) t->ndim = 0;
     }
     for (i = 0; i < TENSORS; i++) {
       if (span(&tensors[i]) > BYTES) out_of_memory = 1;
@@ -131,11 +158,11 @@ int main(int argc, char **argv) {
     }
     for (i = 0; i < TENSORS; i++) memcpy(before[i], memory[i], BYTES);
     for (i = 0; i < 3; i++) {
-      inputs[i] = draw(20) == 0 ? NULL : &tensors[i];
+      inputs[i] = draw(12) == 0 ? NULL : &tensors[i];
       grads[i] = NULL;
     }
     grads[0] = draw(4) == 0 ? NULL : &tensors[3];
-    if (draw(30) == 0) grads[1] = &tensors[4];
+    if (draw(3) == 0) grads[1] = &tensors[6];
     cvl_eval_args_init(&args, sizeof args);
     args.inputs = inputs;
     args.grads = draw(10) == 0 ? NULL : grads;

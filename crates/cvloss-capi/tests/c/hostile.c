@@ -1,5 +1,6 @@
 /* Wrong calls of every function: each must return its status, say a sentence, and write nothing. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,74 @@ static void configurations(void) {
   SPOIL(l1_ssim, data_range, 0, "l1_ssim: data_range is 0", cvl_l1_ssim_new);
   SPOIL(ms_ssim, odd, (c.data_range = 1, 4), "odd is 4", cvl_ms_ssim_new);
   SPOIL(ms_ssim_l1, alpha, (c.data_range = 1, 2), "alpha is 2", cvl_ms_ssim_l1_new);
+  SPOIL(edge, filter, 4, "edge: filter is 4", cvl_edge_new);
+  SPOIL(edge, border, 4, "border is 4", cvl_edge_new);
+  SPOIL(edge, eps, (c.penalty = CVL_EDGE_PENALTY_CHARBONNIER, 0), "edge: eps is 0", cvl_edge_new);
+  SPOIL(fft_l1, norm, 2, "fft_l1: norm is 2", cvl_fft_l1_new);
+  SPOIL(focal_frequency, alpha, -1, "focal_frequency: alpha is -1", cvl_focal_frequency_new);
+  SPOIL(focal_frequency, patch_factor, 0, "patch_factor is 0", cvl_focal_frequency_new);
+  SPOIL(focal_frequency, reduction, (c.peak = CVL_SPECTRUM_PEAK_BATCH, CVL_REDUCTION_NONE), "no values per image",
+        cvl_focal_frequency_new);
+  SPOIL(total_variation, eps, -1, "total_variation: eps is -1", cvl_total_variation_new);
+  SPOIL(total_variation, norm, 4, "norm is 4", cvl_total_variation_new);
+
+  SPOIL(iou, form, 3, "iou: form is 3", cvl_iou_new);
+  SPOIL(efficient_iou, gamma, -1, "efficient_iou: gamma is -1", cvl_efficient_iou_new);
+  SPOIL(efficient_iou, focus_slope, 2, "focus_slope is 2", cvl_efficient_iou_new);
+  SPOIL(extended_iou, smooth_point, 0, "extended_iou: smooth_point is 0", cvl_extended_iou_new);
+  SPOIL(siou, theta, 0, "siou: theta is 0", cvl_siou_new);
+  SPOIL(siou, sign, 2, "sign is 2", cvl_siou_new);
+  SPOIL(mpdiou, image_width, 0, "mpdiou: image width is 0", cvl_mpdiou_new);
+  SPOIL(nwd, constant, -1, "nwd: constant is -1", cvl_nwd_new);
+  SPOIL(bounded_iou, beta, 0, "bounded_iou: beta is 0", cvl_bounded_iou_new);
+  SPOIL(wise_iou, mean, 0, "wise_iou: mean is 0", cvl_wise_iou_new);
+  SPOIL(wise_iou, version, 3, "version is 3", cvl_wise_iou_new);
+  SPOIL(wise_iou, alpha, (c.version = CVL_WISE_VERSION_V3, 1), "alpha is 1", cvl_wise_iou_new);
+  SPOIL(rotated_iou, form, 3, "rotated_iou: form is 3", cvl_rotated_iou_new);
+  SPOIL(gwd, tau, 0.5, "gwd: tau is 0.5", cvl_gwd_new);
+  SPOIL(gwd, normalize, 2, "normalize is 2", cvl_gwd_new);
+  SPOIL(kld, divergence, 4, "kld: divergence is 4", cvl_kld_new);
+  SPOIL(kld, alpha, 0, "alpha is 0", cvl_kld_new);
+  SPOIL(kfiou, beta, 0, "kfiou: beta is 0", cvl_kfiou_new);
+  SPOIL(balanced_l1, alpha, 0, "balanced_l1: alpha is 0", cvl_balanced_l1_new);
+  SPOIL(balanced_l1, gamma, 100, "at most 69", cvl_balanced_l1_new);
+  SPOIL(distribution_focal, margin, 1, "distribution_focal: margin is 1", cvl_distribution_focal_new);
+  SPOIL(distribution_focal, denominator, 3, "denominator is 3", cvl_distribution_focal_new);
+#define SPOIL_PART(name, shared, part, field, wrong, words)                                                            \
+  do {                                                                                                                 \
+    cvl_##name##_config c;                                                                                             \
+    cvl_##shared##_config s;                                                                                           \
+    cvl_##name##_config_init(&c, sizeof c);                                                                            \
+    cvl_##shared##_config_init(&s, sizeof s);                                                                          \
+    c.part = &s;                                                                                                       \
+    s.field = wrong;                                                                                                   \
+    EXPECT(INVALID_ARGUMENT, words, cvl_##name##_new(&c, &loss));                                                      \
+  } while (0)
+  SPOIL_PART(giou, boxes, boxes, struct_size, 8, "cvl_boxes_config.struct_size is 8");
+  SPOIL_PART(giou, boxes, boxes, format, 3, "giou: format is 3");
+  SPOIL_PART(diou, boxes, boxes, eps, 0, "diou: eps is 0");
+  SPOIL_PART(ciou, boxes, boxes, reduction, 3, "ciou: reduction is 3");
+  SPOIL_PART(iou, boxes, boxes, reserved, 1, "reserved is 1");
+  SPOIL_PART(iou, boxes, boxes, avg_factor, (s.denominator = CVL_DENOMINATOR_AVG_FACTOR, 0), "iou: ");
+  SPOIL_PART(giou, overlap, overlap, alpha, 0, "giou: alpha is 0");
+  SPOIL_PART(ciou, overlap, overlap, inner, -1, "ciou: inner is -1");
+  SPOIL_PART(diou, overlap, overlap, focaler_low, 1, "diou: focaler is 1..1");
+  SPOIL_PART(diou, overlap, overlap, struct_size, 0, "cvl_overlap_config.struct_size is 0");
+  SPOIL_PART(probiou, rotated_boxes, boxes, eps, 2, "probiou: eps is 2");
+  SPOIL_PART(probiou, rotated_boxes, boxes, denominator, 3, "denominator is 3");
+
+  SPOIL(adversarial, form, 5, "discriminator: form is 5", cvl_discriminator_new);
+  SPOIL(adversarial, pairing, 3, "generator: pairing is 3", cvl_generator_new);
+  SPOIL(adversarial, label_real, (c.label_real = 2, 2), "discriminator: ", cvl_discriminator_new);
+  SPOIL(adversarial, factor, (c.form = CVL_GAN_FORM_LEAST_SQUARES, 0), "generator: ", cvl_generator_new);
+  SPOIL(adversarial, reduction, (c.pairing = CVL_PAIRING_AVERAGE, CVL_REDUCTION_NONE), "ties all logits",
+        cvl_generator_new);
+  SPOIL(adversarial, struct_size, 7, "cvl_adversarial_config.struct_size is 7", cvl_discriminator_new);
+  SPOIL(lecam, form, 2, "lecam: form is 2", cvl_lecam_new);
+  SPOIL(lecam, real_mean, NAN, "real_mean is NaN", cvl_lecam_new);
+  SPOIL(feature_matching, distance, 2, "feature_matching: distance is 2", cvl_feature_matching_new);
+  SPOIL(feature_matching, reduction, (c.pooling = CVL_FEATURE_POOLING_BATCH_MEANS, CVL_REDUCTION_NONE),
+        "ties all items", cvl_feature_matching_new);
   {
     cvl_similarity_config similarity;
     cvl_ssim_config ssim;
@@ -464,6 +533,90 @@ static void classes(void) {
   cvl_loss_free(loss);
 }
 
+/* Losses of one tensor, of boxes, of bins, of logits. */
+static void other_inputs(void) {
+  cvl_loss *loss = NULL;
+  static double real_slopes[COUNT];
+
+  EXPECT(OK, "", cvl_total_variation_new(NULL, &loss));
+  EXPECT(INVALID_ARGUMENT, "total_variation: there is no target: expected NULL in its place", eval(loss));
+  inputs[1] = NULL;
+  EXPECT(OK, "", eval(loss));
+  args.num_inputs = 1;
+  EXPECT(OK, "", eval(loss));
+  args.num_inputs = 0;
+  EXPECT(INVALID_ARGUMENT, "num_inputs is 0, expected 1 to 3: input, NULL, weight", eval(loss));
+  inputs[1] = NULL;
+  grads[1] = &gradient;
+  EXPECT(INVALID_ARGUMENT, "no gradient with respect to target", eval(loss));
+  inputs[1] = NULL;
+  input.ndim = 2;
+  EXPECT(SHAPE, "total_variation: input has shape [2, 3], expected (N, C, L) to (N, C, D, H, W)", eval(loss));
+  cvl_loss_free(loss);
+
+  EXPECT(OK, "", cvl_giou_new(NULL, &loss));
+  EXPECT(SHAPE, "giou: input has shape [2, 3, 4, 5], expected (", eval(loss));
+  input.ndim = 0;
+  EXPECT(SHAPE, "giou: input has shape []", eval(loss));
+  cvl_loss_free(loss);
+  EXPECT(OK, "", cvl_rotated_iou_new(NULL, &loss));
+  target.dtype.code = 2, target.dtype.bits = 32;
+  target.data = weight_data;
+  EXPECT(SHAPE, "rotated_iou: weight has shape [2, 3, 4, 5], expected [2, 3, 4] or [2, 3, 4, 1]", eval(loss));
+  EXPECT(DTYPE, "rotated_iou: target has dtype u8, expected the input's f32", eval(loss));
+  cvl_loss_free(loss);
+
+  EXPECT(OK, "", cvl_distribution_focal_new(NULL, &loss));
+  args.num_inputs = 2;
+  EXPECT(DTYPE, "distribution_focal: target has dtype u8", eval(loss));
+  target.dtype.code = 2, target.dtype.bits = 32;
+  target.data = weight_data;
+  args.num_inputs = 2;
+  EXPECT(SHAPE, "target has shape [2, 3, 4, 5], expected [2, 4, 5] or [2, 1, 4, 5]", eval(loss));
+  shape[1] = grad_shape[1] = 1;
+  target_shape[1] = 1;
+  target.dtype.code = 2, target.dtype.bits = 32;
+  target.data = weight_data;
+  args.num_inputs = 2;
+  EXPECT(SHAPE, "with at least 2 classes", eval(loss));
+  cvl_loss_free(loss);
+
+  EXPECT(OK, "", cvl_edge_new(NULL, &loss));
+  input.ndim = 3;
+  EXPECT(SHAPE, "edge: input has shape [2, 3, 4], expected (N, C, H, W)", eval(loss));
+  cvl_loss_free(loss);
+
+  /* A generator that compares with nothing needs no real logits; one that compares does. */
+  EXPECT(OK, "", cvl_generator_new(NULL, &loss));
+  inputs[1] = NULL;
+  EXPECT(OK, "", eval(loss));
+  EXPECT(DTYPE, "generator: real has dtype u8", eval(loss));
+  cvl_loss_free(loss);
+  {
+    cvl_adversarial_config config;
+    cvl_adversarial_config_init(&config, sizeof config);
+    config.pairing = CVL_PAIRING_AVERAGE;
+    EXPECT(OK, "", cvl_generator_new(&config, &loss));
+  }
+  inputs[1] = NULL;
+  EXPECT(NULL_POINTER, "generator: real is NULL", eval(loss));
+  cvl_loss_free(loss);
+  EXPECT(OK, "", cvl_discriminator_new(NULL, &loss));
+  inputs[1] = NULL;
+  EXPECT(NULL_POINTER, "discriminator: fake is NULL", eval(loss));
+  target.dtype.code = 2, target.dtype.bits = 32;
+  target.data = real_slopes;
+  grads[1] = &gradient;
+  EXPECT(ALIASED, "gradient of real and gradient of fake overlap", eval(loss));
+  cvl_loss_free(loss);
+
+  /* Features have no class indices. */
+  EXPECT(OK, "", cvl_feature_matching_new(NULL, &loss));
+  args.num_inputs = 2;
+  EXPECT(DTYPE, "feature_matching: real has dtype u8, expected the input's f32", eval(loss));
+  cvl_loss_free(loss);
+}
+
 int main(void) {
   cvl_loss *focal = NULL, *per_element = NULL;
   cvl_focal_config config;
@@ -482,6 +635,7 @@ int main(void) {
   reset();
   calls(focal, per_element);
   classes();
+  other_inputs();
   cvl_loss_free(focal);
   cvl_loss_free(per_element);
   cvl_loss_free(NULL);

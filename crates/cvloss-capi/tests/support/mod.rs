@@ -11,7 +11,7 @@ pub mod entries;
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Tensor};
 use cvloss_capi::*;
 use half::{bf16, f16};
@@ -56,7 +56,7 @@ impl Handle {
     }
 
     /// The value's dimensions for these inputs.
-    pub fn value_dims(&self, inputs: &[&Memory]) -> Result<Vec<usize>> {
+    pub fn value_dims(&self, inputs: &[Option<&Memory>]) -> Result<Vec<usize>> {
         let pointers = pointers(inputs);
         let args = arguments(&pointers, &[]);
         let (mut shape, mut rank) = ([0i64; 8], 0i32);
@@ -70,15 +70,22 @@ impl Handle {
     }
 
     /// Evaluates into new memory: the value, and the gradient with respect to each input that `wanted` names.
-    pub fn evaluate(&self, inputs: &[&Memory], wanted: &[usize]) -> Result<(Memory, Vec<Memory>)> {
-        let value_dtype = match inputs[0].dtype {
-            DType::F64 => DType::F64,
+    pub fn evaluate(
+        &self,
+        inputs: &[Option<&Memory>],
+        wanted: &[usize],
+    ) -> Result<(Memory, Vec<Memory>)> {
+        let value_dtype = match inputs[0] {
+            Some(input) if input.dtype == DType::F64 => DType::F64,
             _ => DType::F32,
         };
         let value = Memory::zeros(value_dtype, &self.value_dims(inputs)?)?;
         let gradients: Vec<_> = wanted
             .iter()
-            .map(|at| Memory::zeros(value_dtype, &inputs[*at].dims()))
+            .map(|at| {
+                let input = inputs[*at].context("a gradient without its input")?;
+                Memory::zeros(value_dtype, &input.dims())
+            })
             .collect::<Result<_>>()?;
         let mut grads = vec![ptr::null(); inputs.len()];
         for (at, gradient) in wanted.iter().zip(&gradients) {
@@ -100,8 +107,10 @@ impl Handle {
     }
 }
 
-pub fn pointers(tensors: &[&Memory]) -> Vec<*const cvl_tensor> {
-    tensors.iter().map(|tensor| tensor.descriptor()).collect()
+/// Descriptors, NULL for none.
+pub fn pointers(tensors: &[Option<&Memory>]) -> Vec<*const cvl_tensor> {
+    let descriptor = |tensor: &Option<&Memory>| tensor.map_or(ptr::null(), Memory::descriptor);
+    tensors.iter().map(descriptor).collect()
 }
 
 pub fn arguments(inputs: &[*const cvl_tensor], grads: &[*const cvl_tensor]) -> cvl_eval_args {

@@ -108,6 +108,22 @@ pub struct Options {
     pub reduction: Reduction,
 }
 
+impl Options {
+    /// Fails if an option is out of range whatever the image.
+    pub fn check(&self) -> Result<()> {
+        if let Formula::Focal { alpha, .. } = self.formula
+            && !(alpha >= 0.0 && alpha.is_finite())
+        {
+            let expected = "a finite number of at least 0";
+            return Err(Error::option("alpha", alpha, expected));
+        }
+        match self.patch_factor {
+            0 => Err(Error::option("patch_factor", 0, "at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The mean loss of coefficients of each image; `space` is height × width. The weight multiplies the difference.
 ///
 /// Returns the reduced value; with [`Reduction::None`] it writes one value per image and returns their sum.
@@ -120,15 +136,6 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
 ) -> Result<f64> {
-    if let Formula::Focal { alpha, .. } = options.formula
-        && !(alpha >= 0.0 && alpha.is_finite())
-    {
-        return Err(Error::option(
-            "alpha",
-            alpha,
-            "a finite number of at least 0",
-        ));
-    }
     let patches = options.patch_factor;
     if patches == 0 || space.iter().any(|len| !len.is_multiple_of(patches)) {
         let [height, width] = space;
@@ -138,6 +145,7 @@ pub fn evaluate(
             format!("a divisor of the height {height} and the width {width}"),
         ));
     }
+    options.check()?;
     let shape = input.shape();
     check_shape("input", [shape[0], shape[1], space[0] * space[1]], shape)?;
     check_view("target", shape, target)?;

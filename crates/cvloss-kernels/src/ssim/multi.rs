@@ -363,6 +363,21 @@ fn product(negative: NegativeContrast, powers: &[f64], losses: &[f64]) -> (f64, 
     (-logarithm.exp_m1(), slopes.collect())
 }
 
+/// Multiplies numbers, and writes them to a gradient or adds them to it.
+fn scale_into<P: Prim>(gradient: &mut Gradient<'_>, numbers: &mut [P]) {
+    let [items, channels, space] = gradient.view.shape();
+    let mut rows = numbers.chunks_exact_mut(space.max(1));
+    for n in 0..items {
+        for c in 0..channels {
+            let row = rows.next().unwrap_or_default();
+            for number in &mut *row {
+                *number = P::of(number.to_f64() * gradient.scale);
+            }
+            gradient.view.write_row(n, c, 0, row, gradient.accumulate);
+        }
+    }
+}
+
 /// The way down the pyramid: each level's gradient, and what the smaller one's makes of it.
 struct Descent<'a, P> {
     similarity: &'a Similarity,
@@ -380,10 +395,16 @@ impl<P: Prim> Descent<'_, P> {
         }
         let mut below: [Option<Vec<P>>; 2] = [None, None];
         for level in (0..self.stages.len()).rev() {
-            if level == 0 {
+            // Levels are added up before they are rounded to half.
+            let is_half = |gradient: &Option<Gradient<'_>>| {
+                gradient
+                    .as_ref()
+                    .is_some_and(|gradient| gradient.view.is_half())
+            };
+            if level == 0 && !gradients.iter().any(is_half) {
                 let [input, target] = gradients.each_mut().map(Option::as_mut);
                 self.level(level, [input, target], &below)?;
-                break;
+                return Ok(());
             }
             let shape = self.stages[level].operands.input.shape();
             let mut own = gradients.each_ref().map(|gradient| {
@@ -396,6 +417,11 @@ impl<P: Prim> Descent<'_, P> {
             let mut target = target.map(|numbers| lend(numbers)).transpose()?;
             self.level(level, [input.as_mut(), target.as_mut()], &below)?;
             below = own;
+        }
+        for (gradient, numbers) in gradients.iter_mut().zip(&mut below) {
+            if let (Some(gradient), Some(numbers)) = (gradient, numbers) {
+                scale_into(gradient, numbers);
+            }
         }
         Ok(())
     }

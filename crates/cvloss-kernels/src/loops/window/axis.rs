@@ -47,6 +47,11 @@ fn overlap(a: Range<isize>, b: Range<isize>) -> Range<isize> {
 }
 
 impl Axis {
+    /// Whether gradients beyond the border return to pixels.
+    pub(super) fn folds(&self) -> bool {
+        self.radius > 0 && matches!(self.border, Border::Reflect | Border::Replicate)
+    }
+
     /// Where windows have their centres.
     pub(super) fn centres(&self) -> Range<isize> {
         let (len, radius) = (self.len as isize, self.radius as isize);
@@ -83,8 +88,7 @@ impl Axis {
     pub(super) fn part(&self, own: Range<usize>, has_gradient: bool) -> Part {
         let (len, radius) = (self.len as isize, self.radius as isize);
         let own = own.start as isize..own.end as isize;
-        let folds = matches!(self.border, Border::Reflect | Border::Replicate);
-        let beyond = |is_end: bool| if folds && is_end { radius } else { 0 };
+        let beyond = |is_end: bool| if self.folds() && is_end { radius } else { 0 };
         let slopes = own.start - beyond(own.start == 0)..own.end + beyond(own.end == len);
         let counted = overlap(own.clone(), self.centres());
         let centres = match has_gradient {

@@ -213,10 +213,8 @@ pub fn evaluate<F: Formula>(
         check_shape("map", [items, channels, centres], map.shape())?;
     }
     match operands.input.dtype() {
-        DType::F64 => Ok(run::<F, f64>(options, operands, slopes, outputs)),
-        DType::F32 | DType::F16 | DType::BF16 => {
-            Ok(run::<F, f32>(options, operands, slopes, outputs))
-        }
+        DType::F64 => run::<F, f64>(options, operands, slopes, outputs),
+        DType::F32 | DType::F16 | DType::BF16 => run::<F, f32>(options, operands, slopes, outputs),
         got => Err(Error::DType {
             argument: "input",
             expected: "f32, f64, f16 or bf16",
@@ -231,6 +229,8 @@ struct Piece<'a> {
     channel: usize,
     strip: Range<usize>,
     gradients: [Option<ViewMut<'a>>; 2],
+    /// Whether they are added to what is there.
+    accumulates: [bool; 2],
     map: Option<ViewMut<'a>>,
 }
 
@@ -239,19 +239,17 @@ fn run<F: Formula, P: Prim>(
     operands: &Operands<'_>,
     slopes: &[Pair],
     outputs: Outputs<'_>,
-) -> Vec<Pair> {
+) -> Result<Vec<Pair>> {
     let [items, channels, space] = operands.input.shape();
     let planes = items * channels;
     if planes * space == 0 {
-        return vec![Pair::default(); planes];
+        return Ok(vec![Pair::default(); planes]);
     }
     let axes = axes(options, operands.space);
     let strips = axes[0].cut(strip_len(&axes, planes));
-    let how = [&outputs.input, &outputs.target].map(|gradient| {
-        gradient
-            .as_ref()
-            .map(|gradient| (gradient.scale, gradient.accumulate))
-    });
+    let how = [&outputs.input, &outputs.target];
+    let scales = how.map(|gradient| gradient.as_ref().map(|gradient| gradient.scale));
+    let accumulates = how.map(|gradient| gradient.as_ref().is_some_and(|g| g.accumulate));
     let slice = operands.space[1] * operands.space[2];
     let slice_centres = axes[1].centres().len() * axes[2].centres().len();
     let mut inputs = planes_of(outputs.input.map(|gradient| gradient.view), planes);
@@ -270,22 +268,24 @@ fn run<F: Formula, P: Prim>(
                     take(&mut inputs[plane], pixels),
                     take(&mut targets[plane], pixels),
                 ],
+                accumulates,
                 map: take(&mut maps[plane], counted),
             });
         }
     }
-    let sweep = Sweep::<F, P>::new(options, operands, axes, how);
+    let sweep = Sweep::<F, P>::new(options, operands, axes, scales);
     let sums = parallel::map(pieces, |piece| {
         let plane = piece.item * channels + piece.channel;
         sweep.run(piece, slopes.get(plane).copied().unwrap_or_default())
     });
+    let sums = sums.into_iter().collect::<Result<Vec<_>>>()?;
     let of_plane = |sums: &[Pair]| {
         sums.iter().fold(Pair::default(), |total, sum| Pair {
             windows: total.windows + sum.windows,
             pixels: total.pixels + sum.pixels,
         })
     };
-    sums.chunks(strips.len()).map(of_plane).collect()
+    Ok(sums.chunks(strips.len()).map(of_plane).collect())
 }
 
 /// The height of strips: such that there are enough of them, and that what they see twice is little.

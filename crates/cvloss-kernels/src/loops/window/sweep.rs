@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
 use crate::scalar::{Prim, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
@@ -35,8 +36,8 @@ pub(super) struct Sweep<'a, F, P> {
     multiplies: bool,
     /// Weights of single pixels along each axis.
     pixels: Option<Option<[Vec<P>; 3]>>,
-    /// Scale of each gradient, and whether it is added to what is there.
-    how: [Option<(f64, bool)>; 2],
+    /// What each gradient is multiplied with.
+    how: [Option<f64>; 2],
 }
 
 /// The place of a tile in its plane.
@@ -99,7 +100,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         options: &Options<'_, F>,
         operands: &'a Operands<'a>,
         axes: [Axis; 3],
-        how: [Option<(f64, bool)>; 2],
+        how: [Option<f64>; 2],
     ) -> Self {
         let narrow = |taps: &Vec<f64>| taps.iter().map(|tap| P::of(*tap)).collect::<Vec<P>>();
         let scales: Vec<_> = options
@@ -135,8 +136,49 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         }
     }
 
+    /// Sweeps over a strip; returns its sums.
+    pub(super) fn run(&self, piece: Piece<'_>, slopes: Pair) -> Result<Pair> {
+        let is_half =
+            |gradient: &Option<ViewMut<'_>>| gradient.as_ref().is_some_and(ViewMut::is_half);
+        if !(self.axes.iter().any(Axis::folds) && piece.gradients.iter().any(is_half)) {
+            return Ok(self.tiles(piece, slopes));
+        }
+        // What returns from beyond the border is added up before it is rounded to half.
+        let [_, rows, columns] = &self.axes;
+        let pixels = piece.strip.len() * rows.len * columns.len;
+        let mut wide = piece
+            .gradients
+            .each_ref()
+            .map(|gradient| is_half(gradient).then(|| vec![P::default(); pixels]));
+        let (mut gradients, mut halves) = ([None, None], [None, None]);
+        let mut accumulates = piece.accumulates;
+        for (at, (gradient, wide)) in piece.gradients.into_iter().zip(&mut wide).enumerate() {
+            let Some(wide) = wide else {
+                gradients[at] = gradient;
+                continue;
+            };
+            gradients[at] = Some(ViewMut::of(wide, [1, 1, pixels])?);
+            halves[at] = gradient;
+            accumulates[at] = false;
+        }
+        let sums = self.tiles(
+            Piece {
+                gradients,
+                accumulates,
+                ..piece
+            },
+            slopes,
+        );
+        for (at, (half, wide)) in halves.iter_mut().zip(&wide).enumerate() {
+            if let (Some(half), Some(wide)) = (half, wide) {
+                half.write_row(0, 0, 0, wide, piece.accumulates[at]);
+            }
+        }
+        Ok(sums)
+    }
+
     /// Sweeps over a strip, tile by tile; returns its sums.
-    pub(super) fn run(&self, mut piece: Piece<'_>, slopes: Pair) -> Pair {
+    fn tiles(&self, mut piece: Piece<'_>, slopes: Pair) -> Pair {
         let shift = self.shift(piece.item, piece.channel);
         let has_gradient = self.how.iter().any(Option::is_some);
         let (rows, columns) = self.tile_size();
@@ -726,7 +768,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         let mut means = [0, 3].into_iter();
         let mut sign = 1.0;
         for (which, gradient) in piece.gradients.iter_mut().enumerate() {
-            let (Some(gradient), Some((scale, accumulates))) = (gradient, self.how[which]) else {
+            let (Some(gradient), Some(scale)) = (gradient, self.how[which]) else {
                 continue;
             };
             let out = &mut memory.out[..n];
@@ -760,7 +802,12 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
                     to: &mut out[own.clone()],
                 });
             }
-            store(gradient, start, &out[own.clone()], accumulates || !is_first);
+            store(
+                gradient,
+                start,
+                &out[own.clone()],
+                piece.accumulates[which] || !is_first,
+            );
         }
     }
 }

@@ -1,0 +1,43 @@
+//! Losses of boxes.
+
+mod balanced_l1;
+mod bounded_iou;
+mod boxes;
+mod ciou;
+mod diou;
+mod distribution_focal;
+mod efficient_iou;
+mod extended_iou;
+mod giou;
+mod gwd;
+mod iou;
+mod kfiou;
+mod kld;
+mod mpdiou;
+mod nwd;
+mod probiou;
+mod rotated;
+mod rotated_iou;
+mod siou;
+mod wise_iou;
+
+pub use balanced_l1::*;
+pub use bounded_iou::*;
+pub use boxes::*;
+pub use ciou::*;
+pub use diou::*;
+pub use distribution_focal::*;
+pub use efficient_iou::*;
+pub use extended_iou::*;
+pub use giou::*;
+pub use gwd::*;
+pub use iou::*;
+pub use kfiou::*;
+pub use kld::*;
+pub use mpdiou::*;
+pub use nwd::*;
+pub use probiou::*;
+pub use rotated::*;
+pub use rotated_iou::*;
+pub use siou::*;
+pub use wise_iou::*;
