@@ -179,6 +179,8 @@ def fft_l1(x: Tensor, t: Tensor) -> Tensor:
 
 MEGAPIXELS = (8, 3, 512, 512)
 IMAGES = (4, 3, 256, 256)
+PATCHES = (16, 1, 126, 126)
+"""A PatchGAN's logits of 16 images of 1024 by 1024 pixels, halved three times."""
 TORCH = "torch.nn.functional"
 
 def box_pairs(shape: Shape) -> dict[str, Tensor]:
@@ -188,6 +190,23 @@ def box_pairs(shape: Shape) -> dict[str, Tensor]:
     moved = target + (torch.rand(shape) - 0.5) * 24
     corners = torch.minimum(moved[..., :2], moved[..., 2:]), torch.maximum(moved[..., :2], moved[..., 2:])
     return {"input": torch.cat(corners, -1), "target": target}
+
+
+def patch_logits(shape: Shape) -> dict[str, Tensor]:
+    """What a discriminator says of patches of real items, and of fake ones."""
+    return {"input": torch.randn(shape) + 0.5, "target": torch.randn(shape) - 0.5}
+
+
+def hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """As StudioGAN has it."""
+    return torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+
+
+def relativistic_average(real: Tensor, fake: Tensor) -> Tensor:
+    """As BasicSR's ESRGAN has it, but for the factor of one half."""
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    of_real = cross_entropy(real - fake.mean(), torch.ones_like(real))
+    return of_real + cross_entropy(fake - real.mean(), torch.zeros_like(fake))
 
 
 def dissimilarity(peer: Peer) -> Peer:
@@ -337,6 +356,8 @@ CASES = [
         )
         for key, name in (("giou", "generalized"), ("diou", "distance"), ("ciou", "complete"))
     ),
+    Case("hinge", PATCHES, patch_logits, {"torch": formula(hinge)}, small=(64, 1)),
+    Case("ragan", PATCHES, patch_logits, {"torch": formula(relativistic_average)}, small=(64, 1)),
 ]
 
 

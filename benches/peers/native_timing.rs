@@ -9,11 +9,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor, Var};
 use cvloss::{
-    Accumulator, Border, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss,
-    DiouLoss, EdgeLoss, ExtendedIouLoss, FftL1Loss, FocalFrequencyLoss, FocalLoss, GiouLoss,
-    HuberLoss, Inputs, KldLoss, L1Loss, L1SsimLoss, Loss, MsSsimL1Loss, MsSsimLoss, MseLoss,
-    Pooling, Region, Regularizer, RobustLoss, RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss,
-    SsimLoss, TotalVariation, TverskyLoss,
+    Accumulator, AdversarialLoss, Border, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss,
+    DiceLoss, DiouLoss, DiscriminatorLoss, EdgeLoss, ExtendedIouLoss, FftL1Loss,
+    FocalFrequencyLoss, FocalLoss, GanForm, GiouLoss, HuberLoss, Inputs, KldLoss, L1Loss,
+    L1SsimLoss, Loss, MsSsimL1Loss, MsSsimLoss, MseLoss, Pairing, Pooling, Region, Regularizer,
+    RobustLoss, RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss, SsimLoss, TotalVariation,
+    TverskyLoss,
 };
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
@@ -85,7 +86,17 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("extended_iou", _) => Box::new(ExtendedIouLoss::default()),
         ("rotated_iou", _) => Box::new(RotatedIouLoss::default()),
         ("kld", _) => Box::new(KldLoss::default()),
+        ("hinge", _) => Box::new(discriminator(GanForm::Hinge, Pairing::Standard)),
+        ("ragan", _) => Box::new(discriminator(GanForm::NonSaturating, Pairing::Average)),
         _ => bail!("no loss {key} with preset {preset:?}"),
+    })
+}
+
+fn discriminator(form: GanForm, pairing: Pairing) -> DiscriminatorLoss {
+    DiscriminatorLoss(AdversarialLoss {
+        form,
+        pairing,
+        ..AdversarialLoss::default()
     })
 }
 

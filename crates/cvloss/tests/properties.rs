@@ -1,5 +1,8 @@
 //! Random shapes and options, from fixed seeds.
 
+#[path = "properties/pairs.rs"]
+mod pairs;
+
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use cvloss::{
