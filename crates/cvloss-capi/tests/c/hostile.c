@@ -607,7 +607,7 @@ static void other_inputs(void) {
   target.dtype.code = 2, target.dtype.bits = 32;
   target.data = real_slopes;
   grads[1] = &gradient;
-  EXPECT(ALIASED, "gradient of real and gradient of fake overlap", eval(loss));
+  EXPECT(ALIASED, "the gradient of real and the gradient of fake overlap", eval(loss));
   cvl_loss_free(loss);
 
   /* Features have no class indices. */
