@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use cvloss::{
-    AdversarialLoss, Border, Channels, CharbonnierLoss, DiscriminatorLoss, FeatureDistance,
-    FeatureMatchingLoss, FeaturePooling, GanForm, GanLabels, GeneratorLoss, HuberLoss, Inputs,
-    L1Loss, L1SsimLoss, LecamForm, LecamLoss, LogCoshLoss, Loss, MseLoss, Normalizer, Pairing,
-    PsnrLoss, PsnrPooling, Reduction, RobustLoss, RobustShape, Similarity, SmoothL1Loss, SsimForm,
-    SsimLoss, Taps, Variance, Window, WingLoss,
+    AdversarialLoss, Border, Channels, CharbonnierEps, CharbonnierLoss, DiscriminatorLoss,
+    FeatureDistance, FeatureMatchingLoss, FeaturePooling, GanForm, GanLabels, GeneratorLoss,
+    HuberLoss, Inputs, L1Loss, L1SsimLoss, LecamForm, LecamLoss, LogCoshLoss, Loss, MseLoss,
+    Normalizer, Pairing, PsnrLoss, PsnrPooling, Reduction, RobustLoss, RobustShape, Similarity,
+    SmoothL1Loss, SsimForm, SsimLoss, Taps, Variance, Window, WingLoss,
 };
 use cvloss_testkit::cases::{Case, Known};
 use cvloss_testkit::compare::numbers;
@@ -33,16 +33,20 @@ fn check_pixels(
     is_weighted: bool,
 ) -> Result<()> {
     macro_rules! check {
-        ($loss:ident { $($field:ident: $value:expr),* }) => {
-            check_pair(Kind::Image, shape, is_weighted, $loss { $($field: $value,)* normalizer, reduction, ..Default::default() })
-        };
+        ($loss:ident { $($field:ident: $value:expr),* }) => {{
+            let loss = $loss { $($field: $value,)* normalizer, reduction };
+            check_pair(Kind::Image, shape, is_weighted, loss)
+        }};
     }
     match which {
         0 => check!(L1Loss {}),
         1 => check!(MseLoss {}),
         2 => check!(HuberLoss { delta: a }),
         3 => check!(SmoothL1Loss { beta: a }),
-        4 => check!(CharbonnierLoss { eps: a }),
+        4 => check!(CharbonnierLoss {
+            eps: a,
+            form: CharbonnierEps::Squared
+        }),
         5 => check!(LogCoshLoss {}),
         6 => check!(RobustLoss {
             scale: a,
