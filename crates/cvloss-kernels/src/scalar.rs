@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use ndarray::{ArrayView3, ArrayViewMut3};
 
 use crate::math::Real;
-use crate::simd::Isa;
+use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 /// The element type of a tensor.
@@ -84,14 +84,28 @@ pub trait Scalar: Copy + Default + Send + Sync + 'static {
     fn write<P: Prim>(value: P) -> Self;
     /// [`Scalar::read`] over a slice.
     fn read_slice<P: Prim>(from: &[Self], to: &mut [P]) {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = from.read();
-        }
+        dispatch(ReadSlice { from, to });
     }
     /// [`Scalar::write`] over a slice.
     fn write_slice<P: Prim>(from: &[P], to: &mut [Self]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = Self::write(*from);
+        }
+    }
+}
+
+/// [`Scalar::read`] over a slice.
+struct ReadSlice<'a, T, P> {
+    from: &'a [T],
+    to: &'a mut [P],
+}
+
+impl<T: Scalar, P: Prim> Task for ReadSlice<'_, T, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = from.read();
         }
     }
 }

@@ -27,6 +27,7 @@ use terms::Terms;
 
 use super::site::Term;
 use super::softmax::{PIXELS, Sink, Source, clear_columns, cut, cut_mut, pieces, tile_pixels};
+use super::sum::Lanes;
 
 /// How the input becomes probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,6 +202,35 @@ impl ItemStatistics {
         Self {
             classes: vec![[0.0; 3]; classes],
             ..Self::default()
+        }
+    }
+}
+
+/// The sums of one item while they grow.
+struct ItemSums {
+    classes: Vec<[Lanes; 3]>,
+    extra: Lanes,
+    mass: Lanes,
+    points: f64,
+}
+
+impl ItemSums {
+    fn empty(classes: usize) -> Self {
+        Self {
+            classes: vec![[Lanes::default(); 3]; classes],
+            extra: Lanes::default(),
+            mass: Lanes::default(),
+            points: 0.0,
+        }
+    }
+
+    fn total(self) -> ItemStatistics {
+        let classes = self.classes.into_iter();
+        ItemStatistics {
+            classes: classes.map(|sums| sums.map(Lanes::total)).collect(),
+            extra: self.extra.total(),
+            mass: self.mass.total(),
+            points: self.points,
         }
     }
 }
@@ -443,7 +473,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
     fn statistics<P: Prim>(self, mut stash: Option<ViewMut<'_>>) -> Vec<ItemStatistics> {
         let Self { extras, block } = self;
         let [items, classes, _] = block.input.shape();
-        let mut all = vec![ItemStatistics::empty(classes); items];
+        let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut work = Work::new();
         let hard = extras.softmax.hard().filter(|_| block.is_simple());
         block.tiles(|tile: &mut [P], pixels, n, start, points| {
@@ -498,7 +528,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 }
             }
         });
-        all
+        all.into_iter().map(ItemSums::total).collect()
     }
 
     fn gradient<P: Prim>(
@@ -508,8 +538,20 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
         (scale, accumulate, stashed): (f64, bool, bool),
     ) {
         let Self { extras, block } = self;
+        let items = block.input.shape()[0];
         let mut work = Work::new();
         let hard = extras.softmax.hard().filter(|_| block.is_simple());
+        // ∂L/∂p is one of two numbers per class. Rounded here, or the compiler would do it in the loops.
+        let hard_slopes = |item: &ItemSlopes| -> Vec<[P; 2]> {
+            let classes = item.classes.iter();
+            classes
+                .map(|[own, other]| [own + other, *other].map(|slope| P::of(slope * scale)))
+                .collect()
+        };
+        let hard_slopes: Vec<_> = match hard {
+            Some(_) => slopes.iter().take(items).map(hard_slopes).collect(),
+            None => Vec::new(),
+        };
         block.tiles(|tile: &mut [P], pixels, n, start, points| {
             let work = &mut work;
             let slopes = &slopes[n];
@@ -532,8 +574,8 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                             site,
                             tile,
                             work,
-                            slopes,
-                            scale,
+                            slopes: &hard_slopes[n],
+                            factor: P::of(slopes.extra * scale),
                             into,
                             stashed,
                         });

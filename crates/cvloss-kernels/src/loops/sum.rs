@@ -1,4 +1,7 @@
 //! Sums in independent lanes, combined in `f64`.
+//!
+//! Rows are taken in blocks of [`LANES`]: arrays of a fixed size stay in registers and add up as vectors, which a plain
+//! sum does not.
 
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -6,153 +9,116 @@ use crate::scalar::Prim;
 /// Accumulators side by side: an AVX-512 register of `f32`.
 const LANES: usize = 16;
 
-/// Sums a short row (a tile): lanes in the row's type, then `f64`, in an order that depends on its length alone.
+/// Sums a short row (a tile), in an order that depends on its length alone.
 #[inline(always)]
 pub(crate) fn sum<R: Real>(row: &[R::Prim]) -> f64 {
-    let mut lanes = [R::Prim::default(); LANES];
-    let blocks = row.chunks_exact(LANES);
-    let rest = blocks.remainder();
-    for block in blocks {
-        for (lane, x) in lanes.iter_mut().zip(block) {
-            *lane = (R::new(*lane) + R::new(*x)).get();
+    let mut sum = Lanes::default();
+    sum.add::<R>(row);
+    sum.total()
+}
+
+/// A sum that grows row by row, in an order that depends on their lengths alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lanes([f64; LANES]);
+
+impl Lanes {
+    /// Adds the numbers of a short row.
+    #[inline(always)]
+    pub(crate) fn add<R: Real>(&mut self, row: &[R::Prim]) {
+        let mut sum = [R::zero(); LANES];
+        let (blocks, rest) = row.as_chunks::<LANES>();
+        for block in blocks {
+            for k in 0..LANES {
+                sum[k] += R::new(block[k]);
+            }
+        }
+        for (sum, x) in sum.iter_mut().zip(rest) {
+            *sum += R::new(*x);
+        }
+        self.widen(sum);
+    }
+
+    #[inline(always)]
+    fn widen<R: Real>(&mut self, sum: [R; LANES]) {
+        for k in 0..LANES {
+            self.0[k] += sum[k].get().to_f64();
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane = (R::new(*lane) + R::new(*x)).get();
-    }
-    total(&lanes)
-}
 
-/// Adds the lanes by halves, in `f64`.
-#[inline(always)]
-fn total<P: Prim>(lanes: &[P; LANES]) -> f64 {
-    let mut wide = [0.0; LANES];
-    for (wide, lane) in wide.iter_mut().zip(lanes) {
-        *wide = lane.to_f64();
-    }
-    for width in [8, 4, 2, 1] {
-        for i in 0..width {
-            wide[i] += wide[i + width];
+    /// All of it.
+    #[inline(always)]
+    pub(crate) fn total(mut self) -> f64 {
+        for width in [8, 4, 2, 1] {
+            for k in 0..width {
+                self.0[k] += self.0[k + width];
+            }
         }
+        self.0[0]
     }
-    wide[0]
 }
 
-/// Sums a row in place, halving it: loops that the compiler vectorises, which it does not do to a plain sum.
+/// Sets a short row of probabilities `p = e f`, and adds `[Σ p w where label = class, Σ p w, Σ w where label = class]`.
 #[inline(always)]
-fn sum_in_place<R: Real>(row: &mut [R::Prim]) -> f64 {
-    let mut len = row.len();
-    while len > LANES {
-        let half = len.div_ceil(2 * LANES) * LANES;
-        let (low, high) = row[..len].split_at_mut(half);
-        let low = &mut low[..high.len()];
-        for i in 0..high.len() {
-            low[i] = (R::new(low[i]) + R::new(high[i])).get();
-        }
-        len = half;
-    }
-    let mut lanes = [R::Prim::default(); LANES];
-    for (lane, x) in lanes.iter_mut().zip(&row[..len]) {
-        *lane = *x;
-    }
-    total(&lanes)
-}
-
-/// A row's quarters, whose length is a multiple of [`LANES`], and what is left.
-#[inline(always)]
-fn quarters<P>(row: &[P]) -> ([&[P]; 4], &[P]) {
-    let len = row.len() / (4 * LANES) * LANES;
-    let (a, row) = row.split_at(len);
-    let (b, row) = row.split_at(len);
-    let (c, row) = row.split_at(len);
-    let (d, row) = row.split_at(len);
-    ([a, b, c, d], row)
-}
-
-/// `[Σ p w where label = class, Σ p w, Σ w where label = class]` with rows of their length as work memory.
-#[inline(always)]
-pub(crate) fn class_sums<R: Real>(
-    p: &[R::Prim],
-    w: &[R::Prim],
-    labels: &[R::Prim],
+pub(crate) fn add_class<R: Real>(
+    into: &mut [Lanes; 3],
+    [e, f, w, labels]: [&[R::Prim]; 4],
     class: R::Prim,
-    [own, all, count]: [&mut [R::Prim]; 3],
-) -> [f64; 3] {
-    let (p, p_rest) = quarters(p);
-    let (w, w_rest) = quarters(w);
-    let (labels, labels_rest) = quarters(labels);
-    let n = p[0].len();
-    let len = n + p_rest.len();
-    let (own, all, count) = (&mut own[..len], &mut all[..len], &mut count[..len]);
-    for i in 0..n {
-        let mut sum = [R::zero(); 3];
-        for k in 0..4 {
-            add_class(
-                &mut sum,
-                R::new(p[k][i]),
-                R::new(w[k][i]),
-                labels[k][i] == class,
+    p: &mut [R::Prim],
+) {
+    let (mut own, mut all, mut count) =
+        ([R::zero(); LANES], [R::zero(); LANES], [R::zero(); LANES]);
+    let [(e, e_rest), (f, f_rest), (w, w_rest), (labels, labels_rest)] =
+        [e, f, w, labels].map(<[R::Prim]>::as_chunks::<LANES>);
+    let (p, p_rest) = p.as_chunks_mut::<LANES>();
+    for ((((e, f), w), labels), p) in e.iter().zip(f).zip(w).zip(labels).zip(p) {
+        for k in 0..LANES {
+            let (x, w, is_own) = (
+                R::new(e[k]) * R::new(f[k]),
+                R::new(w[k]),
+                labels[k] == class,
             );
+            p[k] = x.get();
+            let term = x * w;
+            own[k] += R::select(is_own, term, R::zero());
+            all[k] += term;
+            count[k] += R::select(is_own, w, R::zero());
         }
-        [own[i], all[i], count[i]] = [sum[0].get(), sum[1].get(), sum[2].get()];
     }
-    for (i, ((p, w), label)) in p_rest.iter().zip(w_rest).zip(labels_rest).enumerate() {
-        let mut sum = [R::zero(); 3];
-        add_class(&mut sum, R::new(*p), R::new(*w), *label == class);
-        [own[n + i], all[n + i], count[n + i]] = [sum[0].get(), sum[1].get(), sum[2].get()];
+    for k in 0..p_rest.len().min(LANES) {
+        let (x, w) = (R::new(e_rest[k]) * R::new(f_rest[k]), R::new(w_rest[k]));
+        let is_own = labels_rest[k] == class;
+        p_rest[k] = x.get();
+        let term = x * w;
+        own[k] += R::select(is_own, term, R::zero());
+        all[k] += term;
+        count[k] += R::select(is_own, w, R::zero());
     }
-    [
-        sum_in_place::<R>(own),
-        sum_in_place::<R>(all),
-        sum_in_place::<R>(count),
-    ]
+    for (into, sum) in into.iter_mut().zip([own, all, count]) {
+        into.widen(sum);
+    }
 }
 
+/// Adds `[Σ p t w, Σ p w, Σ t w]` of short rows.
 #[inline(always)]
-fn add_class<R: Real>([own, all, count]: &mut [R; 3], p: R, w: R, is_own: bool) {
-    let term = p * w;
-    *all += term;
-    *own += R::select(is_own, term, R::zero());
-    *count += R::select(is_own, w, R::zero());
-}
-
-/// `[Σ p t w, Σ p w, Σ t w]` with rows of their length as work memory.
-#[inline(always)]
-pub(crate) fn plain_sums<R: Real>(
-    p: &[R::Prim],
-    t: &[R::Prim],
-    w: &[R::Prim],
-    [both, ps, ts]: [&mut [R::Prim]; 3],
-) -> [f64; 3] {
-    let (p, p_rest) = quarters(p);
-    let (t, t_rest) = quarters(t);
-    let (w, w_rest) = quarters(w);
-    let n = p[0].len();
-    let len = n + p_rest.len();
-    let (both, ps, ts) = (&mut both[..len], &mut ps[..len], &mut ts[..len]);
-    for i in 0..n {
-        let mut sum = [R::zero(); 3];
-        for k in 0..4 {
-            add_plain(&mut sum, R::new(p[k][i]), R::new(t[k][i]), R::new(w[k][i]));
+pub(crate) fn add_plain<R: Real>(into: &mut [Lanes; 3], [p, t, w]: [&[R::Prim]; 3]) {
+    let (mut both, mut ps, mut ts) = ([R::zero(); LANES], [R::zero(); LANES], [R::zero(); LANES]);
+    let [(p, p_rest), (t, t_rest), (w, w_rest)] = [p, t, w].map(<[R::Prim]>::as_chunks::<LANES>);
+    for ((p, t), w) in p.iter().zip(t).zip(w) {
+        for k in 0..LANES {
+            let (pw, t, w) = (R::new(p[k]) * R::new(w[k]), R::new(t[k]), R::new(w[k]));
+            both[k] = pw.mul_add(t, both[k]);
+            ps[k] += pw;
+            ts[k] = t.mul_add(w, ts[k]);
         }
-        [both[i], ps[i], ts[i]] = [sum[0].get(), sum[1].get(), sum[2].get()];
     }
-    for (i, ((p, t), w)) in p_rest.iter().zip(t_rest).zip(w_rest).enumerate() {
-        let mut sum = [R::zero(); 3];
-        add_plain(&mut sum, R::new(*p), R::new(*t), R::new(*w));
-        [both[n + i], ps[n + i], ts[n + i]] = [sum[0].get(), sum[1].get(), sum[2].get()];
+    for k in 0..p_rest.len().min(LANES) {
+        let (t, w) = (R::new(t_rest[k]), R::new(w_rest[k]));
+        let pw = R::new(p_rest[k]) * w;
+        both[k] = pw.mul_add(t, both[k]);
+        ps[k] += pw;
+        ts[k] = t.mul_add(w, ts[k]);
     }
-    [
-        sum_in_place::<R>(both),
-        sum_in_place::<R>(ps),
-        sum_in_place::<R>(ts),
-    ]
-}
-
-#[inline(always)]
-fn add_plain<R: Real>([both, ps, ts]: &mut [R; 3], p: R, t: R, w: R) {
-    let pw = p * w;
-    *both = pw.mul_add(t, *both);
-    *ps += pw;
-    *ts = t.mul_add(w, *ts);
+    for (into, sum) in into.iter_mut().zip([both, ps, ts]) {
+        into.widen(sum);
+    }
 }

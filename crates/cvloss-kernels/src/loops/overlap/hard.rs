@@ -4,12 +4,12 @@
 use crate::loops::softmax::{
     Sink, TrueClass, exponentiate_apart, exponentiate_sum, is_moderate, largest_logits,
 };
-use crate::loops::sum::{class_sums, sum};
+use crate::loops::sum::add_class;
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
 
-use super::{HardExtra, ItemSlopes, ItemStatistics, Site, Work};
+use super::{HardExtra, ItemSums, Site, Work};
 
 /// How many classes ahead rows are brought into the cache.
 const AHEAD: usize = 3;
@@ -18,7 +18,7 @@ pub(super) struct HardStatistics<'a, 'i, 'o, E, P> {
     pub(super) site: Site<'a, 'i, E, P>,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
-    pub(super) found: &'a mut ItemStatistics,
+    pub(super) found: &'a mut ItemSums,
     /// Where probabilities are to be left; it lends its rows.
     pub(super) stash: Option<Sink<'a, 'o>>,
 }
@@ -43,8 +43,8 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
         } = self;
         let n = site.pixels;
         let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
-        normalize::<R, E>(&site, tile, work, stash.is_none());
-        found.mass += sum::<R>(weights);
+        exponentials::<R, E>(&site, tile, work);
+        found.mass.add::<R>(weights);
         if E::PRESENT {
             let values = &mut work.output[..n];
             by_class(&site, values);
@@ -58,63 +58,52 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
                 let value = value * (R::new(values[i]) * w);
                 values[i] = R::select(w != R::zero(), value, R::zero()).get();
             }
-            found.extra += sum::<R>(values);
+            found.extra.add::<R>(values);
         }
         let one_over_sum = &work.target[..n];
         for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
             let class = P::of(c as f64);
+            let buffer = &mut work.input[..n];
             let p = match &mut stash {
                 Some(stash) => {
                     stash.prefetch::<P>(c + AHEAD, n);
-                    let row = &mut stash.row(c, &mut work.input[..n])[..n];
-                    for i in 0..n {
-                        row[i] = (R::new(e[i]) * R::new(one_over_sum[i])).get();
-                    }
-                    &*row
+                    stash.row(c, buffer)
                 }
-                None => e,
+                None => buffer,
             };
-            let sums = class_sums::<R>(p, weights, labels, class, work.terms.rows());
-            for (found, sum) in found.iter_mut().zip(sums) {
-                *found += sum;
-            }
+            add_class::<R>(
+                found,
+                [e, one_over_sum, weights, labels],
+                class,
+                &mut p[..n],
+            );
         }
     }
 }
 
-/// Fills the tile with probabilities, or with exponentials whose factor is in `work.target` unless they are to be
-/// `finished`.
+/// Fills the tile with exponentials, and `work.target` with one over their sums.
 ///
 /// Where something rides along, `work.terms` has `−ln p`, `p` and `1 − p` of the true class.
 #[inline(always)]
-fn normalize<R: Real, E: HardExtra>(
+fn exponentials<R: Real, E: HardExtra>(
     site: &Site<'_, '_, E, R::Prim>,
     tile: &mut [R::Prim],
     work: &mut Work<R::Prim>,
-    finished: bool,
 ) {
     let n = site.pixels;
     // Logits of moderate size need no shift by the largest, which saves a pass over them.
-    if !exponentials::<R, E, false>(site, tile, work) {
+    if !exponentials_in_range::<R, E, false>(site, tile, work) {
         let buffer = &mut work.input[..n];
         largest_logits::<R>(site.input, site.classes(), &mut work.output[..n], buffer);
-        exponentials::<R, E, true>(site, tile, work);
+        exponentials_in_range::<R, E, true>(site, tile, work);
     }
-    let one_over_sum = &mut work.target[..n];
     site.drop_weightless(tile);
-    site.drop_weightless(one_over_sum);
-    if finished {
-        for e in tile.chunks_exact_mut(n) {
-            for i in 0..n {
-                e[i] = (R::new(e[i]) * R::new(one_over_sum[i])).get();
-            }
-        }
-    }
+    site.drop_weightless(&mut work.target[..n]);
 }
 
-/// Fills the tile with exponentials, and `work.target` with one over their sums. Says whether they were in range.
+/// As [`exponentials`]; says whether they were in range.
 #[inline(always)]
-fn exponentials<R: Real, E: HardExtra, const SHIFTED: bool>(
+fn exponentials_in_range<R: Real, E: HardExtra, const SHIFTED: bool>(
     site: &Site<'_, '_, E, R::Prim>,
     tile: &mut [R::Prim],
     work: &mut Work<R::Prim>,
@@ -179,8 +168,10 @@ pub(super) struct HardGradient<'a, 'i, 'o, E, P> {
     pub(super) site: Site<'a, 'i, E, P>,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
-    pub(super) slopes: &'a ItemSlopes,
-    pub(super) scale: f64,
+    /// `∂L/∂p` of each class: of its own pixels, and of the others.
+    pub(super) slopes: &'a [[P; 2]],
+    /// The factor of the slope of what rides along.
+    pub(super) factor: P,
     pub(super) into: Sink<'a, 'o>,
     /// Probabilities are there already.
     pub(super) stashed: bool,
@@ -203,40 +194,42 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
             tile,
             work,
             slopes,
-            scale,
+            factor,
             mut into,
             stashed,
         } = self;
         let n = site.pixels;
         let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
         if !stashed {
-            normalize::<R, E>(&site, tile, work, true);
+            exponentials::<R, E>(&site, tile, work);
         }
-        // s_c is one of two numbers per class: that of its own pixels, and that of the others.
         let slopes_of = |c: usize| {
-            let [own, other] = slopes.classes[c];
-            let (own, other) = ((own + other) * scale, other * scale);
-            (P::of(c as f64), R::of(own), R::of(other))
+            let [own, other] = slopes[c].map(R::new);
+            (P::of(c as f64), own, other)
         };
         let Work {
             input: buffer,
-            target: dot,
+            target: one_over_sum,
             output: pull,
             terms,
         } = work;
-        let (buffer, dot, pull) = (&mut buffer[..n], &mut dot[..n], &mut pull[..n]);
+        let (buffer, one_over_sum, pull) = (&mut buffer[..n], &one_over_sum[..n], &mut pull[..n]);
+        let dot = &mut terms.i[..n];
         let (own_p, rest_p) = (&mut terms.p[..n], &mut terms.t[..n]);
         dot.fill(P::default());
         own_p.fill(P::default());
         rest_p.fill(P::default());
         for c in 0..site.classes() {
             let (class, own, other) = slopes_of(c);
-            let p = if stashed {
+            let p = &mut tile[c * n..(c + 1) * n];
+            if stashed {
                 into.prefetch::<P>(c + AHEAD, n);
-                &*into.row(c, buffer)
+                p.copy_from_slice(into.row(c, buffer));
             } else {
-                &tile[c * n..(c + 1) * n]
-            };
+                for i in 0..n {
+                    p[i] = (R::new(p[i]) * R::new(one_over_sum[i])).get();
+                }
+            }
             weigh::<R>(class, p, labels, (own, other), dot);
             if E::BENDS {
                 split::<R>(class, p, labels, own_p, rest_p);
@@ -244,7 +237,7 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
         }
         if E::PRESENT {
             by_class(&site, pull);
-            let factor = R::of(slopes.extra * scale);
+            let factor = R::new(factor);
             for i in 0..n {
                 let slope = if E::BENDS {
                     let (p, q) = (R::new(own_p[i]), R::new(rest_p[i]));
@@ -265,26 +258,16 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
         }
         for c in 0..site.classes() {
             let (class, own, other) = slopes_of(c);
-            if stashed {
-                let row = &mut into.row(c, buffer)[..n];
-                for i in 0..n {
-                    let is_own = labels[i] == class;
-                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
-                    let part = slope * R::new(weights[i]);
-                    row[i] = slope_of::<R, E>(R::new(row[i]), part, is_own, R::new(pull[i])).get();
-                }
-            } else {
-                let p = &tile[c * n..(c + 1) * n];
-                into.prefetch::<P>(c + AHEAD, n);
-                let row = &mut into.row(c, buffer)[..n];
-                for i in 0..n {
-                    let is_own = labels[i] == class;
-                    let slope = R::select(is_own, own, other) - R::new(dot[i]);
-                    let part = slope * R::new(weights[i]);
-                    row[i] = slope_of::<R, E>(R::new(p[i]), part, is_own, R::new(pull[i])).get();
-                }
-                into.flush(c, buffer);
+            let p = &tile[c * n..(c + 1) * n];
+            into.prefetch::<P>(c + AHEAD, n);
+            let row = &mut into.row(c, buffer)[..n];
+            for i in 0..n {
+                let is_own = labels[i] == class;
+                let slope = R::select(is_own, own, other) - R::new(dot[i]);
+                let part = slope * R::new(weights[i]);
+                row[i] = slope_of::<R, E>(R::new(p[i]), part, is_own, R::new(pull[i])).get();
             }
+            into.flush(c, buffer);
         }
     }
 }

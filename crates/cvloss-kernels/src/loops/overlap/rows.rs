@@ -1,19 +1,19 @@
 //! Channels by themselves.
 
 use crate::loops::softmax::Sink;
-use crate::loops::sum::{plain_sums, sum};
+use crate::loops::sum::add_plain;
 use crate::math::{Odds, Real};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
 
 use super::terms::Shape;
-use super::{ItemSlopes, ItemStatistics, SigmoidExtra, Site, Work};
+use super::{ItemSlopes, ItemSums, SigmoidExtra, Site, Work};
 
 /// Through a sigmoid (`LOGITS`) or as they are.
 pub(super) struct RowStatistics<'a, 'i, 'o, E, P, const LOGITS: bool> {
     pub(super) site: Site<'a, 'i, E, P>,
     pub(super) work: &'a mut Work<P>,
-    pub(super) found: &'a mut ItemStatistics,
+    pub(super) found: &'a mut ItemSums,
     /// Where odds are to be left; it lends its rows.
     pub(super) stash: Option<Sink<'a, 'o>>,
 }
@@ -28,10 +28,10 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
     }
 }
 
-/// A probability as the smaller of `p` and `1 − p`, negative for the latter: with all digits of both.
+/// The probability of a logit as the smaller of `p` and `1 − p`, negative for the latter: with all digits of both.
 #[inline(always)]
-fn pack<R: Real>(Odds { p, q }: Odds<R>) -> R {
-    R::select(q < p, -q, p)
+fn pack<R: Real>(logit: R, Odds { p, q }: Odds<R>) -> R {
+    R::select(logit > R::zero(), -q, p)
 }
 
 /// The inverse of [`pack`].
@@ -65,15 +65,16 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
         let output = &mut output[..n];
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
-        found.mass += sum::<R>(weights);
+        found.mass.add::<R>(weights);
         for (c, sums) in found.classes.iter_mut().enumerate() {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
             if let Some(stash) = &mut stash {
                 let row = &mut stash.row(c, &mut terms.t[..n])[..n];
                 for i in 0..n {
-                    let odds = Odds::new(R::new(x[i]));
-                    row[i] = pack(odds).get();
+                    let logit = R::new(x[i]);
+                    let odds = Odds::new(logit);
+                    row[i] = pack(logit, odds).get();
                     output[i] = odds.p.get();
                 }
             } else if LOGITS {
@@ -90,12 +91,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
                 }
             }
             if shape.is_plain {
-                for (total, sum) in
-                    sums.iter_mut()
-                        .zip(plain_sums::<R>(output, t, weights, terms.rows()))
-                {
-                    *total += sum;
-                }
+                add_plain::<R>(sums, [output, t, weights]);
             } else {
                 for i in 0..n {
                     let (p, t, w) = (R::new(output[i]), R::new(t[i]), R::new(weights[i]));
@@ -110,7 +106,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
                     let (value, _) = site.extra.eval(x, t, auxiliary);
                     output[i] = R::select(w != R::zero(), value * w, R::zero()).get();
                 }
-                found.extra += sum::<R>(output);
+                found.extra.add::<R>(output);
             }
         }
     }

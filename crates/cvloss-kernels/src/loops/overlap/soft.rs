@@ -1,13 +1,12 @@
 //! Any target and any sums over a softmax.
 
 use crate::loops::softmax::{PIXELS, Sink, exponentiate, largest_logits};
-use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
 
 use super::terms::{Shape, Terms};
-use super::{ItemSlopes, ItemStatistics, Site, SoftmaxExtra};
+use super::{ItemSlopes, ItemSums, Site, SoftmaxExtra};
 
 /// What the classes of each pixel add up to: see [`SoftmaxExtra`].
 struct Sums<P> {
@@ -74,7 +73,7 @@ impl<P: Prim> Sums<P> {
 pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
     pub(super) site: Site<'a, 'i, E, P>,
     pub(super) tile: &'a mut [P],
-    pub(super) found: &'a mut ItemStatistics,
+    pub(super) found: &'a mut ItemSums,
 }
 
 impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
@@ -98,9 +97,9 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
                 let w = R::new(weights[i]);
                 sums.dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
             }
-            found.extra += sum::<R>(&sums.dot[..n]);
+            found.extra.add::<R>(&sums.dot[..n]);
         }
-        found.mass += sum::<R>(weights);
+        found.mass.add::<R>(weights);
         let one_over_sum = &mut sums.sum[..n];
         for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();

@@ -1,7 +1,7 @@
 //! What a probability and a target add to a class's sums, and the slope of that.
 
 use crate::loops::softmax::PIXELS;
-use crate::loops::sum::sum;
+use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
 
@@ -57,12 +57,6 @@ impl<P: Prim> Terms<P> {
         }
     }
 
-    /// The rows, as work memory.
-    #[inline(always)]
-    pub(super) fn rows(&mut self) -> [&mut [P]; 3] {
-        [&mut self.i, &mut self.p, &mut self.t]
-    }
-
     /// Sets the terms of point `index`. A point of weight 0 counts nothing, whatever its logits.
     #[inline(always)]
     pub(super) fn set<R: Real<Prim = P>>(
@@ -82,9 +76,9 @@ impl<P: Prim> Terms<P> {
     }
 
     #[inline(always)]
-    pub(super) fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [f64; 3]) {
-        for (total, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
-            *total += sum::<R>(&row[..n]);
+    pub(super) fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [Lanes; 3]) {
+        for (into, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
+            into.add::<R>(&row[..n]);
         }
     }
 }
