@@ -71,15 +71,30 @@ impl<'a> Source<'a, '_> {
 }
 
 impl Source<'_, '_> {
-    /// Brings `len` pixels of class `c` into the cache, if there is such a class: rows of different classes lie far
-    /// apart, where hardware does not foresee them.
+    /// Brings `len` pixels of class `c` into the cache, those behind the last class being the next tile's: rows of
+    /// different classes lie far apart, where hardware does not foresee them.
     #[inline(always)]
     pub(crate) fn prefetch<P: Prim>(self, c: usize, len: usize) {
-        if c < self.view.shape()[1]
-            && let Some(row) = self.view.row::<P>(self.n, c, self.start, len)
-        {
+        let (c, start, len) = ahead(self.view.shape(), c, self.start, len);
+        if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
             prefetch(row);
         }
+    }
+}
+
+/// Class, first pixel and number of pixels of a row to come.
+#[inline(always)]
+fn ahead(
+    [_, classes, space]: [usize; 3],
+    c: usize,
+    start: usize,
+    len: usize,
+) -> (usize, usize, usize) {
+    if c < classes {
+        (c, start, len)
+    } else {
+        let next = start + len;
+        (c % classes, next, len.min(space - next))
     }
 }
 
@@ -108,9 +123,8 @@ impl Sink<'_, '_> {
     /// As [`Source::prefetch`], to be written.
     #[inline(always)]
     pub(crate) fn prefetch<P: Prim>(&mut self, c: usize, len: usize) {
-        if c < self.view.shape()[1]
-            && let Some(row) = self.view.row::<P>(self.n, c, self.start, len)
-        {
+        let (c, start, len) = ahead(self.view.shape(), c, self.start, len);
+        if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
             prefetch_mut(row);
         }
     }
