@@ -47,8 +47,6 @@ pub trait Real:
     fn exp_nonpositive(self) -> Self;
     /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
     fn exp_moderate(self) -> Self;
-    /// `1 / self` for `self` in `[1, 2]`; cheaper than a division where there is fused multiply-add.
-    fn recip_1_to_2(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
     fn ln(self) -> Self;
     /// `ln(1 + self)` for `self` in `[0, 1]`, accurate relative to the result.
@@ -342,17 +340,6 @@ impl<const F: bool> Real for Lane<f32, F> {
         self.at_most(Self(80.0)).exp_nonpositive()
     }
 
-    /// A quadratic guess, good to 1 %, and two Newton steps.
-    #[inline(always)]
-    fn recip_1_to_2(self) -> Self {
-        if !F {
-            return Self(1.0) / self;
-        }
-        let guess = polynomial(self, [2.121_212_12, -1.454_545_45, 0.323_232_323]);
-        let guess = guess.mul_add((-self).mul_add(guess, Self(1.0)), guess);
-        guess.mul_add((-self).mul_add(guess, Self(1.0)), guess)
-    }
-
     #[inline(always)]
     fn ln(self) -> Self {
         let (k, f) = split_exponent!(self, f32, u32, i32, mantissa: 23, magic: 12_582_912.0, sqrt_half: 0x3f35_04f3u32);
@@ -449,11 +436,6 @@ impl<const F: bool> Real for Lane<f64, F> {
     #[inline(always)]
     fn exp_moderate(self) -> Self {
         self.at_most(Self(700.0)).exp_nonpositive()
-    }
-
-    #[inline(always)]
-    fn recip_1_to_2(self) -> Self {
-        Self(1.0) / self
     }
 
     /// `ln m = 2 atanh(s)`, `s = f/(2 + f)`, and `2 atanh(s) = 2s + s·z·q(z)` with `z = s²`.
@@ -588,7 +570,8 @@ impl<R: Real> Odds<R> {
     /// As [`new`](Self::new), given `e^(−|x|)`.
     #[inline(always)]
     fn with_exp(x: R, e: R) -> Self {
-        let larger = (R::one() + e).recip_1_to_2();
+        // A division, not Newton steps: its latency is less, and loops as long as these spend their time on that.
+        let larger = R::one() / (R::one() + e);
         let smaller = e * larger;
         let is_positive = x > R::zero();
         Self {

@@ -125,12 +125,6 @@ accuracy! {
         2.0: bits_f64(5e-324, f64::MAX),
         2.0: bits_f64(0.1, 10.0),
     }
-    recip_1_to_2_f32: worst_f32, Real::recip_1_to_2, f64::recip, {
-        1.0: bits_f32(1.0, 2.0),
-    }
-    recip_1_to_2_f64: worst_f64, Real::recip_1_to_2, f64::recip, {
-        0.5: bits_f64(1.0, 2.0),
-    }
     // Against (x, 1), all octants of the right half plane.
     atan_f32: worst_f32, |x| x.atan2_right(Real::one()), f64::atan, {
         3.0: bits_f32(1e-30, 1e30),
@@ -202,15 +196,11 @@ macro_rules! edges {
             assert_eq!(apply(ln_1p, 0.0), 0.0);
             assert_eq!(apply(ln_1p, infinity), infinity);
 
-            assert_eq!(apply(L::recip_1_to_2, 1.0), 1.0);
-            assert_eq!(apply(L::recip_1_to_2, 2.0), 0.5);
-
             let functions = [
                 ("exp", L::exp as fn(L) -> L),
                 ("exp_nonpositive", L::exp_nonpositive),
                 ("ln", L::ln),
                 ("ln_1p_unit", L::ln_1p_unit),
-                ("recip_1_to_2", L::recip_1_to_2),
                 ("exp_m1", exp_m1),
                 ("ln_1p", ln_1p),
             ];
