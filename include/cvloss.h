@@ -326,6 +326,10 @@ typedef enum cvl_transform {
    * `(1 - s)^gamma`.
    */
   CVL_TRANSFORM_POWER,
+  /**
+   * `(-ln max(s, 1e-7))^gamma`.
+   */
+  CVL_TRANSFORM_LOG_POWER,
 } cvl_transform;
 
 /**
@@ -2462,7 +2466,7 @@ typedef struct cvl_dice_config {
    */
   const struct cvl_region_config *region;
   /**
-   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   * The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
    */
   double gamma;
   /**
@@ -2682,7 +2686,7 @@ typedef struct cvl_jaccard_config {
    */
   const struct cvl_region_config *region;
   /**
-   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   * The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
    */
   double gamma;
   /**
@@ -2762,7 +2766,7 @@ typedef struct cvl_tversky_config {
    */
   double beta;
   /**
-   * The power; only read for CVL_TRANSFORM_POWER. Default 1.
+   * The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
    */
   double gamma;
   /**

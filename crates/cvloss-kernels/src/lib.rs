@@ -18,6 +18,7 @@ mod error;
 pub mod focal;
 pub mod frequency;
 mod geometry;
+pub mod imbalance;
 mod labels;
 pub mod loops;
 pub mod math;

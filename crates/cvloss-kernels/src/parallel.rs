@@ -31,3 +31,8 @@ fn run(tasks: Vec<&mut (dyn FnMut() + Send)>) {
 pub(crate) fn piece_len(len: usize, unit: usize, least: usize) -> usize {
     len.div_ceil(MOST).max(least).max(1).next_multiple_of(unit)
 }
+
+/// The parts of an operand; none of an absent one.
+pub(crate) fn parts<T>(cut: Option<Vec<T>>) -> std::vec::IntoIter<T> {
+    cut.unwrap_or_default().into_iter()
+}

@@ -13,6 +13,7 @@ fn options() -> Options {
         activation: Activation::Softmax,
         intersection: Intersection::Product,
         score: Score::DICE,
+        background: None,
         squared: false,
         smooth: Smooth {
             numerator: 1e-5,

@@ -3,6 +3,8 @@
 mod adversarial;
 mod boxes;
 mod elements;
+mod imbalance;
+mod imbalance_sites;
 mod offsets;
 mod pixels;
 mod points;
@@ -152,6 +154,8 @@ pub fn cases() -> Vec<Case> {
     rotated::add(&mut list);
     offsets::add(&mut list);
     elements::add(&mut list);
+    imbalance::add(&mut list);
+    imbalance_sites::add(&mut list);
     pixels::add(&mut list);
     spatial::add(&mut list);
     points::add(&mut list);

@@ -10,7 +10,15 @@ use serde_json::Value;
 use crate::cases::Case;
 
 /// Traits whose implementation makes a type a loss.
-const TRAITS: [&str; 5] = ["Fused", "FusedRegularizer", "RegionLoss", "BoxLoss", "Loss"];
+const TRAITS: [&str; 7] = [
+    "Fused",
+    "FusedRegularizer",
+    "RegionLoss",
+    "BoxLoss",
+    "ElementLoss",
+    "CompoundLoss",
+    "Loss",
+];
 /// Types that are losses by what they wrap.
 const WRAPPERS: [&str; 1] = ["OfInput"];
 

@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod boxes;
+mod imbalance;
 mod inputs;
 mod options;
 

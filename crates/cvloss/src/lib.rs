@@ -50,11 +50,14 @@ pub use cvloss_kernels::focal::{ClassAlpha, SoftTargets};
 pub use cvloss_kernels::frequency::{
     FftForm, FftNorm, SpectrumPeak, SpectrumPooling, SpectrumWeight,
 };
+pub use cvloss_kernels::imbalance::{
+    Balance, FocusSlope, MinedMean, PositiveWeight, ReducedScale, UnifiedForm,
+};
 pub use cvloss_kernels::loops::boxes::Denominator;
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
-    Absent, Activation, Average, ClassAverage, Classes, DiceForm, FocalPower, Intersection,
-    ItemStatistics, Pooling, Smooth, Transform, VolumeWeight,
+    Absent, Activation, Average, ClassAverage, Classes, DiceForm, F1Sides, FocalPower,
+    Intersection, ItemStatistics, Pooling, Smooth, Transform, VolumeWeight,
 };
 pub use cvloss_kernels::rotated::{Divergence, KfForm, Scale};
 pub use cvloss_kernels::ssim::{

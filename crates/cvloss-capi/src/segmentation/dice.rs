@@ -32,7 +32,7 @@ pub struct cvl_dice_config {
     pub struct_size: usize,
     /// Sums, classes, policies; copied by the constructor. NULL for the defaults.
     pub region: *const cvl_region_config,
-    /// The power; only read for CVL_TRANSFORM_POWER. Default 1.
+    /// The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
     pub gamma: f64,
     /// A `cvl_dice_form`. Default CVL_DICE_FORM_PLAIN.
     pub form: u32,

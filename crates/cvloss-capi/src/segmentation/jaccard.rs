@@ -17,7 +17,7 @@ pub struct cvl_jaccard_config {
     pub struct_size: usize,
     /// Sums, classes, policies; copied by the constructor. NULL for the defaults.
     pub region: *const cvl_region_config,
-    /// The power; only read for CVL_TRANSFORM_POWER. Default 1.
+    /// The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
     pub gamma: f64,
     /// A `cvl_transform`. Default CVL_TRANSFORM_LINEAR.
     pub transform: u32,

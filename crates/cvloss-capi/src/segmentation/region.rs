@@ -118,6 +118,8 @@ pub enum cvl_transform {
     Negative,
     /// `(1 - s)^gamma`.
     Power,
+    /// `(-ln max(s, 1e-7))^gamma`.
+    LogPower,
 }
 
 /// Options that Dice, Jaccard, Tversky and their relatives share.
@@ -253,8 +255,9 @@ pub(super) fn volume_weight(number: u32) -> Result<VolumeWeight> {
 }
 
 pub(super) fn transform(number: u32, gamma: f64) -> Result<Transform> {
-    use Transform::{Linear, Log, LogCosh, Negative, Power};
-    let all = [Linear, Log, LogCosh, Negative, Power(gamma)];
+    use Transform::{Linear, Log, LogCosh, LogPower, Negative, Power};
+    let (power, log_power) = (Power(gamma), LogPower(gamma));
+    let all = [Linear, Log, LogCosh, Negative, power, log_power];
     choose("transform", number, &all)
 }
 

@@ -21,7 +21,7 @@ pub struct cvl_tversky_config {
     pub alpha: f64,
     /// Weight of false negatives, at least 0. Default 0.5.
     pub beta: f64,
-    /// The power; only read for CVL_TRANSFORM_POWER. Default 1.
+    /// The power; only read for CVL_TRANSFORM_POWER and CVL_TRANSFORM_LOG_POWER. Default 1.
     pub gamma: f64,
     /// A `cvl_transform`. Default CVL_TRANSFORM_LINEAR.
     pub transform: u32,

@@ -152,7 +152,7 @@ static void configurations(void) {
   SPOIL(softmax_focal, class_alpha, CVL_CLASS_ALPHA_PER_CLASS, "class_weights is empty", cvl_softmax_focal_new);
   SPOIL(softmax_focal, reserved, 1, "reserved is 1", cvl_softmax_focal_new);
   SPOIL(dice, form, 3, "dice: form is 3", cvl_dice_new);
-  SPOIL(dice, transform, 5, "transform is 5", cvl_dice_new);
+  SPOIL(dice, transform, 6, "transform is 6", cvl_dice_new);
   SPOIL(dice, volume_weight, 3, "volume_weight is 3", cvl_dice_new);
   SPOIL(jaccard, transform, 99, "jaccard: transform", cvl_jaccard_new);
   SPOIL(tversky, alpha, -1, "tversky: alpha", cvl_tversky_new);

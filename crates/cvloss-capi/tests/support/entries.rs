@@ -11,11 +11,27 @@ use serde_json::value::Index;
 
 use super::Handle;
 
-/// Losses of the Rust crate that cannot have a C entry, and why.
-pub const WITHOUT_ENTRY: [(&str, &str); 1] = [(
-    "LossSum",
-    "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
-)];
+/// Losses of the Rust crate that have no C entry, and why.
+pub const WITHOUT_ENTRY: [(&str, &str); 15] = [
+    (
+        "LossSum",
+        "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
+    ),
+    ("AsymmetricLoss", "not yet"),
+    ("BalancedBceLoss", "not yet"),
+    ("ExpLogLoss", "not yet"),
+    ("GaussianFocalLoss", "not yet"),
+    ("MccLoss", "not yet"),
+    ("OhemCrossEntropyLoss", "not yet"),
+    ("PolyCrossEntropyLoss", "not yet"),
+    ("PolyFocalLoss", "not yet"),
+    ("QualityFocalLoss", "not yet"),
+    ("ReducedFocalLoss", "not yet"),
+    ("SoftF1Loss", "not yet"),
+    ("TopKCrossEntropyLoss", "not yet"),
+    ("UnifiedFocalLoss", "not yet"),
+    ("VarifocalLoss", "not yet"),
+];
 
 /// Losses of one tensor, whose target in C is NULL.
 pub const WITHOUT_TARGET: [&str; 1] = ["TotalVariation"];
@@ -318,11 +334,10 @@ fn with_region<T>(
 /// A transform and its power.
 fn transform(options: &Value) -> Result<(u32, f64)> {
     let transform = &options["transform"];
-    let names = ["Linear", "Log", "LogCosh", "Negative", "Power"];
-    Ok((
-        index(transform, &names)?,
-        transform["Power"].as_f64().unwrap_or(1.0),
-    ))
+    let names = ["Linear", "Log", "LogCosh", "Negative", "Power", "LogPower"];
+    let power = transform["Power"].as_f64();
+    let power = power.or(transform["LogPower"].as_f64());
+    Ok((index(transform, &names)?, power.unwrap_or(1.0)))
 }
 
 fn with_dice<T>(options: &Value, create: impl FnOnce(&cvl_dice_config) -> Result<T>) -> Result<T> {

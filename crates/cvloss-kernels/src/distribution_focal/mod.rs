@@ -8,7 +8,7 @@ use crate::error::{Error, Result, check_shape};
 use crate::loops::boxes::{Denominator, Gradients};
 use crate::loops::softmax::{PIXELS, cut, cut_mut, pieces, tile_pixels};
 use crate::options::{Gradient, Reduction};
-use crate::parallel;
+use crate::parallel::{self, parts};
 use crate::scalar::{DType, Prim, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut, check_view};
@@ -137,26 +137,27 @@ impl Call<'_, '_, '_> {
         };
         let (to_input, to_target) = (scale(&of_input), scale(&of_target));
         let mut targets = cut(self.target, cuts).into_iter();
-        let mut weights = self.weight.map(|view| cut(view, cuts).into_iter());
-        let mut values = self.values.map(|view| cut_mut(view, cuts).into_iter());
-        let mut inputs = of_input.map(|g| cut_mut(g.view, cuts).into_iter());
-        let mut positions = of_target.map(|g| cut_mut(g.view, cuts).into_iter());
-        let mut parts = Vec::new();
+        // What is absent has no parts.
+        let mut weights = parts(self.weight.map(|view| cut(view, cuts)));
+        let mut values = parts(self.values.map(|view| cut_mut(view, cuts)));
+        let mut inputs = parts(of_input.map(|g| cut_mut(g.view, cuts)));
+        let mut positions = parts(of_target.map(|g| cut_mut(g.view, cuts)));
+        let mut pieces = Vec::new();
         for input in cut(self.input, cuts) {
             let Some(target) = targets.next() else { break };
-            parts.push(Piece {
+            pieces.push(Piece {
                 input,
                 target,
-                weight: weights.as_mut().and_then(Iterator::next),
-                values: values.as_mut().and_then(Iterator::next),
-                slopes: inputs.as_mut().and_then(Iterator::next),
-                position_slopes: positions.as_mut().and_then(Iterator::next),
+                weight: weights.next(),
+                values: values.next(),
+                slopes: inputs.next(),
+                position_slopes: positions.next(),
                 last: self.last,
                 to_input,
                 to_target,
             });
         }
-        let sums = parallel::map(parts, Piece::run::<P>);
+        let sums = parallel::map(pieces, Piece::run::<P>);
         sums.into_iter().sum::<f64>() * self.factor
     }
 }

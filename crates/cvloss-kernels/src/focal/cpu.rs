@@ -32,13 +32,31 @@ impl Exponent for Two {
     }
 }
 
+/// `γ = 4`.
+#[derive(Clone, Copy, Debug)]
+pub struct Four;
+impl Exponent for Four {
+    #[inline(always)]
+    fn power<R: Real>(self, x: R, y: R) -> (R, R) {
+        let square = x * x;
+        (square * square, R::of(4.0) * square * x * y)
+    }
+}
+
 /// Any `γ ≥ 0`.
 #[derive(Clone, Copy, Debug)]
 pub struct Any(pub f64);
 impl Exponent for Any {
     #[inline(always)]
     fn power<R: Real>(self, x: R, y: R) -> (R, R) {
-        let gamma = R::of(self.0);
+        Self::power_of(R::of(self.0), x, y)
+    }
+}
+
+impl Any {
+    /// As [`Exponent::power`], with an exponent of the element's own.
+    #[inline(always)]
+    pub(crate) fn power_of<R: Real>(gamma: R, x: R, y: R) -> (R, R) {
         let is_zero = x <= R::of(1e-37);
         let ln = x.at_least(R::of(1e-37)).ln();
         let power = (gamma * ln).exp();

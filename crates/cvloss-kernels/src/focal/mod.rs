@@ -11,7 +11,7 @@ use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
 
 pub(crate) use cpu::entropy;
-pub use cpu::{Any, Exponent, Linear, Mixture, Softmax, Two, Zero};
+pub use cpu::{Any, Exponent, Four, Linear, Mixture, Softmax, Two, Zero};
 
 /// What sigmoid focal loss means where a target lies between 0 and 1. Both meanings agree at 0 and 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

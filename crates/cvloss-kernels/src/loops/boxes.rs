@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, check_shape};
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
-use crate::parallel;
+use crate::parallel::{self, parts};
 use crate::scalar::{DType, Prim};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
@@ -148,48 +148,42 @@ fn total(view: &View<'_>) -> f64 {
 /// A formula over a tile. All else is compiled once, not per formula.
 type Kernel<'k, P, const D: usize> = &'k (dyn Fn(Tile<'_, P, D>) -> f64 + Sync);
 
-fn reduce<const D: usize, P: Prim>(
+fn reduce<'g, const D: usize, P: Prim>(
     kernel: Kernel<'_, P, D>,
     operands: &Operands<'_>,
     factor: f64,
     values: Option<ViewMut<'_>>,
-    gradients: Gradients<'_>,
+    gradients: Gradients<'g>,
 ) -> f64 {
     let pairs = operands.input.shape()[0];
     let len = parallel::piece_len(pairs, TILE, LEAST);
     let mut input = Rows::new(operands.input.reborrow(), D).split(len);
     let mut target = Rows::new(operands.target.reborrow(), D).split(len);
-    let mut weight = operands
-        .weight
-        .as_ref()
-        .map(|weight| Rows::new(weight.reborrow(), 1).split(len));
-    let mut values = values.map(|values| RowsMut::new(values, 1).split(len));
-    let mut slopes = [gradients.input, gradients.target].map(|gradient| {
-        gradient.map(|gradient| {
+    let weight = operands.weight.as_ref().map(View::reborrow);
+    let mut weight = parts(weight.map(|view| Rows::new(view, 1).split(len).collect()));
+    let mut values = parts(values.map(|view| RowsMut::new(view, 1).split(len)));
+    let slopes = |gradient: Option<Gradient<'g>>| {
+        parts(gradient.map(|gradient| {
             let scale = P::of(gradient.scale * factor);
-            let rows = RowsMut::new(gradient.view, D).split(len);
-            (rows, scale, gradient.accumulate)
-        })
-    });
-    let mut pieces = Vec::new();
-    while let (Some(input), Some(target)) = (input.next(), target.next()) {
-        let [first, second] = &mut slopes;
-        let next = |slopes: &mut Option<(_, P, bool)>| {
-            let (rows, scale, accumulate): &mut (PiecesMut<'_>, P, bool) = slopes.as_mut()?;
-            let (scale, accumulate) = (*scale, *accumulate);
-            rows.next().map(|rows| Slopes {
+            let slopes = |rows| Slopes {
                 rows,
                 scale,
-                accumulate,
-            })
-        };
+                accumulate: gradient.accumulate,
+            };
+            let rows = RowsMut::new(gradient.view, D).split(len);
+            rows.into_iter().map(slopes).collect()
+        }))
+    };
+    let (mut first, mut second) = (slopes(gradients.input), slopes(gradients.target));
+    let mut pieces = Vec::new();
+    while let (Some(input), Some(target)) = (input.next(), target.next()) {
         pieces.push(Piece {
             input,
             target,
-            weight: weight.as_mut().and_then(Iterator::next),
-            values: values.as_mut().and_then(Iterator::next),
-            first: next(first),
-            second: next(second),
+            weight: weight.next(),
+            values: values.next(),
+            first: first.next(),
+            second: second.next(),
         });
     }
     let sums = parallel::map(pieces, |piece| piece.run::<D>(kernel));
@@ -264,8 +258,6 @@ struct RowsMut<'a> {
     is_flat: bool,
 }
 
-type PiecesMut<'a> = std::vec::IntoIter<RowsMut<'a>>;
-
 impl<'a> RowsMut<'a> {
     fn new(view: ViewMut<'a>, width: usize) -> Self {
         let is_flat = view.is_contiguous();
@@ -276,7 +268,7 @@ impl<'a> RowsMut<'a> {
         }
     }
 
-    fn split(self, len: usize) -> PiecesMut<'a> {
+    fn split(self, len: usize) -> Vec<RowsMut<'a>> {
         let Self {
             view,
             width,
@@ -292,8 +284,7 @@ impl<'a> RowsMut<'a> {
             width,
             is_flat,
         };
-        let views: Vec<_> = views.into_iter().flatten().map(rows).collect();
-        views.into_iter()
+        views.into_iter().flatten().map(rows).collect()
     }
 
     /// The memory of `len` pairs from `start` on, where a formula may write it directly.

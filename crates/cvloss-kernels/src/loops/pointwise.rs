@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::math::Real;
 use crate::options::{Gradient, Gradients, Normalizer, Reduction};
-use crate::parallel;
+use crate::parallel::{self, parts};
 use crate::scalar::{DType, Prim};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
@@ -21,6 +21,9 @@ pub trait Pointwise: Copy + Send + Sync {
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R);
+
+    /// Only elements with target 1 count for [`Normalizer::Positives`], not all above 0.
+    const COUNTS_PEAKS: bool = false;
 }
 
 /// The formula of a pointwise loss of the difference `d = x − t`. Its slope with respect to the target is the negative.
@@ -145,11 +148,13 @@ fn evaluate_both<F: Pointwise>(
     match operands.input.dtype() {
         DType::F64 => {
             let kernel = |rows: Rows<'_, f64>| rows.evaluate(formula);
-            reduce(&kernel, &wide, reduction, normalizer, values, gradients)
+            let by = (reduction, normalizer, F::COUNTS_PEAKS);
+            reduce(&kernel, &wide, by, values, gradients)
         }
         DType::F32 | DType::F16 | DType::BF16 => {
             let kernel = |rows: Rows<'_, f32>| rows.evaluate(formula);
-            reduce(&kernel, &wide, reduction, normalizer, values, gradients)
+            let by = (reduction, normalizer, F::COUNTS_PEAKS);
+            reduce(&kernel, &wide, by, values, gradients)
         }
         got => Err(Error::DType {
             argument: "input",
@@ -159,7 +164,7 @@ fn evaluate_both<F: Pointwise>(
     }
 }
 
-fn widen<'a>(
+pub(crate) fn widen<'a>(
     argument: &'static str,
     view: &'a Option<View<'_>>,
     shape: [usize; 3],
@@ -175,14 +180,13 @@ type Kernel<'k, P> = &'k (dyn Fn(Rows<'_, P>) -> f64 + Sync);
 fn reduce<P: Prim>(
     kernel: Kernel<'_, P>,
     operands: &Operands<'_>,
-    reduction: Reduction,
-    normalizer: Normalizer,
+    (reduction, normalizer, counts_peaks): (Reduction, Normalizer, bool),
     values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
 ) -> Result<f64> {
     let denominator = match reduction {
         Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => denominator::<P>(operands, normalizer),
+        Reduction::Mean => denominator::<P>(operands, normalizer, counts_peaks),
     };
     let factor = if denominator > 0.0 {
         1.0 / denominator
@@ -194,14 +198,23 @@ fn reduce<P: Prim>(
 }
 
 /// What the mean divides by; 0 if nothing counts.
-fn denominator<P: Prim>(operands: &Operands<'_>, normalizer: Normalizer) -> f64 {
+fn denominator<P: Prim>(
+    operands: &Operands<'_>,
+    normalizer: Normalizer,
+    counts_peaks: bool,
+) -> f64 {
     let elements = operands.input.len() as f64;
     match normalizer {
         Normalizer::Elements if operands.ignore.is_none() => elements,
         Normalizer::Weights if operands.ignore.is_none() && operands.weight.is_none() => elements,
         Normalizer::Elements => count::<P>(Kept, &unweighted(operands)),
         Normalizer::Weights => count::<P>(Kept, operands),
-        Normalizer::Positives => count::<P>(Positive, &unweighted(operands)).max(1.0),
+        Normalizer::Positives => {
+            let positive = Positive {
+                peaks: counts_peaks,
+            };
+            count::<P>(positive, &unweighted(operands)).max(1.0)
+        }
     }
 }
 
@@ -230,13 +243,39 @@ impl Pointwise for Kept {
     }
 }
 
-/// Counts elements with a positive target.
+/// Counts elements with a positive target, or with a target of 1.
 #[derive(Clone, Copy)]
-struct Positive;
+struct Positive {
+    peaks: bool,
+}
 impl Pointwise for Positive {
     #[inline(always)]
     fn eval<R: Real>(&self, _: R, t: R, _: R) -> (R, R) {
-        (R::select(t > R::zero(), R::one(), R::zero()), R::zero())
+        let counts = (t >= R::one()) | (!self.peaks & (t > R::zero()));
+        (R::select(counts, R::one(), R::zero()), R::zero())
+    }
+}
+
+/// Adds up targets.
+#[derive(Clone, Copy)]
+struct Share;
+impl Pointwise for Share {
+    #[inline(always)]
+    fn eval<R: Real>(&self, _: R, t: R, _: R) -> (R, R) {
+        (t, R::zero())
+    }
+}
+
+/// The sums of targets and of one, each times its weight, over the elements that are not ignored.
+pub(crate) fn target_and_mass(operands: &Operands<'_>) -> (f64, f64) {
+    let targets = Operands {
+        input: operands.target.clone(),
+        auxiliary: None,
+        ..operands.clone()
+    };
+    match operands.input.dtype() {
+        DType::F64 => (count::<f64>(Share, &targets), count::<f64>(Kept, &targets)),
+        _ => (count::<f32>(Share, &targets), count::<f32>(Kept, &targets)),
     }
 }
 
@@ -348,29 +387,27 @@ impl<'i> Piece<'i, '_, '_> {
         if piece >= len {
             return vec![self];
         }
-        let split = |view: Option<View<'i>>| view.map(|view| view.split(axis, piece).into_iter());
+        let split = |view: Option<View<'i>>| parts(view.map(|view| view.split(axis, piece)));
         let mut input = self.operands.input.split(axis, piece).into_iter();
         let mut target = self.operands.target.split(axis, piece).into_iter();
         let mut auxiliary = split(self.operands.auxiliary);
         let mut weight = split(self.operands.weight);
-        let mut values = self.values.map(|v| v.split(axis, piece).into_iter());
-        let mut gradient = self.gradient.map(|v| v.split(axis, piece).into_iter());
-        let mut target_gradient = self
-            .target_gradient
-            .map(|v| v.split(axis, piece).into_iter());
+        let mut values = parts(self.values.map(|view| view.split(axis, piece)));
+        let mut gradient = parts(self.gradient.map(|view| view.split(axis, piece)));
+        let mut target_gradient = parts(self.target_gradient.map(|view| view.split(axis, piece)));
         let mut pieces = Vec::new();
         while let (Some(input), Some(target)) = (input.next(), target.next()) {
             pieces.push(Piece {
                 operands: Operands {
                     input,
                     target,
-                    auxiliary: auxiliary.as_mut().and_then(Iterator::next),
-                    weight: weight.as_mut().and_then(Iterator::next),
+                    auxiliary: auxiliary.next(),
+                    weight: weight.next(),
                     ignore: self.operands.ignore,
                 },
-                values: values.as_mut().and_then(Iterator::next),
-                gradient: gradient.as_mut().and_then(Iterator::next),
-                target_gradient: target_gradient.as_mut().and_then(Iterator::next),
+                values: values.next(),
+                gradient: gradient.next(),
+                target_gradient: target_gradient.next(),
             });
         }
         pieces
@@ -430,7 +467,7 @@ impl<'i> Piece<'i, '_, '_> {
                                 slopes: Some((&mut *slopes, P::of(1.0))),
                                 ..rows
                             });
-                            dispatch(Share {
+                            dispatch(BothSlopes {
                                 own,
                                 scale,
                                 slopes,
@@ -636,7 +673,7 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
 }
 
 /// The slopes of a formula of the difference, to input and target. A pass of its own: the formula is compiled once less.
-struct Share<'a, P> {
+struct BothSlopes<'a, P> {
     own: &'a mut [P],
     scale: P,
     /// Before they are scaled, and then the target's.
@@ -644,7 +681,7 @@ struct Share<'a, P> {
     target_scale: P,
 }
 
-impl<P: Prim> Task for Share<'_, P> {
+impl<P: Prim> Task for BothSlopes<'_, P> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -25,6 +25,12 @@ pub trait Term: Copy + Send + Sync {
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R);
+
+    /// As [`eval`](Self::eval), given the true class, for a formula that depends on it.
+    #[inline(always)]
+    fn eval_of<R: Real>(&self, _class: R, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R) {
+        self.eval(minus_ln_p, p, one_minus_p)
+    }
 }
 
 /// What a site loss reads.
@@ -465,7 +471,8 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
         let mut outside = 0u32;
         for i in 0..n {
             let found = TrueClass::new::<SHIFTED>(R::new(own[i]), R::new(rest[i]));
-            let (value, pull) = self.term.eval(found.minus_ln_p, found.p, found.q);
+            let class = R::new(labels[i]);
+            let (value, pull) = self.term.eval_of(class, found.minus_ln_p, found.p, found.q);
             let weight = R::new(weights[i]);
             let keep = labels[i] != P::of(IGNORED);
             outside += u32::from(keep & !is_moderate(found.sum));

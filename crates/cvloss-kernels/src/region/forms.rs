@@ -6,8 +6,9 @@ use super::{
     Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, Options, Pooling,
     Score, Smooth, Transform, VolumeWeight,
 };
-use crate::error::{Result, check_weight};
+use crate::error::{Error, Result, check_share, check_weight};
 use crate::options::Reduction;
+use crate::pixel::check_positive;
 
 /// What Dice's sums are of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub enum DiceForm {
     Squared,
     /// One score of all classes, each weighted by its volume; the average over classes has no effect.
     Generalized(VolumeWeight),
+}
+
+/// What soft F1 loss has a score of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum F1Sides {
+    /// Positives, and negatives by themselves: the mean of both.
+    #[default]
+    Both,
+    /// Positives: pytorch-toolbelt.
+    Positives,
 }
 
 /// Where focal Tversky loss takes its power.
@@ -40,6 +52,7 @@ impl Options {
             activation: Activation::Softmax,
             intersection: Intersection::Product,
             score,
+            background: None,
             squared: false,
             smooth: Smooth {
                 numerator: 1e-5,
@@ -108,4 +121,29 @@ impl Options {
 pub fn check_tversky(alpha: f64, beta: f64) -> Result<()> {
     check_weight("alpha", alpha)?;
     check_weight("beta", beta)
+}
+
+/// Fails unless the activation is a softmax.
+fn check_softmax(activation: Activation) -> Result<()> {
+    match activation {
+        Activation::Softmax => Ok(()),
+        other => Err(Error::option("activation", format!("{other:?}"), "Softmax")),
+    }
+}
+
+/// Fails if a parameter of unified focal loss is out of range.
+pub fn check_unified(weight: f64, delta: f64, gamma: f64, activation: Activation) -> Result<()> {
+    check_share("weight", weight)?;
+    check_share("delta", delta)?;
+    check_share("gamma", gamma)?;
+    check_softmax(activation)
+}
+
+/// Fails if a factor or power of exponential logarithmic loss (Dice's, cross-entropy's) is out of range.
+pub fn check_exp_log(lambdas: [f64; 2], gammas: [f64; 2], activation: Activation) -> Result<()> {
+    check_weight("lambda_dice", lambdas[0])?;
+    check_weight("lambda_ce", lambdas[1])?;
+    check_positive("gamma_dice", gammas[0])?;
+    check_positive("gamma_ce", gammas[1])?;
+    check_softmax(activation)
 }

@@ -18,10 +18,10 @@ use crate::view::ViewMut;
 
 pub use crate::loops::overlap::{Activation, Intersection, ItemStatistics, Operands};
 use cpu::{CrossEntropy, Focal, SigmoidCe, SigmoidFocal, WeightedBce};
-pub use forms::{DiceForm, FocalPower, check_tversky};
+pub use forms::{DiceForm, F1Sides, FocalPower, check_exp_log, check_tversky, check_unified};
 use score::Assessment;
 pub use score::{
-    Absent, Average, ClassAverage, Classes, Pooling, Score, Smooth, Transform, VolumeWeight,
+    Absent, Average, ClassAverage, Classes, Pooling, Ratio, Score, Smooth, Transform, VolumeWeight,
 };
 
 /// Options of a region loss.
@@ -33,6 +33,8 @@ pub struct Options {
     pub intersection: Intersection,
     /// The score's coefficients.
     pub score: Score,
+    /// From a score to a loss for class 0, where that is another than for the others; not in micro averages.
+    pub background: Option<Transform>,
     /// `P` and `T` are sums of squares.
     pub squared: bool,
     /// What is added to numerator and denominator.
@@ -234,10 +236,13 @@ impl Options {
             }
         }
         let gamma = match self.transform {
-            Transform::Power(gamma) => gamma,
+            Transform::Power(gamma) | Transform::LogPower(gamma) => gamma,
             _ => self.power,
         };
         check_weight("gamma", gamma)?;
+        if let Score::Matthews { counts } = self.score {
+            check_weight("counts", counts)?;
+        }
         check_weight("smooth.numerator", self.smooth.numerator)?;
         check_weight("smooth.denominator", self.smooth.denominator)?;
         check_weight("smooth.floor", self.smooth.floor)

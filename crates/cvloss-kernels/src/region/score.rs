@@ -7,10 +7,25 @@ use crate::options::Reduction;
 
 use super::{Activation, Extra, Options};
 
+/// What is made of the sums `I`, `P`, `T`, and of the mass `W` of all points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Score {
+    /// One quotient.
+    Ratio(Ratio),
+    /// Matthews's correlation `(I W − P T + smooth_n) / √(P T (W − P)(W − T) + smooth_d)`; 1 where prediction and target
+    /// are equal.
+    Matthews {
+        /// Added to each of the four counts: to `I` once, to `P` and `T` twice, to `W` four times.
+        counts: f64,
+    },
+    /// The mean of Dice's score of points in the class and of that of points outside it.
+    BothSides,
+}
+
 /// A score `(i_num I + smooth_n) / (i_den I + p_den P + t_den T + smooth_d)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
-pub struct Score {
+pub struct Ratio {
     pub i_num: f64,
     pub i_den: f64,
     pub p_den: f64,
@@ -19,28 +34,28 @@ pub struct Score {
 
 impl Score {
     /// `2I / (P + T)`.
-    pub const DICE: Self = Self {
+    pub const DICE: Self = Self::Ratio(Ratio {
         i_num: 2.0,
         i_den: 0.0,
         p_den: 1.0,
         t_den: 1.0,
-    };
+    });
     /// `I / (P + T − I)`.
-    pub const JACCARD: Self = Self {
+    pub const JACCARD: Self = Self::Ratio(Ratio {
         i_num: 1.0,
         i_den: -1.0,
         p_den: 1.0,
         t_den: 1.0,
-    };
+    });
 
     /// `I / (I + α (P − I) + β (T − I))`: `α` weighs false positives, `β` false negatives.
     pub fn tversky(alpha: f64, beta: f64) -> Self {
-        Self {
+        Self::Ratio(Ratio {
             i_num: 1.0,
             i_den: 1.0 - alpha - beta,
             p_den: alpha,
             t_den: beta,
-        }
+        })
     }
 }
 
@@ -74,6 +89,8 @@ pub enum Transform {
     Negative,
     /// `(1 − s)^γ`. Where `1 − s` is below 1e-7 and `γ < 1`, the slope is that at 1e-7.
     Power(f64),
+    /// `(−ln max(s, 1e-7))^γ`: Wong et al. 2018. Where the logarithm is below 1e-7 and `γ < 1`, the slope is that at 1e-7.
+    LogPower(f64),
 }
 
 /// The least score that a logarithm sees, and the least base that a fractional power's slope sees.
@@ -87,6 +104,11 @@ impl Transform {
             Self::Negative => (-s, -1.0),
             Self::Log if s < LEAST => (-LEAST.ln(), 0.0),
             Self::Log => (-s.ln(), -1.0 / s),
+            Self::LogPower(gamma) if s < LEAST => ((-LEAST.ln()).powf(gamma), 0.0),
+            Self::LogPower(gamma) => {
+                let (value, slope) = power(-s.ln(), gamma);
+                (value, -slope / s)
+            }
             Self::LogCosh => {
                 let loss = 1.0 - s;
                 (ln_cosh(loss), -loss.tanh())
@@ -314,34 +336,87 @@ fn extra_denominator(options: &Options, item: &ItemStatistics, hard_target: bool
 }
 
 /// A score, and its derivatives with respect to `I` and `P`.
-fn score(options: &Options, [i, p, t]: [f64; 3]) -> (f64, [f64; 2]) {
-    let Score {
-        i_num,
-        i_den,
-        p_den,
-        t_den,
-    } = options.score;
-    let numerator = i_num * i + options.smooth.numerator;
-    let denominator = i_den * i + p_den * p + t_den * t + options.smooth.denominator;
-    if denominator < options.smooth.floor {
-        let floor = options.smooth.floor;
-        return (numerator / floor, [i_num / floor, 0.0]);
+fn score(options: &Options, sums: [f64; 3], mass: f64) -> (f64, [f64; 2]) {
+    let smooth = options.smooth;
+    match options.score {
+        Score::Ratio(ratio) => ratio.eval(smooth, sums),
+        Score::Matthews { counts } => matthews(smooth, counts, sums, mass),
+        Score::BothSides => {
+            let Score::Ratio(dice) = Score::DICE else {
+                return (0.0, [0.0; 2]);
+            };
+            let [i, p, t] = sums;
+            let outside = [mass - p - t + i, mass - p, mass - t];
+            let (inner, [inner_i, inner_p]) = dice.eval(smooth, sums);
+            let (outer, [outer_i, outer_p]) = dice.eval(smooth, outside);
+            // I outside grows with I and falls with P.
+            let by_i = (inner_i + outer_i) / 2.0;
+            let by_p = (inner_p - outer_i - outer_p) / 2.0;
+            ((inner + outer) / 2.0, [by_i, by_p])
+        }
     }
-    if denominator == 0.0 {
+}
+
+impl Ratio {
+    fn eval(self, smooth: Smooth, [i, p, t]: [f64; 3]) -> (f64, [f64; 2]) {
+        let Self {
+            i_num,
+            i_den,
+            p_den,
+            t_den,
+        } = self;
+        let numerator = i_num * i + smooth.numerator;
+        let denominator = i_den * i + p_den * p + t_den * t + smooth.denominator;
+        if denominator < smooth.floor {
+            let floor = smooth.floor;
+            return (numerator / floor, [i_num / floor, 0.0]);
+        }
+        if denominator == 0.0 {
+            return (1.0, [0.0; 2]);
+        }
+        let s = numerator / denominator;
+        (
+            s,
+            [(i_num - s * i_den) / denominator, -s * p_den / denominator],
+        )
+    }
+}
+
+/// Matthews's correlation: the product of four counts is `P T (W − P)(W − T)`.
+fn matthews(smooth: Smooth, counts: f64, [i, p, t]: [f64; 3], mass: f64) -> (f64, [f64; 2]) {
+    if i == p && i == t {
         return (1.0, [0.0; 2]);
     }
-    let s = numerator / denominator;
-    (
-        s,
-        [(i_num - s * i_den) / denominator, -s * p_den / denominator],
-    )
+    let (i, w) = (i + counts, mass + 4.0 * counts);
+    let (p, t) = (p + 2.0 * counts, t + 2.0 * counts);
+    let square = p * t * (w - p) * (w - t) + smooth.denominator;
+    if square <= 0.0 {
+        return (0.0, [0.0; 2]);
+    }
+    let root = square.sqrt();
+    let s = (i * w - p * t + smooth.numerator) / root;
+    let square_by_p = t * (w - t) * (w - 2.0 * p);
+    (s, [w / root, -t / root - s * square_by_p / (2.0 * square)])
 }
 
 /// One class's loss and its derivatives with respect to `I` and `P`.
-fn class_loss(options: &Options, sums: [f64; 3]) -> (f64, [f64; 2]) {
-    let (s, by) = score(options, sums);
-    let (loss, slope) = options.transform.eval(s);
+fn class_loss(
+    options: &Options,
+    transform: Transform,
+    sums: [f64; 3],
+    mass: f64,
+) -> (f64, [f64; 2]) {
+    let (s, by) = score(options, sums, mass);
+    let (loss, slope) = transform.eval(s);
     (loss, by.map(|by| by * slope))
+}
+
+/// From a class's score to its loss.
+fn transform_of(options: &Options, class: usize) -> Transform {
+    match (class, options.background) {
+        (0, Some(background)) => background,
+        _ => options.transform,
+    }
 }
 
 fn macro_average(options: &Options, item: &ItemStatistics) -> ItemLoss {
@@ -364,7 +439,8 @@ fn macro_average(options: &Options, item: &ItemStatistics) -> ItemLoss {
         if is_absent && options.absent == Absent::Zero {
             continue;
         }
-        let (loss, by) = class_loss(options, *sums);
+        let transform = transform_of(options, class);
+        let (loss, by) = class_loss(options, transform, *sums, item.mass);
         value += weight * loss;
         slopes[class] = by.map(|by| weight * by);
     }
@@ -399,7 +475,8 @@ fn micro_average(options: &Options, item: &ItemStatistics) -> ItemLoss {
     let (value, by) = if sums[2] <= 0.0 && options.absent != Absent::Count {
         (0.0, [0.0; 2])
     } else {
-        class_loss(options, sums)
+        let mass = item.mass * weights.iter().sum::<f64>();
+        class_loss(options, options.transform, sums, mass)
     };
     let classes = weights.iter().map(|weight| by.map(|by| weight * by));
     let slopes = ItemSlopes {
@@ -443,7 +520,10 @@ pub(super) fn class_losses(options: &Options, statistics: &[ItemStatistics]) -> 
     let of_item = |item: &ItemStatistics| {
         item.classes
             .iter()
-            .map(|sums| class_loss(options, *sums).0)
+            .enumerate()
+            .map(|(class, sums)| {
+                class_loss(options, transform_of(options, class), *sums, item.mass).0
+            })
             .collect()
     };
     pool(options, statistics).iter().map(of_item).collect()

@@ -61,6 +61,7 @@ impl List {
 pub fn bad_options() -> Vec<BadOption> {
     let mut list = List::default();
     super::adversarial::add(&mut list);
+    super::imbalance::add(&mut list);
     bce(&mut list);
     focal(&mut list);
     cross_entropy(&mut list);

@@ -9,13 +9,16 @@ mod diou;
 mod distribution_focal;
 mod efficient_iou;
 mod extended_iou;
+mod gaussian_focal;
 mod giou;
 mod iou;
 mod mpdiou;
 mod nwd;
 mod pairwise;
+mod quality_focal;
 mod rotated;
 mod siou;
+mod varifocal;
 mod wise_iou;
 
 use boxes::{BoxLoss, fused_boxes};
@@ -28,13 +31,16 @@ pub use diou::DiouLoss;
 pub use distribution_focal::{DistributionFocalLoss, expected_bin};
 pub use efficient_iou::EfficientIouLoss;
 pub use extended_iou::ExtendedIouLoss;
+pub use gaussian_focal::GaussianFocalLoss;
 pub use giou::GiouLoss;
 pub use iou::IouLoss;
 pub use mpdiou::MpdiouLoss;
 pub use nwd::NwdLoss;
 pub use pairwise::{pairwise_giou, pairwise_iou};
+pub use quality_focal::QualityFocalLoss;
 pub use rotated::{GwdLoss, KfiouLoss, KldLoss, ProbIouLoss, RotatedBoxes, RotatedIouLoss};
 pub use siou::SiouLoss;
+pub use varifocal::VarifocalLoss;
 pub use wise_iou::{RunningMean, WiseIouLoss};
 
 fused_boxes! {

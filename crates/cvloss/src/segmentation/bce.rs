@@ -161,6 +161,22 @@ pub(crate) fn finish_elements(
     reduction: Reduction,
     normalizer: Normalizer,
 ) -> Result<Tensor> {
+    let positives = target.gt(0.0)?;
+    finish_elements_with(
+        values, target, &positives, weight, ignore, reduction, normalizer,
+    )
+}
+
+/// As [`finish_elements`], given where targets count as positive.
+pub(crate) fn finish_elements_with(
+    values: &Tensor,
+    target: &Tensor,
+    positives: &Tensor,
+    weight: Option<&Tensor>,
+    ignore: Option<f64>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+) -> Result<Tensor> {
     let mask = ops::keep_mask(target, ignore, values.dtype())?;
     let weights = match weight {
         Some(weight) => mask.broadcast_mul(weight)?,
@@ -168,6 +184,6 @@ pub(crate) fn finish_elements(
     };
     let kept = mask.gt(0.0)?;
     let values = kept.where_cond(&(values * &weights)?, &values.zeros_like()?)?;
-    let positives = (target.gt(0.0)?.to_dtype(values.dtype())? * &mask)?;
+    let positives = (positives.to_dtype(values.dtype())? * &mask)?;
     ops::reduce(&values, reduction, normalizer, &mask, &weights, &positives)
 }

@@ -1,21 +1,47 @@
 //! Losses of segmentation and dense classification.
 
+mod asymmetric;
+mod balanced_bce;
 pub(crate) mod bce;
+mod class_weights;
 mod combo;
+mod compound;
 pub(crate) mod cross_entropy;
+mod deep_supervision;
 mod dice;
+pub(crate) mod elements;
+mod exp_log;
 mod focal;
 mod jaccard;
+mod mcc;
+mod mined;
+mod poly_cross_entropy;
+mod poly_focal;
+mod reduced_focal;
 mod region;
+mod soft_f1;
 mod softmax_focal;
 mod tversky;
+mod unified_focal;
 
+pub use asymmetric::AsymmetricLoss;
+pub use balanced_bce::BalancedBceLoss;
 pub use bce::BceLoss;
+pub use class_weights::effective_number_weights;
 pub use combo::{ComboLoss, DiceCeLoss, DiceFocalLoss};
 pub use cross_entropy::CrossEntropyLoss;
+pub use deep_supervision::{DeepSupervision, ScaleWeights};
 pub use dice::DiceLoss;
+pub use exp_log::ExpLogLoss;
 pub use focal::FocalLoss;
 pub use jaccard::JaccardLoss;
+pub use mcc::MccLoss;
+pub use mined::{OhemCrossEntropyLoss, TopKCrossEntropyLoss};
+pub use poly_cross_entropy::PolyCrossEntropyLoss;
+pub use poly_focal::PolyFocalLoss;
+pub use reduced_focal::ReducedFocalLoss;
 pub use region::{PooledLoss, Region, RegionStatistics};
+pub use soft_f1::SoftF1Loss;
 pub use softmax_focal::SoftmaxFocalLoss;
 pub use tversky::{FocalTverskyLoss, TverskyLoss};
+pub use unified_focal::UnifiedFocalLoss;

@@ -5,7 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::Reduction;
 use kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, ItemStatistics,
-    Operands, Options, Pooling, Score, Smooth, Transform, VolumeWeight,
+    Operands, Options, Pooling, Ratio, Score, Smooth, Transform, VolumeWeight,
 };
 
 use super::cross_entropy::class_target;
@@ -127,16 +127,7 @@ impl<L: RegionLoss> Fused for L {
     }
 
     fn items(&self, input: &Shape) -> (Shape, Shape) {
-        let options = self.options();
-        match (options.reduction, options.pooling) {
-            (Reduction::None, Pooling::Image) => {
-                let images = input.dims()[0];
-                let mut wide = vec![1; input.rank()];
-                wide[0] = images;
-                (Shape::from(images), Shape::from(wide))
-            }
-            _ => (Shape::from(()), Shape::from(())),
-        }
+        region_items(&self.options(), input)
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
@@ -289,8 +280,25 @@ impl<L: RegionLoss> PooledLoss for L {
     }
 }
 
+/// Shapes of values per image, where there are such.
+pub(super) fn region_items(options: &Options, input: &Shape) -> (Shape, Shape) {
+    match (options.reduction, options.pooling) {
+        (Reduction::None, Pooling::Image) => {
+            let images = input.dims()[0];
+            let mut wide = vec![1; input.rank()];
+            wide[0] = images;
+            (Shape::from(images), Shape::from(wide))
+        }
+        _ => (Shape::from(()), Shape::from(())),
+    }
+}
+
 /// The loss composed of candle operations.
-fn compose(options: &Options, ignore: Option<i64>, inputs: &Inputs<'_>) -> Result<Tensor> {
+pub(super) fn compose(
+    options: &Options,
+    ignore: Option<i64>,
+    inputs: &Inputs<'_>,
+) -> Result<Tensor> {
     let x = inputs.input;
     let (t, mask) = class_target(x, inputs.target, ignore)?;
     let p = match options.activation {
@@ -331,6 +339,7 @@ fn compose(options: &Options, ignore: Option<i64>, inputs: &Inputs<'_>) -> Resul
         i: sum(&overlap.broadcast_mul(&weight)?)?,
         p: sum(&squared(&p)?.broadcast_mul(&weight)?)?,
         t: sum(&squared(&t)?.broadcast_mul(&weight)?)?.detach(),
+        mass: sum(&weight)?,
     };
     let region = (sums.region_loss(options)? * options.weight)?;
     let region = match options.reduction {
@@ -352,6 +361,8 @@ struct Sums {
     i: Tensor,
     p: Tensor,
     t: Tensor,
+    /// The weight of all points (items, 1).
+    mass: Tensor,
 }
 
 impl Sums {
@@ -391,6 +402,7 @@ impl Sums {
                     i: total(&self.i)?,
                     p: total(&self.p)?,
                     t: total(&self.t)?,
+                    mass: self.mass.broadcast_mul(&weights.sum_keepdim(1)?)?,
                 };
                 let losses = pooled.losses(options)?;
                 let losses = match options.absent {
@@ -408,35 +420,48 @@ impl Sums {
 
     /// One loss per item and class.
     fn losses(&self, options: &Options) -> Result<Tensor> {
-        let Score {
-            i_num,
-            i_den,
-            p_den,
-            t_den,
-        } = options.score;
-        let numerator = self.i.affine(i_num, options.smooth.numerator)?;
-        let denominator = ((&self.i * i_den)? + (&self.p * p_den)?)?;
-        let denominator = (denominator + self.t.affine(t_den, options.smooth.denominator)?)?;
-        let floor = (denominator.ones_like()? * options.smooth.floor)?;
-        let denominator = denominator.lt(&floor)?.where_cond(&floor, &denominator)?;
-        let is_empty = denominator.eq(0.0)?;
-        let one = denominator.ones_like()?;
-        let score = (numerator / is_empty.where_cond(&one, &denominator)?)?;
-        let score = is_empty.where_cond(&one, &score)?;
-        let loss = score.affine(-1.0, 1.0)?;
-        match options.transform {
-            Transform::Linear => Ok(loss),
-            Transform::Negative => score.neg(),
-            Transform::Log => {
-                let least = (&one * 1e-7)?;
-                score.lt(&least)?.where_cond(&least, &score)?.log()?.neg()
-            }
-            // ln cosh x = x + ln(1 + e^(−2x)) − ln 2, symmetric in x.
-            Transform::LogCosh => {
-                (&loss + ops::softplus(&(&loss * -2.0)?)?)? - std::f64::consts::LN_2
-            }
-            Transform::Power(gamma) => ops::power(&loss, gamma),
-        }
+        let score = self.scores(options)?;
+        let losses = transformed(&score, options.transform)?;
+        let (Some(background), Average::Macro) = (options.background, options.average) else {
+            return Ok(losses);
+        };
+        let first = transformed(&score.narrow(1, 0, 1)?, background)?;
+        let rest = losses.narrow(1, 1, losses.dim(1)? - 1)?;
+        Tensor::cat(&[first, rest], 1)
+    }
+
+    /// One score per item and class.
+    fn scores(&self, options: &Options) -> Result<Tensor> {
+        let smooth = options.smooth;
+        let (i, p, t) = (&self.i, &self.p, &self.t);
+        let counts = match options.score {
+            Score::Ratio(ratio) => return quotient(ratio, smooth, i, p, t),
+            Score::Matthews { counts } => Some(counts),
+            Score::BothSides => None,
+        };
+        let w = self.mass.broadcast_as(t.shape())?;
+        let Some(counts) = counts else {
+            let Score::Ratio(dice) = Score::DICE else {
+                return t.zeros_like();
+            };
+            let (p_outside, t_outside) = ((&w - p)?, (&w - t)?);
+            let i_outside = ((&p_outside - t)? + i)?;
+            let inner = quotient(dice, smooth, i, p, t)?;
+            let outer = quotient(dice, smooth, &i_outside, &p_outside, &t_outside)?;
+            return (inner + outer)? * 0.5;
+        };
+        let is_perfect = (i.eq(p)?.to_dtype(t.dtype())? * i.eq(t)?.to_dtype(t.dtype())?)?;
+        let (i, w) = ((i + counts)?, (w + 4.0 * counts)?);
+        let (p, t) = ((p + 2.0 * counts)?, (t + 2.0 * counts)?);
+        let square = (((&p * &t)? * ((&w - &p)? * (&w - &t)?)?)? + smooth.denominator)?;
+        let is_positive = square.gt(0.0)?;
+        let one = square.ones_like()?;
+        let root = is_positive.where_cond(&square, &one)?.sqrt()?;
+        let covariance = (((i * w)? - (p * t)?)? + smooth.numerator)?;
+        let score = is_positive.where_cond(&(covariance / root)?, &one.zeros_like()?)?;
+        // A NaN is neither.
+        let score = square.ne(&square)?.where_cond(&square, &score)?;
+        is_perfect.gt(0.0)?.where_cond(&one, &score)
     }
 
     fn class_weights(&self, options: &Options, classes: usize) -> Result<Tensor> {
@@ -468,6 +493,43 @@ impl Sums {
         let included = finite.broadcast_mul(&self.included(options, self.t.dim(1)?)?)?;
         let largest = included.max_keepdim(1)?.broadcast_as(self.t.shape())?;
         is_absent.where_cond(&largest, &finite)
+    }
+}
+
+/// A quotient of sums; 1 where it is 0/0.
+fn quotient(ratio: Ratio, smooth: Smooth, i: &Tensor, p: &Tensor, t: &Tensor) -> Result<Tensor> {
+    let Ratio {
+        i_num,
+        i_den,
+        p_den,
+        t_den,
+    } = ratio;
+    let numerator = i.affine(i_num, smooth.numerator)?;
+    let denominator = ((i * i_den)? + (p * p_den)?)?;
+    let denominator = (denominator + t.affine(t_den, smooth.denominator)?)?;
+    let floor = (denominator.ones_like()? * smooth.floor)?;
+    let denominator = denominator.lt(&floor)?.where_cond(&floor, &denominator)?;
+    let is_empty = denominator.eq(0.0)?;
+    let one = denominator.ones_like()?;
+    let score = (numerator / is_empty.where_cond(&one, &denominator)?)?;
+    is_empty.where_cond(&one, &score)
+}
+
+/// From scores to losses.
+fn transformed(score: &Tensor, transform: Transform) -> Result<Tensor> {
+    let loss = score.affine(-1.0, 1.0)?;
+    let minus_ln = || -> Result<Tensor> {
+        let least = (score.ones_like()? * 1e-7)?;
+        score.lt(&least)?.where_cond(&least, score)?.log()?.neg()
+    };
+    match transform {
+        Transform::Linear => Ok(loss),
+        Transform::Negative => score.neg(),
+        Transform::Log => minus_ln(),
+        Transform::LogPower(gamma) => ops::power(&minus_ln()?, gamma),
+        // ln cosh x = x + ln(1 + e^(−2x)) − ln 2, symmetric in x.
+        Transform::LogCosh => (&loss + ops::softplus(&(&loss * -2.0)?)?)? - std::f64::consts::LN_2,
+        Transform::Power(gamma) => ops::power(&loss, gamma),
     }
 }
 
