@@ -109,6 +109,81 @@ def focal(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor
     )
 
 
+def elements(
+    terms: Callable[[Tensor, Tensor, Config], Tensor],
+    default: str = "Elements",
+    peak: float = 0.0,
+) -> Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]:
+    """A loss with one term per element; targets above `peak` count as positive."""
+
+    def loss(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+        keep, t, mass = pointwise(x, t, weight, config)
+        values = torch.where(keep, terms(x, t, config) * mass, 0.0)
+        below = denominator(config, default, keep, mass, t - peak)
+        return reduce(values, below, config.get("reduction", "Mean"))
+
+    return loss
+
+
+def parts(x: Tensor, t: Tensor, alpha: float | None) -> tuple[Tensor, Tensor, Tensor]:
+    """1 - p_t, cross-entropy, alpha_t."""
+    on, off = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+    entropy = t * softplus(-x) + (1 - t) * softplus(x)
+    return t * (-x).sigmoid() + (1 - t) * x.sigmoid(), entropy, on * t + off * (1 - t)
+
+
+def poly_focal_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    m, entropy, alpha = parts(x, t, config.get("alpha"))
+    gamma = config.get("gamma", 0.0)
+    return alpha * (m**gamma * entropy + config.get("epsilon", 2.0) * m ** (gamma + 1))
+
+
+def reduced_focal_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    m, entropy, alpha = parts(x, t, config.get("alpha", 0.25))
+    threshold = config.get("threshold", 0.5)
+    scale = 1 - threshold if config.get("scale") == "Continuous" else threshold
+    damped = (m / scale) ** config.get("gamma", 2.0)
+    return alpha * entropy * torch.where(m > 1 - threshold, 1.0, damped)
+
+
+def asymmetric_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    clip = config.get("clip", 0.05)
+    shifted = (x.sigmoid() - clip).clamp(min=0)
+    off = softplus(x) if clip == 0 else -torch.log1p(-shifted)
+    power = config.get("gamma_positive", 1.0) * t + config.get("gamma_negative", 4.0) * (1 - t)
+    focus = (t * (-x).sigmoid() + (1 - t) * shifted) ** power
+    if config.get("focus") == "Ignored":
+        focus = focus.detach()
+    return focus * (t * softplus(-x) + (1 - t) * off)
+
+
+def quality_focal_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    d = x.sigmoid() * (1 - t) - (-x).sigmoid() * t
+    return d.abs() ** config.get("beta", 2.0) * parts(x, t, None)[1]
+
+
+def varifocal_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    positive = torch.ones_like(t) if config.get("positives") == "One" else t
+    negative = config.get("alpha", 0.75) * x.sigmoid() ** config.get("gamma", 2.0)
+    return torch.where(t > 0, positive, negative) * parts(x, t, None)[1]
+
+
+def gaussian_focal_terms(x: Tensor, t: Tensor, config: Config) -> Tensor:
+    alpha, gamma = config.get("alpha", 2.0), config.get("gamma", 4.0)
+    rest = (1 - t) ** gamma * x.sigmoid() ** alpha * softplus(x)
+    return torch.where(t >= 1, (-x).sigmoid() ** alpha * softplus(-x), rest)
+
+
+def balanced_bce(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    keep, t, mass = pointwise(x, t, weight, config)
+    mass = mass * keep
+    axes = tuple(range(1 if config.get("balance") == "Image" and x.ndim > 1 else 0, x.ndim))
+    beta = 1 - (mass * t).sum(axes, keepdim=True) / mass.sum(axes, keepdim=True)
+    terms = mass * (beta * t * softplus(-x) + (1 - beta) * (1 - t) * softplus(x))
+    below = denominator(config, "Elements", keep, mass, t)
+    return reduce(terms, below, config.get("reduction", "Mean"))
+
+
 def without_channel(target: Tensor, x: Tensor) -> Tensor:
     """`(N, *)` from `(N, *)` or `(N, 1, *)`."""
     return target.squeeze(1) if target.ndim == x.ndim else target
@@ -727,6 +802,13 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         ms_ssim_l1,
     )
 } | {
+    "poly_focal": elements(poly_focal_terms),
+    "reduced_focal": elements(reduced_focal_terms),
+    "asymmetric": elements(asymmetric_terms),
+    "quality_focal": elements(quality_focal_terms),
+    "varifocal": elements(varifocal_terms),
+    "gaussian_focal": elements(gaussian_focal_terms, "Positives", 1 - 1e-12),
+    "balanced_bce": balanced_bce,
     "l1": differences(lambda d, _: d.abs()),
     "mse": differences(lambda d, _: d * d),
     "huber": differences(huber_value),

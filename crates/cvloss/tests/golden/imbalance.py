@@ -60,7 +60,8 @@ for threshold in (0.3, 0.5, 0.8):
         peer = module(SmpFocal, mode="binary", gamma=gamma, reduced_threshold=threshold)
         loss = {"alpha": None, "gamma": gamma, "threshold": threshold}
         g.add(loss, peer, g.logits(*BINARY), g.hard(*BINARY))
-peer = module(SmpFocal, mode="multilabel", alpha=0.7, reduced_threshold=0.5, reduction="sum")
+# The mode "multilabel" averages over classes whatever the reduction is.
+peer = module(SmpFocal, mode="binary", alpha=0.7, reduced_threshold=0.5, reduction="sum")
 g.add({"alpha": 0.7, "reduction": "Sum"}, peer, g.logits(*PLANE), g.hard(*PLANE))
 peer = module(SmpFocal, mode="binary", alpha=0.25, reduced_threshold=0.5, ignore_index=255)
 g.add({"ignore_index": 255}, peer, g.logits(*BINARY), g.ignoring(g.hard(*BINARY), 255))
