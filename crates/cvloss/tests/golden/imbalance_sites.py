@@ -155,7 +155,9 @@ for eps in (1e-5, 0.5):
     peer = module(SmpMcc, eps=eps).given("input.sigmoid(), target", lambda x, t: (x.sigmoid(), t))
     g.add({"counts": eps, "region": region}, peer, g.logits(*BINARY), g.hard(*BINARY))
     g.add({"counts": eps, "region": region}, peer, g.logits(*BINARY), torch.zeros(BINARY).double())
-    g.add({"counts": eps, "region": region}, peer, g.logits(*BINARY), torch.ones(BINARY).double())
+    # A full mask: what differs from it is the difference of two sums, beside counts of eps.
+    full = torch.ones(BINARY).double()
+    g.add({"counts": eps, "region": region}, peer, g.logits(*BINARY), full, f32=0.03)
 g.write()
 
 g = Golden("soft_f1")
@@ -197,7 +199,7 @@ def unified(weight: float, delta: float, gamma: float, asymmetric: bool):
     def run(x: Tensor, t: Tensor) -> Tensor:
         p, hot, classes = x.softmax(1), one_hot(t, x.shape[1]), x.shape[1]
         back = t == 0
-        balance = torch.where(back, 1 - delta, delta)
+        balance = delta + (1 - 2 * delta) * back.double()
         damping = torch.where(back, miss(x, t) ** gamma, 1.0) if asymmetric else miss(x, t) ** gamma
         points = (balance * damping * ce(x, t)).mean() / classes
         tp, fn = (p * hot).sum((2, 3)), ((1 - p) * hot).sum((2, 3))
