@@ -37,6 +37,7 @@ golden! {
     asymmetric: cvloss::AsymmetricLoss, 10;
     balanced_bce: cvloss::BalancedBceLoss, 5;
     gaussian_focal: cvloss::GaussianFocalLoss, 5;
+    ghm: cvloss::GhmLoss, 6;
     exp_log: cvloss::ExpLogLoss, 5;
     mcc: cvloss::MccLoss, 8;
     ohem_cross_entropy: cvloss::OhemCrossEntropyLoss, 8;

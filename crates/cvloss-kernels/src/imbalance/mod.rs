@@ -5,6 +5,7 @@
 mod asymmetric;
 mod balanced;
 mod compound;
+mod density;
 mod focal;
 mod mined;
 mod sites;
@@ -18,6 +19,9 @@ use crate::view::ViewMut;
 pub use asymmetric::Asymmetric;
 pub use balanced::{Balance, BalancedBce, evaluate_balanced};
 pub use compound::{Points, evaluate_compound};
+pub use density::{
+    bin_of, bin_weights, check_bins, check_densities, evaluate_density, gradient_counts,
+};
 pub use focal::{Gaussian, Poly, Quality, Reduced, Varifocal};
 pub use mined::{MinedMean, Mining, evaluate_mined};
 pub use sites::{SiteKind, UnifiedForm, evaluate_sites};

@@ -1,7 +1,7 @@
 //! Losses of elements for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, Balance, BalancedBceLoss, FocusSlope, GaussianFocalLoss, Normalizer,
+    AsymmetricLoss, Balance, BalancedBceLoss, FocusSlope, GaussianFocalLoss, GhmLoss, Normalizer,
     PolyFocalLoss, PositiveWeight, QualityFocalLoss, ReducedFocalLoss, ReducedScale, Reduction,
     VarifocalLoss,
 };
@@ -30,6 +30,7 @@ elements! {
     AsymmetricLoss
     BalancedBceLoss
     GaussianFocalLoss
+    GhmLoss
     PolyFocalLoss
     QualityFocalLoss
     ReducedFocalLoss
@@ -44,6 +45,7 @@ pub(super) fn add(list: &mut List) {
     varifocal(list);
     gaussian_focal(list);
     balanced_bce(list);
+    ghm(list);
 }
 
 fn binary(shape: &[usize]) -> Spec {
@@ -321,6 +323,49 @@ fn balanced_bce(list: &mut List) {
             &format!("{name}-ignore"),
             binary(shape).ignoring(255).mask_is_ignore(),
             loss,
+        );
+    }
+}
+
+/// A bin's edge between two gradients that differ in their last bits would tell forms apart: inputs stay small.
+fn ghm(list: &mut List) {
+    const ROWS: &[usize] = &[2, 3, 11];
+    let plain = GhmLoss::default();
+    list.add("mean", binary(ROWS), plain.clone());
+    list.add("vector", soft(VECTOR), plain.clone());
+    list.add("matrix", soft(MATRIX).weighted(), plain.clone());
+    list.add("indices", indices(ROWS), plain.clone());
+    list.add("channels", soft(ROWS).channel_weighted(), plain);
+    for (reduction, name) in [
+        (Reduction::Mean, "mean"),
+        (Reduction::Sum, "sum"),
+        (Reduction::None, "none"),
+    ] {
+        let ignore_index = Some(255.0);
+        let loss = GhmLoss {
+            reduction,
+            ignore_index,
+            bins: 4,
+            ..GhmLoss::default()
+        };
+        let spec = binary(ROWS).ignoring(255).mask_is_ignore();
+        list.add(&format!("{name}-ignore"), spec, loss.clone());
+        let densities = Some(vec![20.0, 3.5, 0.0, 1.0]);
+        let loss = GhmLoss {
+            densities,
+            ignore_index: None,
+            ..loss
+        };
+        list.add(&format!("{name}-densities"), soft(ROWS).weighted(), loss);
+    }
+    for bins in [1, 30] {
+        list.add(
+            &format!("bins-{bins}"),
+            soft(ROWS),
+            GhmLoss {
+                bins,
+                ..GhmLoss::default()
+            },
         );
     }
 }

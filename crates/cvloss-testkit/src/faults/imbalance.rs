@@ -1,7 +1,7 @@
 //! Options out of range of losses for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, ExpLogLoss, GaussianFocalLoss, MccLoss, OhemCrossEntropyLoss,
+    AsymmetricLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss, OhemCrossEntropyLoss,
     PolyCrossEntropyLoss, PolyFocalLoss, QualityFocalLoss, ReducedFocalLoss, Region,
     TopKCrossEntropyLoss, UnifiedFocalLoss, VarifocalLoss,
 };
@@ -39,6 +39,7 @@ const NOT_SIZES: [f64; 3] = [-0.5, NAN, INFINITY];
 
 pub(super) fn add(list: &mut List) {
     elements(list);
+    densities(list);
     sites(list);
 }
 
@@ -115,6 +116,28 @@ fn elements(list: &mut List) {
         Kind::SoftBinary,
         GaussianFocalLoss { gamma: NOT_SIZES }
     );
+}
+
+fn densities(list: &mut List) {
+    for bins in [0, 70_000] {
+        let loss = GhmLoss {
+            bins,
+            ..GhmLoss::default()
+        };
+        list.add(&format!("bins {bins}"), Kind::Binary, loss, &["bins is"]);
+    }
+    for densities in [vec![1.0; 9], vec![-1.0; 10], vec![NAN; 10]] {
+        let loss = GhmLoss {
+            densities: Some(densities),
+            ..GhmLoss::default()
+        };
+        list.add(
+            "densities",
+            Kind::Binary,
+            loss,
+            &["densities is", "expected"],
+        );
+    }
 }
 
 fn sites(list: &mut List) {

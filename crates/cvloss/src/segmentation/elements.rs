@@ -68,8 +68,12 @@ macro_rules! fused_elements {
             ) -> candle_core::Result<candle_core::Tensor> {
                 let x = inputs.input;
                 let t = inputs.target.to_dtype(x.dtype())?;
+                // What stands for an ignored element may be no target: a power of it would be infinite.
+                let known = $crate::ops::keep_mask(&t, self.ignore_index, x.dtype())?
+                    .gt(0.0)?
+                    .where_cond(&t, &t.zeros_like()?)?;
                 $crate::segmentation::bce::finish_elements_with(
-                    &self.values(x, &t)?,
+                    &self.values(x, &known)?,
                     &t,
                     &<$loss as ElementLoss>::positives(&t)?,
                     inputs.weight,

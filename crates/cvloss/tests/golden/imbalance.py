@@ -1,6 +1,6 @@
 """Golden values of losses of elements for unequal classes: timm, smp, and own formulas of the papers.
 
-Writes `asymmetric`, `balanced_bce`, `gaussian_focal`, `poly_focal`, `quality_focal`, `reduced_focal`, `varifocal`.
+Writes `asymmetric`, `balanced_bce`, `gaussian_focal`, `ghm`, `poly_focal`, `quality_focal`, `reduced_focal`, `varifocal`.
 """
 
 from __future__ import annotations
@@ -202,4 +202,40 @@ for axes, name in (((0, 1, 2, 3), "Batch"), ((1, 2, 3), "Image")):
     g.add(loss, peer, g.logits(*PLANE), g.ignoring(g.hard(*PLANE), 255))
 peer = own("0: there is no positive", lambda x, t: (x * 0).sum())
 g.add({}, peer, g.logits(*ROWS), torch.zeros(ROWS).double())
+g.write()
+
+g = Golden("ghm")
+
+
+def ghm(bins: int, reduction: str, densities: list[float] | None = None):
+    """mmdetection's GHMC, bin by bin between edges, in which a density of 0 is unknown."""
+
+    def run(x: Tensor, t: Tensor, weight: Tensor | None = None) -> Tensor:
+        valid = (t != 255) if weight is None else (weight > 0)
+        t = t.where(t != 255, 0)
+        length = (x.detach().sigmoid() - t).abs()
+        edges = torch.arange(bins + 1).double() / bins
+        edges[-1] += 1e-6
+        scale, filled, total = torch.zeros_like(x), 0, valid.sum()
+        for i in range(bins):
+            inside = (length >= edges[i]) & (length < edges[i + 1]) & valid
+            if inside.any():
+                known = densities is not None and densities[i] > 0
+                scale[inside] = total / (densities[i] if known else inside.sum())
+                filled += 1
+        values = bce(x, t) * scale / filled * (1.0 if weight is None else weight)
+        return {"None": values, "Sum": values.sum(), "Mean": values.sum() / total}[reduction]
+
+    return own(f"GHMC of mmdetection, {bins} bins, {reduction}, densities {densities}", run)
+
+
+for bins in (10, 30, 1):
+    g.add({"bins": bins}, ghm(bins, "Mean"), g.logits(*PLANE), g.hard(*PLANE))
+for reduction in ("None", "Sum"):
+    loss = {"reduction": reduction, "ignore_index": 255}
+    g.add(loss, ghm(10, reduction), g.logits(*PLANE), g.ignoring(g.hard(*PLANE), 255))
+densities = [20.0, 3.5, 0.0, 1.0]
+loss = {"bins": 4, "densities": densities}
+g.add(loss, ghm(4, "Mean", densities), g.logits(*ROWS), g.soft(*ROWS))
+g.add(loss, ghm(4, "Mean", densities), g.logits(*PLANE), g.soft(*PLANE), g.weights(*PLANE) * g.mask(*PLANE))
 g.write()
