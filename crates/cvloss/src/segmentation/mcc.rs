@@ -15,8 +15,9 @@ use super::region::{Region, RegionLoss};
 /// policies: [`Region`]; the floor of its smoothing has no effect.
 ///
 /// # Edge cases
-/// Where prediction and target are equal the loss is 0 with gradient 0, be they empty or full. Against an empty or a full
-/// mask, without `counts`, the root is that of the smoothing alone: the loss is 1 with gradient 0. NaN in, NaN out.
+/// Where `I = P = T` the loss is 0 with gradient 0, be the masks empty or full; probabilities of a sigmoid or softmax are
+/// hardly ever that equal. Otherwise, against an empty or a full mask and without `counts`, the root is that of the
+/// smoothing alone: the loss is 1 with gradient 0. NaN in, NaN out.
 ///
 /// # Agrees with
 /// `monai.losses.MCCLoss` (the default, with a softmax); segmentation_models_pytorch's `MCCLoss(eps)` as

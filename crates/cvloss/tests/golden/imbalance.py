@@ -216,12 +216,12 @@ def ghm(bins: int, reduction: str, densities: list[float] | None = None):
         length = (x.detach().sigmoid() - t).abs()
         edges = torch.arange(bins + 1).double() / bins
         edges[-1] += 1e-6
-        scale, filled, total = torch.zeros_like(x), 0, valid.sum()
+        scale, filled, total = torch.zeros_like(x), 0, valid.sum().double()
         for i in range(bins):
             inside = (length >= edges[i]) & (length < edges[i + 1]) & valid
             if inside.any():
                 known = densities is not None and densities[i] > 0
-                scale[inside] = total / (densities[i] if known else inside.sum())
+                scale[inside] = total / (densities[i] if known else inside.sum().double())
                 filled += 1
         values = bce(x, t) * scale / filled * (1.0 if weight is None else weight)
         return {"None": values, "Sum": values.sum(), "Mean": values.sum() / total}[reduction]
