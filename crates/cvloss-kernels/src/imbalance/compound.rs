@@ -46,6 +46,10 @@ pub fn evaluate_compound(
         values.as_mut().map(ViewMut::reborrow),
         gradient.as_mut().map(Gradient::reborrow),
     )?;
+    if points.weight == 0.0 {
+        // An infinite loss of points would make it NaN.
+        return Ok(value);
+    }
     let operands = site::Operands {
         input: operands.input.reborrow(),
         target: operands.target.reborrow(),

@@ -106,7 +106,7 @@ impl Term for Power {
     #[inline(always)]
     fn eval<R: Real>(&self, minus_ln_p: R, _: R, _: R) -> (R, R) {
         // An infinite −ln p leaves no finite power to divide by.
-        let is_infinite = minus_ln_p > R::of(1e30);
+        let is_infinite = minus_ln_p > R::of(3e38);
         let m = R::select(is_infinite, R::one(), minus_ln_p);
         let (power, slope) = Any(self.gamma).power(m, R::one());
         let value = R::select(is_infinite, minus_ln_p, power);

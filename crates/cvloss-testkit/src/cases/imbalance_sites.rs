@@ -285,7 +285,7 @@ fn soft_f1(list: &mut List) {
         for (name, spec, region) in regions(&plain.region) {
             list.add(
                 &format!("{name}-{side}"),
-                spec.nothing(1.0),
+                spec.nothing(if name == "sum" { 2.0 } else { 1.0 }),
                 SoftF1Loss { sides, region },
             );
         }
@@ -340,7 +340,7 @@ fn exp_log(list: &mut List) {
             },
         );
     }
-    for (gamma_dice, gamma_ce) in [(1.0, 1.0), (0.5, 2.0), (2.0, 0.7)] {
+    for (gamma_dice, gamma_ce) in [(1.0, 1.0), (0.5, 1.2), (2.0, 0.7)] {
         let loss = ExpLogLoss {
             gamma_dice,
             gamma_ce,
