@@ -59,7 +59,7 @@ const MEASUREMENTS: usize = 40;
 #[derive(Parser)]
 struct Options {
     /// Terms of the loss, NAME or NAME=WEIGHT, of bce, focal, dice, jaccard, tversky,
-    /// focal-tversky, combo, dice-ce, dice-focal, ce, softmax-focal
+    /// focal-tversky, combo, dice-ce, dice-focal, ce, softmax-focal, lovasz, boundary, cldice
     #[arg(long, value_delimiter = ',', default_value = "bce=1,dice=1")]
     loss: Vec<Choice>,
     /// Training steps

@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 use candle_core::{DType, Tensor};
 use clap::ValueEnum;
 use cvloss::{
-    Activation, BceLoss, ComboLoss, CrossEntropyLoss, DiceCeLoss, DiceFocalLoss, DiceLoss,
-    FocalLoss, FocalTverskyLoss, JaccardLoss, LossSum, Region, SoftmaxFocalLoss, TverskyLoss,
+    Activation, BceLoss, BoundaryLoss, ClDiceLoss, ComboLoss, CrossEntropyLoss, DiceCeLoss,
+    DiceFocalLoss, DiceLoss, FocalLoss, FocalTverskyLoss, JaccardLoss, LossSum, LovaszClasses,
+    LovaszSoftmaxLoss, Region, SoftmaxFocalLoss, TverskyLoss,
 };
 
 /// The losses by their names on the command line.
@@ -24,6 +25,9 @@ enum Kind {
     DiceFocal,
     Ce,
     SoftmaxFocal,
+    Lovasz,
+    Boundary,
+    Cldice,
 }
 
 impl Kind {
@@ -163,5 +167,28 @@ fn add_term(sum: LossSum, choice: &Choice, outputs: usize) -> LossSum {
         }
         Kind::Ce => sum.term(name, weight, CrossEntropyLoss::default()),
         Kind::SoftmaxFocal => sum.term(name, weight, SoftmaxFocalLoss::default()),
+        Kind::Lovasz => {
+            let lovasz = LovaszSoftmaxLoss {
+                activation,
+                // A crop without coins still has to be found empty.
+                classes: LovaszClasses::All,
+                ..LovaszSoftmaxLoss::default()
+            };
+            sum.term(name, weight, lovasz)
+        }
+        Kind::Boundary => {
+            let boundary = BoundaryLoss {
+                activation,
+                ..BoundaryLoss::default()
+            };
+            sum.term(name, weight, boundary)
+        }
+        Kind::Cldice => {
+            let cl_dice = ClDiceLoss {
+                activation,
+                ..ClDiceLoss::default()
+            };
+            sum.term(name, weight, cl_dice)
+        }
     }
 }

@@ -50,6 +50,8 @@ pub trait Prim: Scalar + PartialOrd {
     fn from_f32(value: f32) -> Self;
     /// Narrows or keeps.
     fn to_f32(self) -> f32;
+    /// `a + b`.
+    fn sum(a: Self, b: Self) -> Self;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
@@ -129,6 +131,10 @@ macro_rules! prim {
             #[inline(always)]
             fn to_f32(self) -> f32 {
                 self as f32
+            }
+            #[inline(always)]
+            fn sum(a: Self, b: Self) -> Self {
+                a + b
             }
             fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
                 thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });

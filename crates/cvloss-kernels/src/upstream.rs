@@ -21,6 +21,15 @@ pub fn multiply_add(into: ViewMut<'_>, gradient: &View<'_>, upstream: &View<'_>)
     run(into, Some(gradient.reborrow()), upstream)
 }
 
+/// Writes one value per item, (N, 1, 1).
+pub fn store(values: &mut ViewMut<'_>, numbers: &[f64]) -> Result<()> {
+    check_shape("values", [numbers.len(), 1, 1], values.shape())?;
+    for (n, number) in numbers.iter().enumerate() {
+        values.write_row(n, 0, 0, &[*number], false);
+    }
+    Ok(())
+}
+
 fn run(into: ViewMut<'_>, gradient: Option<View<'_>>, upstream: &View<'_>) -> Result<()> {
     let shape = into.shape();
     let upstream = upstream.broadcast("upstream", shape)?;

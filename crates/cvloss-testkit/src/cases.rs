@@ -2,9 +2,11 @@
 
 mod adversarial;
 mod boxes;
+mod distance;
 mod elements;
 mod imbalance;
 mod imbalance_sites;
+mod lovasz;
 mod offsets;
 mod pixels;
 mod points;
@@ -13,6 +15,7 @@ mod rotated;
 mod similarity;
 mod spatial;
 mod sums;
+mod topology;
 
 use std::sync::Arc;
 
@@ -160,6 +163,9 @@ pub fn cases() -> Vec<Case> {
     spatial::add(&mut list);
     points::add(&mut list);
     regions::add(&mut list);
+    lovasz::add(&mut list);
+    distance::add(&mut list);
+    topology::add(&mut list);
     similarity::add(&mut list);
     sums::add(&mut list);
     list.0

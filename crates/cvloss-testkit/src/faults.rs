@@ -5,6 +5,7 @@ mod boxes;
 mod imbalance;
 mod inputs;
 mod options;
+mod surfaces;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -79,6 +79,8 @@ pub struct Spec {
     pub is_bounded: bool,
     /// A part of the formula counts as constant, so that differences of values do not show the gradient.
     pub is_detached: bool,
+    /// The gradient depends on the order of numbers that may be nearly equal where there are many.
+    pub is_ordered: bool,
     /// Targets of points and weights keep axis 1, as (N, 1, *).
     pub keeps_axis: bool,
     /// Targets of one channel lack axis 1.
@@ -105,6 +107,7 @@ impl Spec {
             is_probability: false,
             is_bounded: false,
             is_detached: false,
+            is_ordered: false,
             keeps_axis: false,
             drops_axis: false,
             lacks_classes: false,
@@ -158,6 +161,14 @@ impl Spec {
     pub fn detached(self) -> Self {
         Self {
             is_detached: true,
+            ..self
+        }
+    }
+
+    /// The gradient depends on an order.
+    pub fn ordered(self) -> Self {
+        Self {
+            is_ordered: true,
             ..self
         }
     }

@@ -45,6 +45,7 @@ pub use cvloss_kernels::adversarial::{
     FeatureDistance, FeaturePooling, GanForm, GanLabels, GanSide, LecamForm, Pairing,
 };
 pub use cvloss_kernels::boxes::{BoxFormat, IouForm, SiouSign, WeightSlope, WiseVersion};
+pub use cvloss_kernels::distance::{BoundaryTarget, HausdorffTransform};
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use cvloss_kernels::focal::{ClassAlpha, SoftTargets};
 pub use cvloss_kernels::frequency::{
@@ -54,6 +55,7 @@ pub use cvloss_kernels::imbalance::{
     Balance, FocusSlope, MinedMean, PositiveWeight, ReducedScale, UnifiedForm,
 };
 pub use cvloss_kernels::loops::boxes::Denominator;
+pub use cvloss_kernels::lovasz::LovaszClasses;
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, DiceForm, F1Sides, FocalPower,

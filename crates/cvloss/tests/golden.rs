@@ -28,6 +28,8 @@ golden! {
     iou: cvloss::IouLoss, 10;
     kfiou: cvloss::KfiouLoss, 5;
     kld: cvloss::KldLoss, 5;
+    lovasz_hinge: cvloss::LovaszHingeLoss, 8;
+    lovasz_softmax: cvloss::LovaszSoftmaxLoss, 10;
     mpdiou: cvloss::MpdiouLoss, 10;
     nwd: cvloss::NwdLoss, 5;
     probiou: cvloss::ProbIouLoss, 5;
@@ -49,6 +51,10 @@ golden! {
     quality_focal: cvloss::QualityFocalLoss, 5;
     reduced_focal: cvloss::ReducedFocalLoss, 8;
     varifocal: cvloss::VarifocalLoss, 5;
+    boundary: cvloss::BoundaryLoss, 9;
+    cl_dice: cvloss::ClDiceLoss, 8;
+    dice_cl_dice: cvloss::DiceClDiceLoss, 8;
+    hausdorff: cvloss::HausdorffLoss, 10;
     bce: cvloss::BceLoss, 10;
     charbonnier: cvloss::CharbonnierLoss, 4;
     combo: cvloss::ComboLoss, 4;

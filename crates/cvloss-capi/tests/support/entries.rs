@@ -12,16 +12,22 @@ use serde_json::value::Index;
 use super::Handle;
 
 /// Losses of the Rust crate that have no C entry, and why.
-pub const WITHOUT_ENTRY: [(&str, &str); 16] = [
+pub const WITHOUT_ENTRY: [(&str, &str); 22] = [
     (
         "LossSum",
         "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
     ),
     ("AsymmetricLoss", "not yet"),
     ("BalancedBceLoss", "not yet"),
+    ("BoundaryLoss", "not yet"),
+    ("ClDiceLoss", "not yet"),
+    ("DiceClDiceLoss", "not yet"),
     ("ExpLogLoss", "not yet"),
     ("GaussianFocalLoss", "not yet"),
     ("GhmLoss", "not yet"),
+    ("HausdorffLoss", "not yet"),
+    ("LovaszHingeLoss", "not yet"),
+    ("LovaszSoftmaxLoss", "not yet"),
     ("MccLoss", "not yet"),
     ("OhemCrossEntropyLoss", "not yet"),
     ("PolyCrossEntropyLoss", "not yet"),

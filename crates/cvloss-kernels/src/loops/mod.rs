@@ -3,9 +3,12 @@
 
 pub mod boxes;
 pub(crate) mod halve;
+pub(crate) mod neighbours;
 pub mod overlap;
+pub(crate) mod planes;
 pub mod pointwise;
 pub mod site;
 pub(crate) mod softmax;
+pub(crate) mod sort;
 pub(crate) mod sum;
 pub mod window;

@@ -2,8 +2,8 @@
 
 use crate::math::Real;
 use crate::parallel;
-use crate::scalar::Prim;
-use crate::simd::{prefetch, prefetch_mut};
+use crate::scalar::{Prim, with_scratch};
+use crate::simd::{Isa, Task, dispatch, prefetch, prefetch_mut};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -278,5 +278,113 @@ fn exponential<R: Real, const SHIFTED: bool>(logit: R::Prim, largest: R::Prim) -
         (d, d.exp_nonpositive())
     } else {
         (x, x.exp_moderate())
+    }
+}
+
+/// Visits tiles of probabilities: item, first pixel, pixels.
+pub(crate) fn probability_tiles<P: Prim>(
+    input: &View<'_>,
+    mut visit: impl FnMut(&mut [P], usize, usize, usize),
+) {
+    let [items, classes, space] = input.shape();
+    let stride = tile_pixels(classes);
+    with_scratch(classes * stride, |tile: &mut [P]| {
+        for n in 0..items {
+            for start in (0..space).step_by(stride) {
+                let pixels = stride.min(space - start);
+                let tile = &mut tile[..classes * pixels];
+                let source = Source {
+                    view: input,
+                    n,
+                    start,
+                };
+                dispatch(Softmax {
+                    source,
+                    tile,
+                    pixels,
+                });
+                visit(tile, n, start, pixels);
+            }
+        }
+    });
+}
+
+struct Softmax<'a, 'i, P> {
+    source: Source<'a, 'i>,
+    tile: &'a mut [P],
+    pixels: usize,
+}
+
+impl<P: Prim> Task for Softmax<'_, '_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<P: Prim> Softmax<'_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let n = self.pixels;
+        let classes = self.source.view.shape()[1];
+        let zeros = [P::default(); PIXELS];
+        let (mut largest, mut buffer, mut sum) = (zeros, zeros, zeros);
+        let (largest, buffer, sum) = (&mut largest[..n], &mut buffer[..n], &mut sum[..n]);
+        largest_logits::<R>(self.source, classes, largest, buffer);
+        for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
+            exponentiate::<R>(self.source.row(c, buffer), largest, e);
+            for i in 0..n {
+                sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
+            }
+        }
+        for x in sum.iter_mut() {
+            *x = (R::one() / R::new(*x)).get();
+        }
+        for e in self.tile.chunks_exact_mut(n) {
+            for i in 0..n {
+                e[i] = (R::new(e[i]) * R::new(sum[i])).get();
+            }
+        }
+    }
+}
+
+/// `dot = dot + p s`.
+pub(crate) struct AddProducts<'a, P> {
+    pub(crate) p: &'a [P],
+    pub(crate) slopes: &'a [P],
+    pub(crate) dot: &'a mut [P],
+}
+
+impl<P: Prim> Task for AddProducts<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let n = self.dot.len();
+        let (p, slopes) = (&self.p[..n], &self.slopes[..n]);
+        for i in 0..n {
+            let product = P::Lane::<I>::new(p[i]) * P::Lane::<I>::new(slopes[i]);
+            self.dot[i] = (P::Lane::<I>::new(self.dot[i]) + product).get();
+        }
+    }
+}
+
+/// `s = p (s − dot)`.
+pub(crate) struct Back<'a, P> {
+    pub(crate) p: &'a [P],
+    pub(crate) slopes: &'a mut [P],
+    pub(crate) dot: &'a [P],
+}
+
+impl<P: Prim> Task for Back<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let n = self.slopes.len();
+        let (p, dot) = (&self.p[..n], &self.dot[..n]);
+        for i in 0..n {
+            let slope = P::Lane::<I>::new(self.slopes[i]) - P::Lane::<I>::new(dot[i]);
+            self.slopes[i] = (P::Lane::<I>::new(p[i]) * slope).get();
+        }
     }
 }

@@ -36,7 +36,7 @@ impl List {
         self.add_value(name, kind, loss, Outcome::Error(words));
     }
 
-    fn add_single<L: Known>(
+    pub(super) fn add_single<L: Known>(
         &mut self,
         name: &str,
         kind: Kind,
@@ -62,6 +62,7 @@ pub fn bad_options() -> Vec<BadOption> {
     let mut list = List::default();
     super::adversarial::add(&mut list);
     super::imbalance::add(&mut list);
+    super::surfaces::add(&mut list);
     bce(&mut list);
     focal(&mut list);
     cross_entropy(&mut list);

@@ -66,7 +66,8 @@ macro_rules! fused_compound {
 pub(super) use fused_compound;
 
 pub(super) fn items<L: CompoundLoss>(loss: &L, input: &Shape) -> (Shape, Shape) {
-    region_items(&loss.region(), input)
+    let options = loss.region();
+    region_items(options.reduction, options.pooling, input)
 }
 
 pub(super) fn check<L: CompoundLoss>(loss: &L, input: &Tensor) -> error::Result<()> {

@@ -114,6 +114,23 @@ pub(crate) trait RegionLoss {
     }
 }
 
+/// Shapes of per-image values: (N), and (N, 1, *) that broadcasts to the input; a scalar where the batch is pooled.
+pub(super) fn region_items(
+    reduction: Reduction,
+    pooling: Pooling,
+    input: &Shape,
+) -> (Shape, Shape) {
+    match (reduction, pooling) {
+        (Reduction::None, Pooling::Image) => {
+            let images = input.dims()[0];
+            let mut wide = vec![1; input.rank()];
+            wide[0] = images;
+            (Shape::from(images), Shape::from(wide))
+        }
+        _ => (Shape::from(()), Shape::from(())),
+    }
+}
+
 fn checked<L: RegionLoss>(loss: &L) -> error::Result<()> {
     loss.check().map_err(error::Error::kernel(L::NAME))
 }
@@ -127,7 +144,8 @@ impl<L: RegionLoss> Fused for L {
     }
 
     fn items(&self, input: &Shape) -> (Shape, Shape) {
-        region_items(&self.options(), input)
+        let options = self.options();
+        region_items(options.reduction, options.pooling, input)
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
@@ -277,19 +295,6 @@ impl<L: RegionLoss> PooledLoss for L {
             &self.options(),
             &statistics.items,
         ))
-    }
-}
-
-/// Shapes of values per image, where there are such.
-pub(super) fn region_items(options: &Options, input: &Shape) -> (Shape, Shape) {
-    match (options.reduction, options.pooling) {
-        (Reduction::None, Pooling::Image) => {
-            let images = input.dims()[0];
-            let mut wide = vec![1; input.rank()];
-            wide[0] = images;
-            (Shape::from(images), Shape::from(wide))
-        }
-        _ => (Shape::from(()), Shape::from(())),
     }
 }
 

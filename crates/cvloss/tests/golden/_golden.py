@@ -141,6 +141,13 @@ class Golden:
         normal = torch.randn(shape, generator=self.rng, dtype=torch.float64) * scale
         return (torch.floor(normal.clamp(-7.9, 7.9) * 16) * 2 + 1) / 32
 
+    def distinct(self, *shape: int) -> Tensor:
+        """At most 128 logits of different sizes, for losses whose gradient depends on an order."""
+        count = torch.Size(shape).numel()
+        sizes = (torch.randperm(128, generator=self.rng)[:count].double() * 2 + 1) / 64
+        signs = torch.randint(0, 2, (count,), generator=self.rng) * 2 - 1
+        return (sizes * signs).reshape(shape)
+
     def probabilities(self, *shape: int) -> Tensor:
         """Odd multiples of 1/64 in (0, 1)."""
         return (torch.randint(0, 32, shape, generator=self.rng).double() * 2 + 1) / 64

@@ -1,0 +1,224 @@
+//! Centreline Dice: the Dice score of how much of each skeleton lies inside the other mask.
+//!
+//! With the soft skeletons `S_p`, `S_t` of prediction and target, and sums over the classes and points of an image,
+//!
+//! ```text
+//! a = (Σ S_p t + n) / (Σ S_p + d)      b = (Σ S_t p + n) / (Σ S_t + d)      L = 1 − 2ab / (a + b + s)
+//! ```
+//!
+//! The gradient is affine in `S_p` and `p` given the sums: a first sweep takes these, a second evaluates each plane's
+//! skeleton again, keeping its steps, and goes back through them.
+
+#![forbid(unsafe_code)]
+
+mod skeleton;
+
+use crate::error::{Error, Result, check_shape, check_weight};
+use crate::loops::neighbours::Grid;
+use crate::loops::overlap::{Activation, Operands};
+use crate::loops::planes::{Planes, counted};
+use crate::options::{Gradient, Reduction};
+use crate::parallel;
+use crate::region::Classes;
+use crate::scalar::{DType, Prim};
+use crate::view::ViewMut;
+
+use skeleton::Skeleton;
+
+/// Options of [`evaluate`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How the input becomes probabilities.
+    pub activation: Activation,
+    /// Which classes count.
+    pub classes: Classes,
+    /// How many erosions a skeleton goes through.
+    pub iterations: usize,
+    /// Added to the numerators of both shares.
+    pub smooth_nr: f64,
+    /// Added to their denominators.
+    pub smooth_dr: f64,
+    /// Added to the denominator of their harmonic mean.
+    pub smooth: f64,
+    /// How images are reduced.
+    pub reduction: Reduction,
+}
+
+impl Options {
+    /// Fails if an option is out of range, or does not fit the number of classes or the axes of space.
+    pub fn check(&self, classes: usize, axes: usize) -> Result<()> {
+        counted(&self.classes, classes)?;
+        if !(1..=3).contains(&axes) {
+            let expected = "1 to 3 axes of space";
+            return Err(Error::option("shape", format!("{axes} axes"), expected));
+        }
+        check_weight("smooth_nr", self.smooth_nr)?;
+        check_weight("smooth_dr", self.smooth_dr)?;
+        check_weight("smooth", self.smooth)
+    }
+}
+
+/// The loss of each image, reduced; `space` has the extents of the axes of space.
+///
+/// `values`, (N, 1, 1), receives one value per image with [`Reduction::None`]. Ignored points have probability 0, are
+/// outside of every class, and leave all sums.
+pub fn evaluate(
+    options: &Options,
+    space: &[usize],
+    operands: &Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let shape @ [items, classes, _] = operands.input.shape();
+    options.check(classes, space.len())?;
+    check_shape("input", [items, classes, space.iter().product()], shape)?;
+    if let Some(gradient) = &gradient {
+        check_shape("gradient", shape, gradient.view.shape())?;
+    }
+    if let Some(values) = &values {
+        check_shape("values", [items, 1, 1], values.shape())?;
+    }
+    match operands.input.dtype() {
+        DType::F64 => run::<f64>(options, space, operands, values, gradient),
+        DType::F32 | DType::F16 | DType::BF16 => {
+            run::<f32>(options, space, operands, values, gradient)
+        }
+        got => Err(Error::DType {
+            argument: "input",
+            expected: "f32, f64, f16 or bf16",
+            got,
+        }),
+    }
+}
+
+fn run<P: Prim>(
+    options: &Options,
+    space: &[usize],
+    operands: &Operands<'_>,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
+    let [items, classes, points] = operands.input.shape();
+    let planes = Planes::<P>::new(options.activation, operands)?;
+    let counted = counted(&options.classes, classes)?;
+    let grid = Grid::new(space);
+    // The target's skeletons lie where the slopes will be.
+    let mut slopes = vec![P::default(); items * classes * points];
+    let found = parallel::map(planes.units(&mut slopes), |(n, c, of_target)| {
+        if !counted[c] {
+            return Sums::default();
+        }
+        let t = planes.target(n, c);
+        let skeleton = Skeleton::new(&grid, options.iterations);
+        skeleton.run(&t, of_target);
+        let mut of_input = vec![P::default(); points];
+        skeleton.run(planes.plane(n, c), &mut of_input);
+        let (weights, _) = planes.weights(n);
+        Sums::new(planes.plane(n, c), &t, &of_input, of_target, &weights)
+    });
+    let images: Vec<Sums> = (0..items)
+        .map(|n| {
+            found[n * classes..(n + 1) * classes]
+                .iter()
+                .fold(Sums::default(), Sums::add)
+        })
+        .collect();
+    let shares: Vec<Shares> = images.iter().map(|sums| sums.shares(options)).collect();
+    let outer = match options.reduction {
+        Reduction::Mean => 1.0 / items.max(1) as f64,
+        _ => 1.0,
+    };
+    if let Some(mut values) = values {
+        for (n, shares) in shares.iter().enumerate() {
+            values.write_row(n, 0, 0, &[shares.value], false);
+        }
+    }
+    if let Some(gradient) = gradient {
+        parallel::map(planes.units(&mut slopes), |(n, c, slopes)| {
+            if !counted[c] {
+                return;
+            }
+            let Shares {
+                by_hit,
+                by_skeleton,
+                by_inside,
+                ..
+            } = shares[n];
+            let t = planes.target(n, c);
+            let (weights, _) = planes.weights(n);
+            let of_skeleton: Vec<P> = t
+                .iter()
+                .zip(&weights)
+                .map(|(t, w)| P::of((by_hit * t.to_f64() + by_skeleton) * w.to_f64()))
+                .collect();
+            for (slope, weight) in slopes.iter_mut().zip(&weights) {
+                *slope = P::of(slope.to_f64() * weight.to_f64() * by_inside);
+            }
+            let skeleton = Skeleton::new(&grid, options.iterations);
+            skeleton.run_back(planes.plane(n, c), of_skeleton, slopes);
+        });
+        planes.finish(&mut slopes, &vec![outer; items], gradient)?;
+    }
+    Ok(shares.iter().map(|shares| shares.value).sum::<f64>() * outer)
+}
+
+/// `Σ S_p t`, `Σ S_p`, `Σ S_t p`, `Σ S_t`, weighted.
+#[derive(Clone, Copy, Default)]
+struct Sums([f64; 4]);
+
+/// An image's loss and its slopes.
+#[derive(Clone, Copy)]
+struct Shares {
+    value: f64,
+    /// With respect to `Σ S_p t`, `Σ S_p` and `Σ S_t p`.
+    by_hit: f64,
+    by_skeleton: f64,
+    by_inside: f64,
+}
+
+impl Sums {
+    fn new<P: Prim>(p: &[P], t: &[P], of_input: &[P], of_target: &[P], weights: &[P]) -> Self {
+        let mut sums = [0.0; 4];
+        for i in 0..p.len() {
+            let w = weights[i].to_f64();
+            let (s, of_target) = (of_input[i].to_f64() * w, of_target[i].to_f64() * w);
+            sums[0] += s * t[i].to_f64();
+            sums[1] += s;
+            sums[2] += of_target * p[i].to_f64();
+            sums[3] += of_target;
+        }
+        Self(sums)
+    }
+
+    fn add(self, other: &Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    fn shares(&self, options: &Options) -> Shares {
+        let [hit, skeleton, inside, of_target] = self.0;
+        // 0/0, without smoothing, is a share of 1 and has no slope: there is no skeleton to lie anywhere.
+        let share = |numerator: f64, denominator: f64| match denominator == 0.0 {
+            true => (1.0, 0.0),
+            false => (numerator / denominator, 1.0 / denominator),
+        };
+        let (a, per_a) = share(hit + options.smooth_nr, skeleton + options.smooth_dr);
+        let (b, per_b) = share(inside + options.smooth_nr, of_target + options.smooth_dr);
+        let sum = a + b + options.smooth;
+        if sum == 0.0 {
+            return Shares {
+                value: 1.0,
+                by_hit: 0.0,
+                by_skeleton: 0.0,
+                by_inside: 0.0,
+            };
+        }
+        let by_a = -2.0 * b * (b + options.smooth) / (sum * sum);
+        let by_b = -2.0 * a * (a + options.smooth) / (sum * sum);
+        Shares {
+            value: 1.0 - 2.0 * a * b / sum,
+            by_hit: by_a * per_a,
+            by_skeleton: -by_a * a * per_a,
+            by_inside: by_b * per_b,
+        }
+    }
+}

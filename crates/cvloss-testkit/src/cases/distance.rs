@@ -1,0 +1,136 @@
+//! Losses of distances to surfaces.
+
+use cvloss::{
+    Activation, BoundaryLoss, BoundaryTarget, Classes, HausdorffLoss, HausdorffTransform, Reduction,
+};
+
+use super::{Family, Known, List};
+use crate::sample::{Kind, Spec};
+
+const FLAT: &[usize] = &[2, 3, 5, 7];
+const SINGLE: &[usize] = &[2, 1, 5, 7];
+const LINE: &[usize] = &[2, 2, 9];
+const VOLUME: &[usize] = &[2, 3, 3, 4, 5];
+
+macro_rules! known {
+    ($($loss:ty),*) => {$(
+        impl Known for $loss {
+            fn family(&self) -> Family {
+                Family::Region { activation: self.activation, has_extra: false }
+            }
+        }
+    )*};
+}
+known!(BoundaryLoss, HausdorffLoss);
+
+pub(super) fn add(list: &mut List) {
+    boundary(list);
+    hausdorff(list);
+}
+
+fn boundary(list: &mut List) {
+    let plain = BoundaryLoss::default();
+    let spec = Spec::new;
+    list.add("plain", spec(Kind::Classes, FLAT), plain.clone());
+    list.add("line", spec(Kind::Classes, LINE), plain.clone());
+    list.add(
+        "volume",
+        spec(Kind::Classes, VOLUME).keeping_axis(),
+        plain.clone(),
+    );
+    list.add(
+        "one-hot",
+        spec(Kind::OneHot, FLAT).weighted(),
+        plain.clone(),
+    );
+    list.add(
+        "ignore",
+        spec(Kind::Classes, FLAT).ignoring(-100),
+        plain.clone(),
+    );
+    list.add(
+        "binary",
+        spec(Kind::Classes, SINGLE),
+        BoundaryLoss::binary(),
+    );
+    list.add(
+        "multilabel",
+        spec(Kind::Binary, FLAT),
+        BoundaryLoss::binary(),
+    );
+    let given = BoundaryLoss {
+        target: BoundaryTarget::Distances,
+        ..plain.clone()
+    };
+    list.add("given", spec(Kind::Logits, FLAT).weighted(), given);
+    let identity = BoundaryLoss {
+        activation: Activation::Identity,
+        classes: Classes::Foreground,
+        reduction: Reduction::Sum,
+        ..plain.clone()
+    };
+    list.add(
+        "identity",
+        spec(Kind::Classes, FLAT).probabilities(),
+        identity,
+    );
+    let spaced = BoundaryLoss {
+        spacing: Some(vec![2.5, 0.7, 1.0]),
+        classes: Classes::Listed(vec![1]),
+        ignore_index: Some(255),
+        reduction: Reduction::None,
+        ..plain
+    };
+    list.add(
+        "spaced",
+        spec(Kind::Classes, VOLUME).ignoring(255).weighted(),
+        spaced,
+    );
+}
+
+fn hausdorff(list: &mut List) {
+    let plain = HausdorffLoss::default();
+    let spec = Spec::new;
+    list.add("plain", spec(Kind::Classes, FLAT), plain.clone());
+    list.add("line", spec(Kind::Classes, LINE), plain.clone());
+    list.add("volume", spec(Kind::Distribution, VOLUME), plain.clone());
+    list.add(
+        "ignore",
+        spec(Kind::Classes, FLAT).ignoring(-100),
+        plain.clone(),
+    );
+    list.add(
+        "binary",
+        spec(Kind::Classes, SINGLE).weighted(),
+        HausdorffLoss::binary(),
+    );
+    list.add(
+        "multilabel",
+        spec(Kind::Binary, FLAT),
+        HausdorffLoss::binary(),
+    );
+    for (name, reduction) in [
+        ("log", Reduction::Mean),
+        ("log-sum", Reduction::Sum),
+        ("log-none", Reduction::None),
+    ] {
+        let loss = HausdorffLoss {
+            transform: HausdorffTransform::Log,
+            alpha: 1.0,
+            reduction,
+            ..plain.clone()
+        };
+        list.add(name, spec(Kind::Classes, FLAT), loss);
+    }
+    let spaced = HausdorffLoss {
+        activation: Activation::Identity,
+        alpha: 1.5,
+        classes: Classes::All,
+        spacing: Some(vec![2.5, 0.7]),
+        ignore_index: Some(255),
+        reduction: Reduction::None,
+        ..plain
+    };
+    let probabilities = spec(Kind::Classes, FLAT).probabilities().ignoring(255);
+    list.add("spaced", probabilities.weighted(), spaced);
+}
