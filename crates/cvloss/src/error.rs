@@ -54,6 +54,9 @@ pub enum Error {
         /// Why.
         source: cvloss_kernels::Error,
     },
+    /// There are no weights for a frozen network.
+    #[error(transparent)]
+    Weights(#[from] crate::perceptual::weights::WeightsError),
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

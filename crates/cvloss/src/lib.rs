@@ -35,6 +35,7 @@ mod host;
 pub mod image;
 mod loss;
 mod ops;
+pub mod perceptual;
 mod regularizer;
 pub mod segmentation;
 mod sum;

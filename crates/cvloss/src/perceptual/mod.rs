@@ -1,0 +1,3 @@
+//! Losses that compare images through a frozen network.
+
+pub mod weights;
