@@ -66,12 +66,12 @@ fn legacy(mut file: impl BufRead) -> Result<HashMap<String, Tensor>> {
             .iter()
             .filter(|info| info.path.trim_start_matches('/') == name)
             .collect();
-        let first = users.first().context("a storage has no tensor")?;
+        let dtype = users.first().context("a storage has no tensor")?.dtype;
         let mut length = [0; 8];
         file.read_exact(&mut length)?;
         let length = u64::from_le_bytes(length);
         ensure!(length <= MOST, "a storage has {length} numbers");
-        let size = first.dtype.size_in_bytes();
+        let size = dtype.size_in_bytes();
         let mut bytes = Vec::new();
         file.by_ref()
             .take(length * size as u64)
@@ -81,7 +81,7 @@ fn legacy(mut file: impl BufRead) -> Result<HashMap<String, Tensor>> {
             "the file is cut off"
         );
         for info in users {
-            tensors.insert(info.name.clone(), tensor(info, &bytes, first.dtype)?);
+            tensors.insert(info.name.clone(), tensor(info, &bytes, dtype)?);
         }
     }
     Ok(tensors)

@@ -201,7 +201,7 @@ fn each_hash_of_a_pin_is_enough() {
         let before = tree(&cached.path().join("hub"));
         let from_cache = offline(cached.path()).weights_at(NETWORK, &pin).unwrap();
         assert_eq!(from_cache.origin, Origin::HubCache);
-        assert_eq!(from_cache.bytes, got.bytes, "{known:?}");
+        assert!(from_cache.bytes == got.bytes, "{known:?}");
         assert_eq!(tree(&cached.path().join("hub")), before);
         let warm = offline(cached.path()).weights_at(NETWORK, &pin).unwrap();
         assert_eq!(warm.origin, Origin::Store);

@@ -10,17 +10,17 @@ use candle_core::{DType, Device, Tensor};
 use cvloss::perceptual::weights::{Network, Pin, Prefix, digest_of_tensors};
 use sha2::{Digest, Sha256};
 
-pub const NETWORK: Network = Network::SqueezeNet;
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const NETWORK: Network = Network::SqueezeNet;
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where tensors that nobody wants are in a file: safetensors sorts names.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Rest {
+pub(crate) enum Rest {
     /// As in torchvision: `classifier` comes before `features`.
     First,
     /// As in timm's VGG: `head` comes after `features`.
@@ -36,7 +36,7 @@ fn numbers(seed: usize, shape: &[usize]) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-pub fn tensors() -> HashMap<String, Tensor> {
+pub(crate) fn tensors() -> HashMap<String, Tensor> {
     let specs = NETWORK.tensors().into_iter().enumerate();
     specs
         .map(|(seed, spec)| (spec.name, numbers(seed, &spec.shape)))
@@ -44,7 +44,7 @@ pub fn tensors() -> HashMap<String, Tensor> {
 }
 
 /// A whole file, as a training library writes it.
-pub fn whole(rest: Rest) -> Vec<u8> {
+pub(crate) fn whole(rest: Rest) -> Vec<u8> {
     let mut tensors = tensors();
     let name = match rest {
         Rest::First => "classifier.1.weight",
@@ -55,13 +55,13 @@ pub fn whole(rest: Rest) -> Vec<u8> {
 }
 
 /// How many bytes of a file the wanted tensors end at, if the rest comes last.
-pub fn prefix_length(file: &[u8]) -> usize {
+pub(crate) fn prefix_length(file: &[u8]) -> usize {
     file.len() - 4 * 1000 * 600
 }
 
 /// Which hashes a pin has.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Known {
+pub(crate) enum Known {
     Nothing,
     Whole,
     Prefix,
@@ -69,7 +69,7 @@ pub enum Known {
     WholeAndPrefix,
 }
 
-pub fn pin(file: &[u8], known: Known) -> Pin {
+pub(crate) fn pin(file: &[u8], known: Known) -> Pin {
     let prefix = || {
         let length = prefix_length(file);
         Prefix {
@@ -91,7 +91,7 @@ pub fn pin(file: &[u8], known: Known) -> Pin {
 }
 
 /// Fails unless the bytes are a file of the wanted tensors alone, with the right numbers.
-pub fn assert_right(bytes: &[u8]) {
+pub(crate) fn assert_right(bytes: &[u8]) {
     let got = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap();
     let expected = tensors();
     assert_eq!(got.len(), expected.len());
@@ -106,7 +106,7 @@ pub fn assert_right(bytes: &[u8]) {
 
 /// Puts a file where Python's `huggingface_hub` puts it: a blob named by its hash, a relative link to it from the
 /// commit's snapshot, and the branch that points at the commit.
-pub fn python_cache(hub: &Path, file: &[u8]) -> PathBuf {
+pub(crate) fn python_cache(hub: &Path, file: &[u8]) -> PathBuf {
     let folder = hub.join("models--someone--model");
     let snapshot = folder.join("snapshots").join(COMMIT);
     for folder in [&snapshot, &folder.join("blobs"), &folder.join("refs")] {
@@ -124,7 +124,7 @@ pub fn python_cache(hub: &Path, file: &[u8]) -> PathBuf {
 }
 
 /// All files below a folder, links as what they point at, with sizes and times: equal if nobody wrote.
-pub fn tree(folder: &Path) -> Vec<String> {
+pub(crate) fn tree(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -145,7 +145,7 @@ pub fn tree(folder: &Path) -> Vec<String> {
 }
 
 /// The files below a folder that anybody could take for weights, finished or not.
-pub fn weight_files(folder: &Path) -> Vec<String> {
+pub(crate) fn weight_files(folder: &Path) -> Vec<String> {
     let lines = tree(folder);
     let is_weights = |line: &String| line.contains(".safetensors") || line.contains(".part-");
     lines.into_iter().filter(is_weights).collect()

@@ -96,7 +96,9 @@ impl Hub {
                 WeightsError::Refused {
                     pin,
                     status: context.status.as_u16(),
-                    message: context.server_message.unwrap_or_default(),
+                    message: context
+                        .server_message
+                        .unwrap_or_else(|| "it gives no reason".into()),
                 }
             }
             HFError::EntryNotFound { .. }

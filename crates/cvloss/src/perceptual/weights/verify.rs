@@ -37,7 +37,7 @@ pub(super) fn parts(
 ) -> WeightsResult<Vec<u8>> {
     match &pin.prefix {
         Some(prefix) => by_prefix(pin, prefix, network, read),
-        None => by_tensors(&pin.address(), pin, network, read),
+        None => by_tensors(&pin.address(), &pin.address(), pin, network, read),
     }
 }
 
@@ -71,7 +71,9 @@ pub(super) fn whole(
                 by_prefix(pin, prefix, network, &mut |range| seek(name, file, range))
             }
             (Way::Whole, _, Some(expected)) => by_file(name, pin, expected, network, file),
-            _ => by_tensors(name, pin, network, &mut |range| seek(name, file, range)),
+            _ => by_tensors(name, &pin.address(), pin, network, &mut |range| {
+                seek(name, file, range)
+            }),
         };
         match result {
             Err(error) if error.is_about_bytes() => outcome = Some(Err(error)),
@@ -98,9 +100,13 @@ pub(super) fn given(path: &Path, network: Network) -> WeightsResult<Vec<u8>> {
         prefix: None,
         tensors: None,
     };
-    by_tensors(&name, &pin, network, &mut |range| {
-        seek(&name, &mut file, range)
-    })
+    by_tensors(
+        &name,
+        "a file that was named",
+        &pin,
+        network,
+        &mut |range| seek(&name, &mut file, range),
+    )
 }
 
 fn seek(name: &str, file: &mut (impl Read + Seek), range: Range<u64>) -> WeightsResult<Vec<u8>> {
@@ -135,6 +141,7 @@ fn by_prefix(
 /// Shapes come from the network and bytes from the hash: of the header, only places are believed.
 fn by_tensors(
     name: &str,
+    source: &str,
     pin: &Pin,
     network: Network,
     read: &mut ReadRange<'_>,
@@ -168,7 +175,7 @@ fn by_tensors(
         let got = digest(name, &wanted, &parts)?;
         matches(name, "the tensors", expected, got)?;
     }
-    cut(name, name, &wanted, &parts)
+    cut(name, source, &wanted, &parts)
 }
 
 /// Reads the file twice, and hashes it both times: the first time to know that its header may be parsed, the second
