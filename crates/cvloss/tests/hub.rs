@@ -1,5 +1,7 @@
 //! The Hub's client against a server on this machine that misbehaves in each way that was seen or can be feared.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::{
     fs,
     path::Path,

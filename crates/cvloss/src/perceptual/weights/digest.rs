@@ -60,6 +60,7 @@ pub(super) fn collect(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -74,7 +75,8 @@ mod tests {
         assert!(is_hex(abc, 64) && !is_hex(abc, 40) && !is_hex("g", 1) && !is_hex("A", 1));
 
         let long: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
-        let (digest, _, parts) = collect(&long[..], &[1_000_000..2_100_000]).unwrap();
+        let middle = 1_000_000..2_100_000;
+        let (digest, _, parts) = collect(&long[..], &[middle]).unwrap();
         assert_eq!(digest, sha256(&long));
         assert_eq!(parts[0], long[1_000_000..2_100_000]);
     }

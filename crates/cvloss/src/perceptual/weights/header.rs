@@ -126,6 +126,7 @@ pub(super) fn spans(wanted: &[Wanted], gap: u64) -> Vec<Range<u64>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, clippy::single_range_in_vec_init, clippy::unwrap_used)]
 mod tests {
     use super::*;
 

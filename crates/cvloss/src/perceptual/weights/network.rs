@@ -148,6 +148,7 @@ fn squeezenet() -> Vec<Convolution> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

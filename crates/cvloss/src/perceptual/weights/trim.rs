@@ -109,10 +109,10 @@ pub(super) fn digest(name: &str, wanted: &[Wanted], parts: &Parts<'_>) -> Weight
 pub fn digest_of_tensors(network: Network, bytes: &[u8]) -> WeightsResult<String> {
     let name = "the file";
     let wanted = Header::parse(name, bytes)?.wanted(name, network)?;
-    let whole = [bytes.to_vec()];
+    let range = 0..bytes.len() as u64;
     let parts = Parts {
-        spans: &[0..bytes.len() as u64],
-        bytes: &whole,
+        spans: &[range],
+        bytes: &[bytes.to_vec()],
     };
     digest(name, &wanted, &parts)
 }

@@ -195,7 +195,8 @@ fn by_file(
         matches(name, "the whole", expected, got)?;
         Ok(parts)
     };
-    let first = pass(&[0..8 + header::LIMIT])?.concat();
+    let beginning = 0..8 + header::LIMIT;
+    let first = pass(&[beginning])?.concat();
     let header = Header::parse(name, &first)?;
     let wanted = header.wanted(name, network)?;
     let spans = spans(&wanted, 0);
