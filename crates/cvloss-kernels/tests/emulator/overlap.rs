@@ -1,0 +1,572 @@
+//! Region losses: the kernels of both dialects against those of this crate for the CPU.
+
+use cvloss_kernels::region::{
+    self, Absent, Activation, Average, ClassAverage, Classes, Intersection, Operands, Options,
+    Pooling, Score, Smooth, Transform, VolumeWeight,
+};
+use cvloss_kernels::{Gradient, Reduction, View, ViewMut};
+
+use crate::device::{Argument, Buffer, Device, Kind, Numbers, Tensor, compare, contents};
+use crate::labels::{Labels, label_call};
+use crate::numbers::Source;
+use crate::program::{Build, DIALECTS, Dialect, Kernels, Mutation, has_compiler};
+
+const KERNELS: Kernels = &["loops/overlap.inl", "region/kernel.inl"];
+const SANITIZED: Kernels = KERNELS;
+
+const HAS_WEIGHT: u32 = 1;
+const ADD_GRADIENT: u32 = 2;
+const IS_VECTOR: u32 = 4;
+const IS_SOFT: u32 = 8;
+const IS_POOLED: u32 = 16;
+const MINIMUM: u32 = 32;
+const SQUARED: u32 = 64;
+
+#[derive(Clone, Debug)]
+enum Target {
+    Labels(Labels),
+    Soft(Vec<f64>),
+}
+
+#[derive(Clone)]
+struct Call {
+    kind: Kind,
+    shape: [usize; 3],
+    input: Vec<f64>,
+    target: Target,
+    /// (N, 1, S).
+    weight: Option<Vec<f64>>,
+    ignore: Option<i64>,
+    before: Option<Vec<f64>>,
+    vector: bool,
+}
+
+const SCALE: f64 = 8.0;
+const GRID: u32 = 2;
+/// Blocks that share an item's sums.
+const SPLITS: u32 = 2;
+
+/// Classes that a block sums at a time.
+fn summed(kind: Kind) -> u32 {
+    match kind {
+        Kind::F64 => 2,
+        _ => 4,
+    }
+}
+
+/// Value, values of items, gradient.
+type Found = (f64, Vec<f64>, Vec<f64>);
+
+fn options(activation: Activation) -> Options {
+    Options {
+        activation,
+        ..Options::new(Score::DICE)
+    }
+}
+
+impl Call {
+    fn new(kind: Kind, shape @ [items, classes, space]: [usize; 3]) -> Self {
+        let mut source = Source::new(21);
+        let input = kind.rounded(&source.many(items * classes * space, -3.0, 3.0));
+        let labels = (0..items * space).map(|_| source.below(classes.max(2)) as i64);
+        Self {
+            kind,
+            shape,
+            input,
+            target: Target::Labels(Labels::I64(labels.collect())),
+            weight: None,
+            ignore: None,
+            before: None,
+            vector: false,
+        }
+    }
+
+    /// With soft targets; and with probabilities as input.
+    fn soft(self) -> Self {
+        let soft = Source::new(4).many(self.input.len(), -0.2, 1.2);
+        let soft: Vec<_> = soft.iter().map(|t| t.clamp(0.0, 1.0)).collect();
+        Self {
+            target: Target::Soft(self.kind.rounded(&soft)),
+            ..self
+        }
+    }
+
+    fn probabilities(self) -> Self {
+        let input = Source::new(6).many(self.input.len(), 0.0, 1.0);
+        Self {
+            input: self.kind.rounded(&input),
+            ..self
+        }
+    }
+
+    fn groups(&self, options: &Options) -> usize {
+        match options.pooling {
+            Pooling::Image => self.shape[0],
+            Pooling::Batch => 1,
+        }
+    }
+
+    fn on_cpu(&self, options: &Options) -> Found {
+        let [items, _, space] = self.shape;
+        let input = Tensor::new(self.kind, &self.input);
+        let soft = match &self.target {
+            Target::Soft(soft) => Tensor::new(self.kind, soft),
+            Target::Labels(_) => Tensor::new(self.kind, &[]),
+        };
+        let operands = Operands {
+            input: input.view(self.shape),
+            target: match &self.target {
+                Target::Labels(labels) => labels.view([items, 1, space]),
+                Target::Soft(_) => soft.view(self.shape),
+            },
+            weight: self
+                .weight
+                .as_ref()
+                .map(|w| View::new(w, [items, 1, space]).unwrap()),
+            ignore: self.ignore,
+        };
+        let groups = self.groups(options);
+        let mut values = vec![0f64; groups];
+        let mut gradient = self
+            .before
+            .clone()
+            .unwrap_or_else(|| vec![0f64; self.input.len()]);
+        let into = Gradient {
+            view: ViewMut::new(&mut gradient, self.shape).unwrap(),
+            scale: SCALE,
+            accumulate: self.before.is_some(),
+        };
+        let of_values = ViewMut::new(&mut values, [groups, 1, 1]).unwrap();
+        let value = region::evaluate(options, &operands, Some(of_values), Some(into)).unwrap();
+        (value, values, gradient)
+    }
+
+    fn plan(&self, options: &Options) -> (Device, [Buffer; 3]) {
+        let (kind, real) = (self.kind, self.kind.real());
+        let name = kind.name();
+        let [items, classes, space] = self.shape.map(|len| len as u32);
+        let mut device = Device::default();
+        let labels = match &self.target {
+            Target::Labels(labels) => Some(labels),
+            Target::Soft(_) => None,
+        };
+        let input = device.tensor(kind, &self.input);
+        let target = match &self.target {
+            Target::Labels(labels) => device.bytes(labels.bytes()),
+            Target::Soft(soft) => device.tensor(kind, soft),
+        };
+        let weight = device.tensor(real, self.weight.as_deref().unwrap_or(&[]));
+        let (activation, norms) = match options.activation {
+            Activation::Softmax => (0, device.output(real, 2 * self.shape[0] * self.shape[2])),
+            Activation::Sigmoid => (1, device.output(real, 0)),
+            Activation::Identity => (2, device.output(real, 0)),
+        };
+        let flags = [
+            (self.weight.is_some(), HAS_WEIGHT),
+            (self.before.is_some(), ADD_GRADIENT),
+            (self.vector, IS_VECTOR),
+            (labels.is_none(), IS_SOFT),
+            (options.pooling == Pooling::Batch, IS_POOLED),
+            (options.intersection == Intersection::Minimum, MINIMUM),
+            (options.squared, SQUARED),
+        ];
+        let flags = flags
+            .iter()
+            .map(|(is_so, flag)| if *is_so { *flag } else { 0 })
+            .sum();
+        let call = Numbers::default()
+            .reals(kind, &[SCALE])
+            .uints(&[items, classes, space, activation, flags, SPLITS, space, 1]);
+        let call = label_call(labels, self.shape[1].max(2), self.ignore, call);
+        let call = || Argument::Numbers(&call, kind);
+        let groups = self.groups(options);
+        let partial = device.output(real, (items * classes * SPLITS * 3) as usize);
+        let statistics = device.output(real, groups * self.shape[1] * 3);
+        let slopes = device.output(real, groups * self.shape[1] * 2);
+        let values = device.output(real, groups);
+        let value = device.output(real, 1);
+        let class_weights = device.tensor(real, options.class_weights.as_deref().unwrap_or(&[]));
+        let included: Vec<f64> = (0..self.shape[1])
+            .map(|class| match &options.classes {
+                Classes::All => 1.0,
+                Classes::Foreground => f64::from(class > 0 || classes == 1),
+                Classes::Listed(list) => f64::from(list.contains(&class)),
+            })
+            .collect();
+        let included = device.tensor(real, &included);
+        let gradient = match &self.before {
+            Some(before) => device.tensor(kind, before),
+            None => device.output(kind, self.input.len()),
+        };
+        if options.activation == Activation::Softmax {
+            let arguments = [input.into(), norms.into(), call()];
+            device.launch(format!("overlap_norms_{name}"), GRID, &arguments);
+        }
+        let arguments = [
+            input.into(),
+            target.into(),
+            weight.into(),
+            norms.into(),
+            partial.into(),
+            call(),
+        ];
+        let grid = items * classes.div_ceil(summed(kind)) * SPLITS;
+        device.launch(format!("overlap_sums_{name}"), grid, &arguments);
+        let scores = scores(options, kind, [items, classes, SPLITS]);
+        let arguments = [
+            partial.into(),
+            class_weights.into(),
+            included.into(),
+            statistics.into(),
+            slopes.into(),
+            values.into(),
+            value.into(),
+            Argument::Numbers(&scores, kind),
+        ];
+        device.launch(format!("region_scores_{}", real.name()), 1, &arguments);
+        let arguments = [
+            input.into(),
+            target.into(),
+            weight.into(),
+            norms.into(),
+            slopes.into(),
+            gradient.into(),
+            call(),
+        ];
+        device.launch(format!("overlap_gradient_{name}"), GRID, &arguments);
+        (device, [value, values, gradient])
+    }
+
+    fn run(&self, build: Build, options: &Options) -> Result<Found, String> {
+        let (device, [value, values, gradient]) = self.plan(options);
+        let buffers = device.settle(build)?;
+        let real = self.kind.real();
+        let value = contents(&buffers, value, real)[0];
+        let values = contents(&buffers, values, real);
+        Ok((value, values, contents(&buffers, gradient, self.kind)))
+    }
+
+    fn check(&self, build: Build, options: &Options) -> Result<(), String> {
+        let (kind, real) = (self.kind, self.kind.real());
+        let expected = self.on_cpu(options);
+        let found = self.run(build, options)?;
+        compare("value", (kind, real), &[found.0], &[expected.0])?;
+        compare("values", (kind, real), &found.1, &expected.1)?;
+        compare("gradient", (kind, kind), &found.2, &expected.2)
+    }
+
+    fn check_all(&self, options: &Options) {
+        for dialect in DIALECTS {
+            if (dialect == Dialect::Cuda || self.kind != Kind::F64)
+                && let Err(message) = self.check(Build::plain(dialect, KERNELS), options)
+            {
+                panic!(
+                    "{options:?} {dialect:?} {:?} {:?}: {message}",
+                    self.kind, self.shape
+                );
+            }
+        }
+    }
+}
+
+/// The kernel's struct of how sums become scores.
+fn scores(options: &Options, kind: Kind, sizes: [u32; 3]) -> Numbers {
+    let Score {
+        i_num,
+        i_den,
+        p_den,
+        t_den,
+    } = options.score;
+    let Smooth {
+        numerator,
+        denominator,
+        floor,
+    } = options.smooth;
+    let (transform, gamma) = match options.transform {
+        Transform::Linear => (0, 0.0),
+        Transform::Log => (1, 0.0),
+        Transform::LogCosh => (2, 0.0),
+        Transform::Negative => (3, 0.0),
+        Transform::Power(gamma) => (4, gamma),
+    };
+    let average = match options.average {
+        Average::Macro => 0,
+        Average::Micro | Average::Generalized(VolumeWeight::Uniform) => 1,
+        Average::Generalized(VolumeWeight::Simple) => 2,
+        Average::Generalized(VolumeWeight::Square) => 3,
+    };
+    let absent = match options.absent {
+        Absent::Count => 0,
+        Absent::Skip => 1,
+        Absent::Zero => 2,
+    };
+    Numbers::default()
+        .reals(
+            kind,
+            &[i_num, i_den, p_den, t_den, numerator, denominator, floor],
+        )
+        .reals(kind, &[gamma, options.power, options.weight])
+        .uints(&sizes)
+        .uints(&[
+            u32::from(options.pooling == Pooling::Batch),
+            transform,
+            average,
+            absent,
+        ])
+        .uints(&[
+            u32::from(options.class_weights.is_some()),
+            u32::from(options.class_average == ClassAverage::Weights),
+            u32::from(options.reduction == Reduction::Mean),
+        ])
+}
+
+const KINDS: [Kind; 4] = [Kind::F32, Kind::F16, Kind::BF16, Kind::F64];
+const ACTIVATIONS: [Activation; 3] = [
+    Activation::Softmax,
+    Activation::Sigmoid,
+    Activation::Identity,
+];
+
+/// A call of every activation, with indices and with soft targets.
+fn calls(kind: Kind, shape: [usize; 3], activation: Activation) -> Vec<Call> {
+    let call = Call::new(kind, shape);
+    let call = if activation == Activation::Identity {
+        call.probabilities()
+    } else {
+        call
+    };
+    let hard = [call.clone(), call.soft()];
+    let vectors = hard
+        .clone()
+        .into_iter()
+        .filter(|_| shape[2].is_multiple_of(8));
+    let vectors = vectors.map(|call| Call {
+        vector: true,
+        ..call
+    });
+    hard.iter().cloned().chain(vectors).collect()
+}
+
+#[test]
+fn emulator_overlap() {
+    if !has_compiler() {
+        return;
+    }
+    for kind in KINDS {
+        for activation in ACTIVATIONS {
+            for shape in [[2, 5, 37], [1, 1, 11], [2, 3, 1], [2, 4, 1024], [1, 9, 200]] {
+                if activation == Activation::Softmax && shape[1] == 1 {
+                    continue;
+                }
+                for call in calls(kind, shape, activation) {
+                    call.check_all(&options(activation));
+                }
+            }
+        }
+    }
+}
+
+/// Everything that the sweeps know.
+#[test]
+fn emulator_overlap_options() {
+    if !has_compiler() {
+        return;
+    }
+    for kind in KINDS {
+        for activation in ACTIVATIONS {
+            let shape = [3, 5, 40];
+            let weight = Kind::F32.rounded(&Source::new(8).many(120, -0.5, 2.0));
+            let weight: Vec<_> = weight.iter().map(|w| w.max(0.0)).collect();
+            for call in calls(kind, shape, activation) {
+                let before = kind.rounded(&Source::new(9).many(call.input.len(), -0.1, 0.1));
+                let call = Call {
+                    weight: Some(weight.clone()),
+                    before: Some(before),
+                    ignore: Some(1),
+                    ..call
+                };
+                for squared in [false, true] {
+                    for intersection in [Intersection::Product, Intersection::Minimum] {
+                        let options = Options {
+                            squared,
+                            intersection,
+                            ..options(activation)
+                        };
+                        call.check_all(&options);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Everything that scores know, with a class that is nowhere.
+#[test]
+fn emulator_region_scores() {
+    if !has_compiler() {
+        return;
+    }
+    let plain = options(Activation::Softmax);
+    let mut all = vec![
+        Options {
+            score: Score::JACCARD,
+            ..plain.clone()
+        },
+        Options {
+            score: Score::tversky(0.3, 0.7),
+            ..plain.clone()
+        },
+        Options {
+            pooling: Pooling::Batch,
+            ..plain.clone()
+        },
+        Options {
+            reduction: Reduction::None,
+            ..plain.clone()
+        },
+        Options {
+            reduction: Reduction::Sum,
+            weight: 0.25,
+            ..plain.clone()
+        },
+        Options {
+            classes: Classes::Foreground,
+            ..plain.clone()
+        },
+        Options {
+            classes: Classes::Listed(vec![1, 3]),
+            ..plain.clone()
+        },
+        Options {
+            power: 0.75,
+            ..plain.clone()
+        },
+        Options {
+            class_weights: Some(vec![1.0, 0.5, 2.0, 3.0, 0.25]),
+            class_average: ClassAverage::Weights,
+            ..plain.clone()
+        },
+        Options {
+            smooth: Smooth {
+                numerator: 0.0,
+                denominator: 0.0,
+                floor: 30.0,
+            },
+            ..plain.clone()
+        },
+        Options {
+            smooth: Smooth::default(),
+            ..plain.clone()
+        },
+    ];
+    for transform in [
+        Transform::Log,
+        Transform::LogCosh,
+        Transform::Negative,
+        Transform::Power(0.75),
+        Transform::Power(2.0),
+        Transform::Power(0.0),
+    ] {
+        all.push(Options {
+            transform,
+            ..plain.clone()
+        });
+    }
+    for absent in [Absent::Skip, Absent::Zero] {
+        all.push(Options {
+            absent,
+            ..plain.clone()
+        });
+        all.push(Options {
+            absent,
+            average: Average::Micro,
+            ..plain.clone()
+        });
+    }
+    for weight in [
+        VolumeWeight::Square,
+        VolumeWeight::Simple,
+        VolumeWeight::Uniform,
+    ] {
+        let average = Average::Generalized(weight);
+        all.push(Options {
+            average,
+            ..plain.clone()
+        });
+        all.push(Options {
+            average,
+            pooling: Pooling::Batch,
+            classes: Classes::Foreground,
+            class_weights: Some(vec![1.0, 0.5, 2.0, 3.0, 0.25]),
+            ..plain.clone()
+        });
+    }
+    for kind in [Kind::F32, Kind::F64] {
+        let mut call = Call::new(kind, [3, 5, 40]);
+        if let Target::Labels(Labels::I64(labels)) = &mut call.target {
+            for label in labels {
+                *label = if *label == 4 { 0 } else { *label };
+            }
+        }
+        for options in &all {
+            call.check_all(options);
+        }
+    }
+}
+
+#[test]
+fn emulator_overlap_nothing_counts() {
+    if !has_compiler() {
+        return;
+    }
+    for activation in [Activation::Softmax, Activation::Sigmoid] {
+        let mut call = Call::new(Kind::F32, [2, 3, 24]);
+        call.input[5] = f64::NAN;
+        call.weight = Some(vec![0.0; 48]);
+        call.check_all(&options(activation));
+        let (_, _, gradient) = call.on_cpu(&options(activation));
+        assert!(gradient.iter().all(|x| *x == 0.0));
+    }
+}
+
+/// Memory is read and written where it should be; an index that is no class makes the value NaN.
+#[test]
+fn emulator_sanitized_overlap() {
+    if !has_compiler() {
+        return;
+    }
+    for dialect in DIALECTS {
+        let build = Build::sanitized(dialect, SANITIZED);
+        for activation in ACTIVATIONS {
+            for kind in [Kind::F32, Kind::F16] {
+                for shape in [[2, 5, 37], [2, 6, 40]] {
+                    for call in calls(kind, shape, activation) {
+                        assert_eq!(call.check(build, &options(activation)), Ok(()));
+                    }
+                }
+            }
+            let mut call = Call::new(Kind::F32, [2, 5, 40]);
+            if let Target::Labels(Labels::I64(labels)) = &mut call.target {
+                labels[3] = 5;
+            }
+            let (value, _, _) = call.run(build, &options(activation)).unwrap();
+            assert!(value.is_nan());
+        }
+    }
+}
+
+#[test]
+fn emulator_catches_a_wrong_stride() {
+    if !has_compiler() {
+        return;
+    }
+    let mutation = Mutation {
+        file: "loops/overlap.h",
+        from: "load(from.input + (item * call.classes + first + uint(j)) * call.space + start, row[j]);",
+        to: "load(from.input + (item * call.classes + first + uint(j) + 1) * call.space + start, row[j]);",
+    };
+    let build = Build::sanitized(Dialect::Metal, SANITIZED).mutated(mutation);
+    let call = Call::new(Kind::F32, [2, 5, 37]);
+    let found = call.check(build, &options(Activation::Softmax));
+    assert!(found.unwrap_err().contains("heap-buffer-overflow"));
+}
