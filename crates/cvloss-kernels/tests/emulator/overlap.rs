@@ -2,7 +2,7 @@
 
 use cvloss_kernels::region::{
     self, Absent, Activation, Average, ClassAverage, Classes, Intersection, Operands, Options,
-    Pooling, Score, Smooth, Transform, VolumeWeight,
+    Pooling, Ratio, Score, Smooth, Transform, VolumeWeight,
 };
 use cvloss_kernels::{Gradient, Reduction, View, ViewMut};
 
@@ -271,12 +271,15 @@ impl Call {
 
 /// The kernel's struct of how sums become scores.
 fn scores(options: &Options, kind: Kind, sizes: [u32; 3]) -> Numbers {
-    let Score {
+    let Score::Ratio(Ratio {
         i_num,
         i_den,
         p_den,
         t_den,
-    } = options.score;
+    }) = options.score
+    else {
+        panic!("kernels for devices know quotients of sums alone");
+    };
     let Smooth {
         numerator,
         denominator,
@@ -288,6 +291,7 @@ fn scores(options: &Options, kind: Kind, sizes: [u32; 3]) -> Numbers {
         Transform::LogCosh => (2, 0.0),
         Transform::Negative => (3, 0.0),
         Transform::Power(gamma) => (4, gamma),
+        Transform::LogPower(_) => panic!("not on devices yet"),
     };
     let average = match options.average {
         Average::Macro => 0,
