@@ -22,7 +22,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use cvloss::perceptual::weights::{
-    Network, Progress, Sources, TensorSpec, digest_of_tensors, serialize,
+    Progress, Sources, TensorSpec, Trunk, digest_of_tensors, serialize,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,13 +44,13 @@ enum Command {
     Fetch {
         /// vgg16, vgg19, alexnet, squeezenet1_1
         #[arg(required = true)]
-        networks: Vec<Network>,
+        networks: Vec<Trunk>,
         /// Use only what is on this machine
         #[arg(long)]
         offline: bool,
         /// Use what the Hub has for this network even where nobody has recorded its hash
         #[arg(long, value_name = "NETWORK")]
-        unverified: Vec<Network>,
+        unverified: Vec<Trunk>,
         /// Copy them here too, as NAME.safetensors
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
@@ -59,13 +59,13 @@ enum Command {
     Verify {
         file: PathBuf,
         #[arg(long)]
-        network: Network,
+        network: Trunk,
     },
     /// Make a safetensors file of the convolution layers in a .pth file
     Convert {
         file: PathBuf,
         #[arg(long)]
-        network: Network,
+        network: Trunk,
         /// The folder to write NAME.safetensors to
         #[arg(long, default_value = ".")]
         out: PathBuf,
@@ -107,18 +107,18 @@ fn main() -> Result<()> {
 }
 
 /// The first digits of the SHA-256 of torchvision's file of `IMAGENET1K_V1`, which are in its name.
-fn official(network: Network) -> &'static str {
+fn official(network: Trunk) -> &'static str {
     match network {
-        Network::Vgg16 => "397923af",
-        Network::Vgg19 => "dcbb9e9d",
-        Network::AlexNet => "7be5be79",
-        Network::SqueezeNet => "b8a52dc0",
+        Trunk::Vgg16 => "397923af",
+        Trunk::Vgg19 => "dcbb9e9d",
+        Trunk::AlexNet => "7be5be79",
+        Trunk::SqueezeNet => "b8a52dc0",
         _ => "unknown",
     }
 }
 
 fn list() -> Result<()> {
-    for network in Network::ALL {
+    for network in Trunk::ALL {
         let tensors = network.tensors();
         let numbers: usize = tensors.iter().map(TensorSpec::elements).sum();
         let pin = network.pin();
@@ -145,11 +145,11 @@ fn list() -> Result<()> {
             println!("  no hash is known: refused, unless allowed by --unverified {network}");
         }
     }
-    println!("result networks={}", Network::ALL.len());
+    println!("result networks={}", Trunk::ALL.len());
     Ok(())
 }
 
-fn fetch(mut sources: Sources, networks: &[Network], out: Option<&Path>) -> Result<()> {
+fn fetch(mut sources: Sources, networks: &[Trunk], out: Option<&Path>) -> Result<()> {
     let mut total = 0;
     for &network in networks {
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
@@ -189,7 +189,7 @@ fn fetch(mut sources: Sources, networks: &[Network], out: Option<&Path>) -> Resu
     Ok(())
 }
 
-fn verify(file: &Path, network: Network) -> Result<()> {
+fn verify(file: &Path, network: Trunk) -> Result<()> {
     let sources = Sources {
         file: Some(file.into()),
         ..Sources::from_env()
@@ -216,7 +216,7 @@ fn verify(file: &Path, network: Network) -> Result<()> {
     Ok(())
 }
 
-fn convert(file: &Path, network: Network, out: &Path, expected: Option<&str>) -> Result<()> {
+fn convert(file: &Path, network: Trunk, out: &Path, expected: Option<&str>) -> Result<()> {
     let digest = pth::sha256(file)?;
     if let Some(expected) = expected {
         let complete = expected.len() == 64 || expected.len() == 8;
@@ -241,7 +241,7 @@ fn convert(file: &Path, network: Network, out: &Path, expected: Option<&str>) ->
     Ok(())
 }
 
-fn write(network: Network, out: &Path, bytes: &[u8]) -> Result<PathBuf> {
+fn write(network: Trunk, out: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let path = out.join(format!("{network}.safetensors"));
     fs::create_dir_all(out)
         .and_then(|()| fs::write(&path, bytes))

@@ -235,6 +235,36 @@ SSIM_PEERS = {
     "kornia": function("kornia.losses.ssim_loss", "kornia", window_size=11),
 }
 
+def golden_networks() -> Any:
+    """Networks with the weights that our side has too."""
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "crates/cvloss/tests/golden"))
+    return import_module("_networks")
+
+
+def vgg16_relu4_3() -> Loss:
+    """The mean square of the difference of features; the target's are not on the tape."""
+    network = golden_networks().trunk("vgg16", torch.float32)[:23]
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+    def loss(x: Tensor, t: Tensor) -> Tensor:
+        with torch.no_grad():
+            other = network((t - mean) / deviation)
+        return torch.nn.functional.mse_loss(network((x - mean) / deviation), other)
+
+    return loss
+
+
+def lpips_peer(net: str, name: str) -> Peer:
+    """The authors' LPIPS, its mean over images."""
+
+    def build() -> Loss:
+        peer = golden_networks().hashed_lpips(net, name, torch.float32)
+        return lambda x, t: peer(x, t, normalize=True).mean()
+
+    return Peer(build, rtol=1e-3)
+
+
 SMP = "segmentation_models_pytorch.losses"
 SMP_RTOL = 1e-3
 """Eager, smp's Dice and Tversky are off by 1e-4: torch sums the norm |p - t| plainly in f32."""
@@ -345,6 +375,34 @@ CASES = [
         segmentation_channel,
         {"monai": module("monai.losses.DiceCELoss", softmax=True, to_onehot_y=True)},
         small=(1, 2, 16, 16, 16),
+    ),
+    Case(
+        "vgg16_relu4_3",
+        (1, 3, 224, 224),
+        photographs,
+        {"torchvision": Peer(vgg16_relu4_3, rtol=1e-3)},
+        small=None,
+    ),
+    Case(
+        "lpips_vgg",
+        (2, 3, 128, 128),
+        photographs,
+        {"lpips": lpips_peer("vgg", "vgg16")},
+        small=None,
+    ),
+    Case(
+        "lpips_alex",
+        (4, 3, 256, 256),
+        photographs,
+        {"lpips": lpips_peer("alex", "alexnet")},
+        small=(2, 3, 128, 128),
+    ),
+    Case(
+        "lpips_squeeze",
+        (4, 3, 256, 256),
+        photographs,
+        {"lpips": lpips_peer("squeeze", "squeezenet1_1")},
+        small=None,
     ),
     *(
         Case(

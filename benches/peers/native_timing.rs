@@ -8,6 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor, Var};
+use cvloss::perceptual::networks::Trunk;
+use cvloss::perceptual::weights::Weights;
+use cvloss::perceptual::{
+    FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
+};
 use cvloss::{
     Accumulator, AdversarialLoss, Border, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss,
     DiceLoss, DiouLoss, DiscriminatorLoss, EdgeLoss, ExtendedIouLoss, FftL1Loss,
@@ -88,6 +93,10 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("kld", _) => Box::new(KldLoss::default()),
         ("hinge", _) => Box::new(discriminator(GanForm::Hinge, Pairing::Standard)),
         ("ragan", _) => Box::new(discriminator(GanForm::NonSaturating, Pairing::Average)),
+        ("vgg16_relu4_3", _) => Box::new(vgg16_relu4_3()?),
+        ("lpips_alex", _) => Box::new(lpips(LpipsNetwork::Alex)?),
+        ("lpips_vgg", _) => Box::new(lpips(LpipsNetwork::Vgg)?),
+        ("lpips_squeeze", _) => Box::new(lpips(LpipsNetwork::Squeeze)?),
         _ => bail!("no loss {key} with preset {preset:?}"),
     })
 }
@@ -98,6 +107,41 @@ fn discriminator(form: GanForm, pairing: Pairing) -> DiscriminatorLoss {
         pairing,
         ..AdversarialLoss::default()
     })
+}
+
+/// The weights that `golden/_networks.py` has too.
+fn weights(trunk: Trunk) -> Weights {
+    Weights::random(trunk, 1)
+}
+
+fn vgg16_relu4_3() -> Result<PerceptualLoss> {
+    let options = PerceptualOptions {
+        layers: vec![FeatureWeight {
+            name: "relu4_3".into(),
+            weight: 1.0,
+        }],
+        ..PerceptualOptions::johnson()
+    };
+    let loss = PerceptualLoss::new(weights(options.trunk), options)?;
+    prepare(&loss)?;
+    Ok(loss)
+}
+
+fn lpips(network: LpipsNetwork) -> Result<LpipsLoss> {
+    let options = LpipsOptions {
+        network,
+        ..LpipsOptions::default()
+    };
+    let loss = LpipsLoss::new(weights(network.trunk()), options)?;
+    prepare(&loss)?;
+    Ok(loss)
+}
+
+/// Weights are prepared at the first use, which belongs to no step.
+fn prepare(loss: &dyn Loss) -> Result<()> {
+    let image = Tensor::zeros((1, 3, 64, 64), candle_core::DType::F32, &Device::Cpu)?;
+    loss.forward(&image, &image)?;
+    Ok(())
 }
 
 /// With the border of the peers.

@@ -85,7 +85,7 @@ fn a_call_allocates_no_tensor() -> Result<()> {
         // At most 128 pieces of work with a KiB or two each. The largest gradient has 32 MiB a channel.
         ensure!(tiny < 16 << 10 && small < 512 << 10, "{tiny} {small}");
         ensure!(
-            huge < large + large / 8 && huge < 512 << 10,
+            huge < large + large / 4 && huge < 512 << 10,
             "{large} {huge}"
         );
     }

@@ -36,3 +36,11 @@ pub(crate) fn piece_len(len: usize, unit: usize, least: usize) -> usize {
 pub(crate) fn parts<T>(cut: Option<Vec<T>>) -> std::vec::IntoIter<T> {
     cut.unwrap_or_default().into_iter()
 }
+
+/// Runs `work` on a thread of the pool, where it starts parallel work without waking a thread each time.
+///
+/// From outside, each parallel loop wakes a thread that wakes others, and a kernel may put two of them on one core for
+/// milliseconds: several loops in a row took twice as long.
+pub(crate) fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::join(work, || ()).0
+}

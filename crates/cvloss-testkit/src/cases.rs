@@ -8,6 +8,7 @@ mod imbalance;
 mod imbalance_sites;
 mod lovasz;
 mod offsets;
+mod perceptual;
 mod pixels;
 mod points;
 mod regions;
@@ -27,6 +28,7 @@ use serde::Serialize;
 use crate::sample::{Sample, Spec};
 
 pub use adversarial::configurations;
+pub use perceptual::network_cases;
 
 /// A configured loss and inputs for it.
 #[derive(Clone)]
@@ -71,6 +73,8 @@ pub enum Family {
     Features,
     /// One value per pair of boxes.
     Boxes,
+    /// Two images, compared by the features of a network.
+    Network,
     /// A weighted sum of losses.
     Sum,
 }
@@ -227,6 +231,25 @@ impl Case {
                 keeps_axis: spec.keeps_axis || family == Family::Image,
                 ..spec
             },
+        }
+    }
+
+    /// A loss that is made of options and more.
+    pub fn with_options<L: Loss + Send + Sync + 'static>(
+        name: &str,
+        spec: Spec,
+        loss: L,
+        options: &impl Serialize,
+        family: Family,
+    ) -> Self {
+        Self {
+            name: format!("{}/{name}", loss.name()),
+            type_name: short_name::<L>(),
+            options: serde_json::to_value(options).unwrap_or_default(),
+            pooled: None,
+            loss: Shared::new(loss),
+            family,
+            spec,
         }
     }
 

@@ -57,6 +57,14 @@ pub enum Error {
     /// There are no weights for a frozen network.
     #[error(transparent)]
     Weights(#[from] crate::perceptual::weights::WeightsError),
+    /// The weights of a network are not what they should be.
+    #[error("{file}: {message}")]
+    Tensors {
+        /// The file, or where else they come from.
+        file: String,
+        /// What is wrong, with the tensor's name.
+        message: String,
+    },
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -57,6 +57,7 @@ pub use cvloss_kernels::imbalance::{
 };
 pub use cvloss_kernels::loops::boxes::Denominator;
 pub use cvloss_kernels::lovasz::LovaszClasses;
+pub use cvloss_kernels::perceptual::{FeatureMetric, GramMetric, GramNormalization};
 pub use cvloss_kernels::pixel::{PsnrPooling, RobustShape};
 pub use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, DiceForm, F1Sides, FocalPower,

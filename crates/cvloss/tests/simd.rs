@@ -43,6 +43,8 @@ fn levels_agree() -> Result<()> {
                 let ((value, gradient), (expected, slopes)) = &pairs[at(case)?];
                 // Variances, and the distances of Gaussians, are differences of larger numbers.
                 let rtol = match (case.family, case.spec.kind) {
+                    // Errors that round differently change places, and their slopes with them.
+                    _ if case.spec.is_ordered => 50.0 * rtol,
                     (Family::Windows, _) => 5.0 * rtol,
                     (_, Kind::Rotated) => 10.0 * rtol,
                     _ => rtol,

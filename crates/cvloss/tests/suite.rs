@@ -3,32 +3,37 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use cvloss_testkit::cases::{Case, cases, configurations, each, large_cases};
+use cvloss_testkit::cases::{Case, cases, configurations, each, large_cases, network_cases};
 use cvloss_testkit::{checks, coverage};
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
+/// Those of losses with a network too, whose properties are in `perceptual.rs`.
+fn all_cases() -> Vec<Case> {
+    cases().into_iter().chain(network_cases()).collect()
+}
+
 #[test]
 fn every_loss_is_listed() -> Result<()> {
-    coverage::check_losses(&sources(), &cases())
+    coverage::check_losses(&sources(), &all_cases())
 }
 
 #[test]
 fn every_option_varies() -> Result<()> {
-    coverage::check_options(&cases())
+    coverage::check_options(&all_cases())
 }
 
 #[test]
 fn every_variant_is_used() -> Result<()> {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cvloss-kernels/src");
-    coverage::check_variants(&[sources(), kernels], &cases(), &configurations()?)
+    coverage::check_variants(&[sources(), kernels], &all_cases(), &configurations()?)
 }
 
 #[test]
 fn names_differ() -> Result<()> {
-    let cases = cases();
+    let cases = all_cases();
     let mut names: Vec<_> = cases.iter().map(|case| &case.name).collect();
     names.sort();
     names.dedup();

@@ -12,8 +12,8 @@ use std::{
 };
 
 use cvloss::perceptual::weights::{
-    Network, Origin, Sink, Sources, Transport, TransportRequest, Trust, WeightsError,
-    WeightsResult, serialize,
+    Origin, Sink, Sources, Transport, TransportRequest, Trunk, Trust, WeightsError, WeightsResult,
+    serialize,
 };
 use tempfile::TempDir;
 
@@ -107,7 +107,7 @@ fn a_named_file_is_used_and_nothing_else() {
         file: Some(path.clone()),
         ..offline(folder.path())
     };
-    let error = wrong.weights(Network::AlexNet).unwrap_err().to_string();
+    let error = wrong.weights(Trunk::AlexNet).unwrap_err().to_string();
     assert!(
         error.contains("features.0.weight") && error.contains("any name"),
         "{error}"
@@ -134,7 +134,7 @@ fn a_folder_is_used_where_it_has_the_file() {
     let got = sources.weights(NETWORK).unwrap();
     assert_eq!(got.origin, Origin::File);
     assert_right(&got.bytes);
-    let error = sources.weights(Network::Vgg16).unwrap_err();
+    let error = sources.weights(Trunk::Vgg16).unwrap_err();
     assert!(matches!(error, WeightsError::Offline { .. }), "{error}");
 }
 
@@ -143,7 +143,7 @@ fn a_pin_without_a_hash_is_refused() {
     let folder = TempDir::new().unwrap();
     let memory = Memory::of(whole(Rest::First));
     let sources = served(folder.path(), &memory);
-    for network in [Network::Vgg19, Network::AlexNet, Network::SqueezeNet] {
+    for network in [Trunk::Vgg19, Trunk::AlexNet, Trunk::SqueezeNet] {
         let error = sources.weights(network).unwrap_err();
         assert!(matches!(error, WeightsError::Unverified { .. }), "{error}");
         assert!(error.to_string().contains(network.name()), "{error}");
@@ -171,7 +171,7 @@ fn a_pin_without_a_hash_is_refused() {
         (again.origin, again.trust),
         (Origin::Store, Trust::Unverified)
     );
-    assert!(trusting.weights(Network::AlexNet).is_err());
+    assert!(trusting.weights(Trunk::AlexNet).is_err());
     assert!(sources.weights_at(NETWORK, &pin).is_err());
 }
 
@@ -339,7 +339,7 @@ fn threads_fetch_once() {
 fn without_the_feature_an_error_says_so() {
     let folder = TempDir::new().unwrap();
     let error = Sources::in_folder(folder.path())
-        .weights(Network::Vgg16)
+        .weights(Trunk::Vgg16)
         .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("without the feature `hub`"), "{text}");

@@ -7,10 +7,10 @@ use std::{
 };
 
 use candle_core::{DType, Device, Tensor};
-use cvloss::perceptual::weights::{Network, Pin, Prefix, digest_of_tensors};
+use cvloss::perceptual::weights::{Pin, Prefix, Trunk, digest_of_tensors};
 use sha2::{Digest, Sha256};
 
-pub(crate) const NETWORK: Network = Network::SqueezeNet;
+pub(crate) const NETWORK: Trunk = Trunk::SqueezeNet;
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::{Network, WeightsError, WeightsResult};
+use super::{Trunk, WeightsError, WeightsResult};
 
 /// Headers of these networks have a few kilobytes. A limit of this size costs nothing to hold, and JSON of this size
 /// little to read.
@@ -71,7 +71,7 @@ impl Header {
     }
 
     /// The tensors of a network, in its order.
-    pub(super) fn wanted(&self, file: &str, network: Network) -> WeightsResult<Vec<Wanted>> {
+    pub(super) fn wanted(&self, file: &str, network: Trunk) -> WeightsResult<Vec<Wanted>> {
         let specs = network.tensors();
         specs
             .into_iter()
@@ -137,8 +137,7 @@ mod tests {
 
     /// The error of a file's beginning.
     fn fault(bytes: &[u8]) -> String {
-        match Header::parse("evil", bytes)
-            .and_then(|header| header.wanted("evil", Network::AlexNet))
+        match Header::parse("evil", bytes).and_then(|header| header.wanted("evil", Trunk::AlexNet))
         {
             Ok(_) => panic!("accepted {:?}", String::from_utf8_lossy(bytes)),
             Err(error) => error.to_string(),

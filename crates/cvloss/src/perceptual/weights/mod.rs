@@ -1,6 +1,6 @@
 //! Weights of frozen networks: where they come from, and how they are verified.
 //!
-//! [`Sources::weights`] hands out the convolution layers of a [`Network`] as the bytes of a safetensors file with
+//! [`Sources::weights`] hands out the convolution layers of a [`Trunk`] as the bytes of a safetensors file with
 //! torchvision's key names. It looks, in this order, at
 //!
 //! 1. a file that the caller names ([`Sources::file`]), or `NAME.safetensors` in a folder ([`Sources::folder`]);
@@ -14,12 +14,12 @@
 //! hash is refused, unless the caller names the network in [`Sources::unverified`].
 //!
 //! ```
-//! use cvloss::perceptual::weights::{Network, Sources};
+//! use cvloss::perceptual::weights::{Trunk, Sources};
 //!
 //! // Offline, and nothing in an empty folder: an error says what is missing and how to get it.
 //! let folder = tempfile::tempdir()?;
 //! let sources = Sources { offline: true, ..Sources::in_folder(folder.path()) };
-//! let error = sources.weights(Network::Vgg16).unwrap_err();
+//! let error = sources.weights(Trunk::Vgg16).unwrap_err();
 //! assert!(error.to_string().contains("hf download timm/vgg16.tv_in1k model.safetensors"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,19 +29,20 @@ mod error;
 mod header;
 #[cfg(feature = "hub")]
 mod hub;
-mod network;
 mod obtain;
 mod pin;
 mod sources;
 mod store;
+mod tensors;
 mod trim;
 mod verify;
 
+pub use super::networks::{TensorSpec, Trunk};
 pub use error::{WeightsError, WeightsResult};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
-pub use network::{Network, TensorSpec};
 pub use obtain::{Origin, Rejected, Sink, Transport, TransportRequest, Trust, WeightFile};
 pub use pin::{Pin, Prefix};
 pub use sources::{Progress, Sources, Token};
+pub use tensors::Weights;
 pub use trim::{digest_of_tensors, serialize};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Network, Pin, Progress, Sources, WeightsError, WeightsResult,
+    Pin, Progress, Sources, Trunk, WeightsError, WeightsResult,
     digest::is_hex,
     store::Store,
     verify::{self, open},
@@ -54,11 +54,11 @@ pub struct Rejected {
     pub why: WeightsError,
 }
 
-/// A network's weights as a safetensors file: the tensors of [`Network::tensors`] and no others.
+/// A network's weights as a safetensors file: the tensors of [`Trunk::tensors`] and no others.
 #[derive(Debug)]
 pub struct WeightFile {
     /// Whose weights.
-    pub network: Network,
+    pub network: Trunk,
     /// The file's bytes: the very ones that were verified.
     pub bytes: Vec<u8>,
     /// The file with these bytes, or the one that the caller named, which may hold more. There is none if the store
@@ -105,7 +105,7 @@ impl Sources {
     ///
     /// See [`WeightsError`]. A file that the caller named and that is not usable is an error, and no other source is
     /// tried.
-    pub fn weights(&self, network: Network) -> WeightsResult<WeightFile> {
+    pub fn weights(&self, network: Trunk) -> WeightsResult<WeightFile> {
         self.weights_at(network, &network.pin())
     }
 
@@ -114,7 +114,7 @@ impl Sources {
     /// # Errors
     ///
     /// As [`Self::weights`].
-    pub fn weights_at(&self, network: Network, pin: &Pin) -> WeightsResult<WeightFile> {
+    pub fn weights_at(&self, network: Trunk, pin: &Pin) -> WeightsResult<WeightFile> {
         pin.check()?;
         if let Some(path) = self.named_file(network)? {
             return Ok(WeightFile {
@@ -145,7 +145,7 @@ impl Sources {
         search.run()
     }
 
-    fn named_file(&self, network: Network) -> WeightsResult<Option<PathBuf>> {
+    fn named_file(&self, network: Trunk) -> WeightsResult<Option<PathBuf>> {
         if let Some(file) = &self.file {
             return Ok(Some(file.clone()));
         }
@@ -160,7 +160,7 @@ impl Sources {
 /// One search.
 struct Search<'a> {
     sources: &'a Sources,
-    network: Network,
+    network: Trunk,
     pin: &'a Pin,
     store: Option<Store>,
     rejected: Vec<Rejected>,

@@ -1,13 +1,13 @@
 //! Where weights are on the Hub, and how to tell that they are the right ones.
 
 use super::{
-    Network, WeightsError, WeightsResult,
+    Trunk, WeightsError, WeightsResult,
     digest::{is_hex, sha256},
 };
 
 /// A file of a repository on the Hub, with what it must be.
 ///
-/// The pins of this crate are [`Network::pin`]. A pin of one's own is a way to use another repository, also a private
+/// The pins of this crate are [`Trunk::pin`]. A pin of one's own is a way to use another repository, also a private
 /// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
@@ -21,7 +21,7 @@ pub struct Pin {
     pub sha256: Option<String>,
     /// A part at the file's beginning that holds the header and all wanted tensors: with it, nothing else is fetched.
     pub prefix: Option<Prefix>,
-    /// The SHA-256 of the wanted tensors' bytes, one after the other in the order of [`Network::tensors`]. It tells the
+    /// The SHA-256 of the wanted tensors' bytes, one after the other in the order of [`Trunk::tensors`]. It tells the
     /// right weights from others in any file, and lets them be fetched alone from anywhere in it.
     pub tensors: Option<String>,
 }
@@ -35,9 +35,16 @@ pub struct Prefix {
     pub sha256: String,
 }
 
+impl Trunk {
+    /// Where its weights are on the Hub.
+    pub fn pin(self) -> Pin {
+        Pin::of(self)
+    }
+}
+
 impl Pin {
     /// The pin of a network. `docs/weights.md` of the repository says what is known of each.
-    pub(super) fn of(network: Network) -> Self {
+    pub(super) fn of(network: Trunk) -> Self {
         let unknown = |repo: &str, file: &str| Self {
             repo: repo.into(),
             revision: "main".into(),
@@ -47,7 +54,7 @@ impl Pin {
             tensors: None,
         };
         match network {
-            Network::Vgg16 => Self {
+            Trunk::Vgg16 => Self {
                 repo: "timm/vgg16.tv_in1k".into(),
                 revision: "b8d8aa2dd860af9233c8c67385a8097fd6c35d3f".into(),
                 file: "model.safetensors".into(),
@@ -61,11 +68,9 @@ impl Pin {
                 }),
                 tensors: None,
             },
-            Network::Vgg19 => unknown("timm/vgg19.tv_in1k", "model.safetensors"),
-            Network::AlexNet => {
-                unknown("theunnecessarythings/vision_models", "alexnet.safetensors")
-            }
-            Network::SqueezeNet => unknown(
+            Trunk::Vgg19 => unknown("timm/vgg19.tv_in1k", "model.safetensors"),
+            Trunk::AlexNet => unknown("theunnecessarythings/vision_models", "alexnet.safetensors"),
+            Trunk::SqueezeNet => unknown(
                 "theunnecessarythings/vision_models",
                 "squeezenet1_1.safetensors",
             ),
@@ -167,17 +172,17 @@ mod tests {
 
     #[test]
     fn pins_of_networks_are_well_formed() {
-        for network in Network::ALL {
+        for network in Trunk::ALL {
             network.pin().check().unwrap();
         }
-        assert!(Network::Vgg16.pin().is_verifiable());
+        assert!(Trunk::Vgg16.pin().is_verifiable());
         // Change when somebody has looked: docs/weights.md says how.
-        assert!(!Network::Vgg19.pin().is_verifiable());
+        assert!(!Trunk::Vgg19.pin().is_verifiable());
     }
 
     #[test]
     fn pins_that_leave_folders_are_refused() {
-        let good = Network::Vgg16.pin();
+        let good = Trunk::Vgg16.pin();
         type Change = fn(&mut Pin);
         let changes: [(Change, &str); 9] = [
             (|pin| pin.repo = "vgg16".into(), "owner/name"),

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Network, Transport};
+use super::{Transport, Trunk};
 
 /// Where to look for weights, and what is allowed on the way.
 ///
@@ -38,7 +38,7 @@ pub struct Sources {
     /// Ask no server.
     pub offline: bool,
     /// Networks whose pin may have no hash: whatever the server sends is used.
-    pub unverified: Vec<Network>,
+    pub unverified: Vec<Trunk>,
     /// How long nothing may come from the server.
     pub stall: Duration,
     /// How long to wait for another process that fetches the same file.
@@ -53,7 +53,7 @@ pub struct Sources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Whose weights.
-    pub network: Network,
+    pub network: Trunk,
     /// Bytes that have come, of this request.
     pub done: u64,
     /// Bytes that are asked for, if that is known.

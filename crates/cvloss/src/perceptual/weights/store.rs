@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Network, Pin, Rejected, WeightsError, WeightsResult,
+    Pin, Rejected, Trunk, WeightsError, WeightsResult,
     digest::{is_hex, sha256},
     header::{self, Header},
     verify::open,
@@ -19,7 +19,7 @@ use super::{
 /// A pin's place in the store.
 pub(super) struct Store {
     folder: PathBuf,
-    network: Network,
+    network: Trunk,
     /// What names of its files begin with.
     stem: String,
 }
@@ -32,7 +32,7 @@ pub(super) struct Found {
 }
 
 impl Store {
-    pub(super) fn new(assets: &Path, pin: &Pin, network: Network) -> Self {
+    pub(super) fn new(assets: &Path, pin: &Pin, network: Trunk) -> Self {
         let mut folder = assets.join("cvloss");
         if !pin.is_verifiable() {
             // Never where those look who want verified files.

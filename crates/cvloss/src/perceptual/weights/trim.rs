@@ -6,7 +6,7 @@ use candle_core::{DType, Tensor};
 use safetensors::tensor::{Dtype, View};
 
 use super::{
-    Network, WeightsError, WeightsResult,
+    Trunk, WeightsError, WeightsResult,
     digest::hex,
     header::{Header, Wanted},
 };
@@ -106,7 +106,7 @@ pub(super) fn digest(name: &str, wanted: &[Wanted], parts: &Parts<'_>) -> Weight
 /// # Errors
 ///
 /// The file is none, or lacks a tensor.
-pub fn digest_of_tensors(network: Network, bytes: &[u8]) -> WeightsResult<String> {
+pub fn digest_of_tensors(network: Trunk, bytes: &[u8]) -> WeightsResult<String> {
     let name = "the file";
     let wanted = Header::parse(name, bytes)?.wanted(name, network)?;
     let range = 0..bytes.len() as u64;
@@ -130,19 +130,19 @@ pub fn digest_of_tensors(network: Network, bytes: &[u8]) -> WeightsResult<String
 /// use std::collections::HashMap;
 ///
 /// use candle_core::{DType, Device, Tensor};
-/// use cvloss::perceptual::weights::{Network, serialize};
+/// use cvloss::perceptual::weights::{Trunk, serialize};
 ///
 /// let mut tensors = HashMap::new();
-/// for spec in Network::SqueezeNet.tensors() {
+/// for spec in Trunk::SqueezeNet.tensors() {
 ///     let zeros = Tensor::zeros(spec.shape, DType::F32, &Device::Cpu)?;
 ///     tensors.insert(spec.name, zeros);
 /// }
-/// let file = serialize(Network::SqueezeNet, &tensors, "zeros")?;
+/// let file = serialize(Trunk::SqueezeNet, &tensors, "zeros")?;
 /// assert!(file.len() > 4 * 722_496);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn serialize(
-    network: Network,
+    network: Trunk,
     tensors: &HashMap<String, Tensor>,
     source: &str,
 ) -> WeightsResult<Vec<u8>> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Network, Pin, Prefix, WeightsError, WeightsResult,
+    Pin, Prefix, Trunk, WeightsError, WeightsResult,
     digest::{collect, sha256},
     header::{self, Header, spans},
     trim::{Parts, cut, digest},
@@ -30,11 +30,7 @@ enum Way {
 }
 
 /// Fetches parts of a file and verifies them: the beginning if the pin has its hash, else the tensors alone.
-pub(super) fn parts(
-    pin: &Pin,
-    network: Network,
-    read: &mut ReadRange<'_>,
-) -> WeightsResult<Vec<u8>> {
+pub(super) fn parts(pin: &Pin, network: Trunk, read: &mut ReadRange<'_>) -> WeightsResult<Vec<u8>> {
     match &pin.prefix {
         Some(prefix) => by_prefix(pin, prefix, network, read),
         None => by_tensors(&pin.address(), &pin.address(), pin, network, read),
@@ -51,7 +47,7 @@ pub(super) fn has_parts(pin: &Pin) -> bool {
 pub(super) fn whole(
     name: &str,
     pin: &Pin,
-    network: Network,
+    network: Trunk,
     file: &mut (impl Read + Seek),
 ) -> WeightsResult<Vec<u8>> {
     let mut ways = Vec::new();
@@ -89,7 +85,7 @@ pub(super) fn whole(
 }
 
 /// The wanted tensors of a file that the caller vouches for.
-pub(super) fn given(path: &Path, network: Network) -> WeightsResult<Vec<u8>> {
+pub(super) fn given(path: &Path, network: Trunk) -> WeightsResult<Vec<u8>> {
     let name = path.display().to_string();
     let mut file = std::fs::File::open(path).map_err(WeightsError::file(path))?;
     let pin = Pin {
@@ -123,7 +119,7 @@ fn seek(name: &str, file: &mut (impl Read + Seek), range: Range<u64>) -> Weights
 fn by_prefix(
     pin: &Pin,
     prefix: &Prefix,
-    network: Network,
+    network: Trunk,
     read: &mut ReadRange<'_>,
 ) -> WeightsResult<Vec<u8>> {
     let name = pin.address();
@@ -143,7 +139,7 @@ fn by_tensors(
     name: &str,
     source: &str,
     pin: &Pin,
-    network: Network,
+    network: Trunk,
     read: &mut ReadRange<'_>,
 ) -> WeightsResult<Vec<u8>> {
     let mut first = read(0..FIRST)?;
@@ -184,7 +180,7 @@ fn by_file(
     name: &str,
     pin: &Pin,
     expected: &str,
-    network: Network,
+    network: Trunk,
     file: &mut (impl Read + Seek),
 ) -> WeightsResult<Vec<u8>> {
     let mut pass = |spans: &[Range<u64>]| -> WeightsResult<Vec<Vec<u8>>> {
