@@ -365,6 +365,150 @@ typedef enum cvl_focal_power {
 } cvl_focal_power;
 
 /**
+ * Whether a weight made of the prediction has a slope.
+ */
+typedef enum cvl_focus_slope {
+  /**
+   * It does: the derivative of the formula.
+   */
+  CVL_FOCUS_SLOPE_INCLUDED = 0,
+  /**
+   * It does not: the weight is a constant, timm's `disable_torch_grad_focal_loss`.
+   */
+  CVL_FOCUS_SLOPE_IGNORED,
+} cvl_focus_slope;
+
+/**
+ * What the share of positives is taken over.
+ */
+typedef enum cvl_balance {
+  /**
+   * The whole batch: pytorch-toolbelt.
+   */
+  CVL_BALANCE_BATCH = 0,
+  /**
+   * Each item of axis 0 by itself, all channels: HED's training, one image at a time.
+   */
+  CVL_BALANCE_IMAGE,
+} cvl_balance;
+
+/**
+ * What reduced focal loss divides `1 - p_t` by, once it damps.
+ */
+typedef enum cvl_reduced_scale {
+  /**
+   * The threshold: the paper, segmentation_models_pytorch. The loss jumps there unless the threshold is 0.5.
+   */
+  CVL_REDUCED_SCALE_THRESHOLD = 0,
+  /**
+   * One less the threshold, so that the loss is continuous: pytorch-toolbelt.
+   */
+  CVL_REDUCED_SCALE_CONTINUOUS,
+} cvl_reduced_scale;
+
+/**
+ * What the mean of selected points divides by.
+ */
+typedef enum cvl_mined_mean {
+  /**
+   * Their number: nnU-Net.
+   */
+  CVL_MINED_MEAN_SELECTED = 0,
+  /**
+   * The number of all points that are not ignored: mmsegmentation.
+   */
+  CVL_MINED_MEAN_ALL,
+} cvl_mined_mean;
+
+/**
+ * Which sides have an F1 score.
+ */
+typedef enum cvl_f1_sides {
+  /**
+   * Positives, and negatives by themselves: the mean of both.
+   */
+  CVL_F1_SIDES_BOTH = 0,
+  /**
+   * Positives: pytorch-toolbelt.
+   */
+  CVL_F1_SIDES_POSITIVES,
+} cvl_f1_sides;
+
+/**
+ * Whether unified focal loss treats foreground and background alike.
+ */
+typedef enum cvl_unified_form {
+  /**
+   * It damps the background's points, and enhances the foreground's regions: MONAI.
+   */
+  CVL_UNIFIED_FORM_ASYMMETRIC = 0,
+  /**
+   * It does both to all classes.
+   */
+  CVL_UNIFIED_FORM_SYMMETRIC,
+} cvl_unified_form;
+
+/**
+ * Which classes have a Lovasz loss.
+ */
+typedef enum cvl_lovasz_classes {
+  /**
+   * Those that the image, or the batch, has points of: the paper, segmentation_models_pytorch.
+   */
+  CVL_LOVASZ_CLASSES_PRESENT = 0,
+  /**
+   * All, kornia. The loss of an absent class is its largest error.
+   */
+  CVL_LOVASZ_CLASSES_ALL,
+  /**
+   * Those of `listed_classes`.
+   */
+  CVL_LOVASZ_CLASSES_LISTED,
+} cvl_lovasz_classes;
+
+/**
+ * What the target of a boundary loss is.
+ */
+typedef enum cvl_boundary_target {
+  /**
+   * Classes, whose signed distances are computed.
+   */
+  CVL_BOUNDARY_TARGET_MASK = 0,
+  /**
+   * Signed distances (N, C, *), negative inside, in the input's type, as a data loader may compute once.
+   */
+  CVL_BOUNDARY_TARGET_DISTANCES,
+} cvl_boundary_target;
+
+/**
+ * From a Hausdorff loss to the result.
+ */
+typedef enum cvl_hausdorff_transform {
+  /**
+   * As it is.
+   */
+  CVL_HAUSDORFF_TRANSFORM_LINEAR = 0,
+  /**
+   * `ln(1 + L)`, MONAI's `LogHausdorffDTLoss`; of the reduced loss, or of each image's.
+   */
+  CVL_HAUSDORFF_TRANSFORM_LOG,
+} cvl_hausdorff_transform;
+
+/**
+ * What a positive weighs in varifocal loss.
+ */
+typedef enum cvl_positive_weight {
+  /**
+   * Its quality: mmdetection's `iou_weighted=True`, ultralytics.
+   */
+  CVL_POSITIVE_WEIGHT_QUALITY = 0,
+  /**
+   * 1.
+   */
+  CVL_POSITIVE_WEIGHT_ONE,
+} cvl_positive_weight;
+
+/**
  * Whether `eps` is squared under the root of Charbonnier loss.
  */
 typedef enum cvl_charbonnier_eps {
@@ -1318,6 +1462,71 @@ typedef struct cvl_extended_iou_config {
 } cvl_extended_iou_config;
 
 /**
+ * Options of Gaussian focal loss.
+ */
+typedef struct cvl_gaussian_focal_config {
+  /**
+   * Set by `cvl_gaussian_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The power of the probability, at least 0. Default 2.
+   */
+  double alpha;
+  /**
+   * The power of the distance from a peak, at least 0. Default 4.
+   */
+  double gamma;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_normalizer`; CVL_NORMALIZER_POSITIVES counts peaks. Default CVL_NORMALIZER_POSITIVES.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_gaussian_focal_config;
+
+/**
+ * Options of gradient harmonised loss.
+ */
+typedef struct cvl_ghm_config {
+  /**
+   * Set by `cvl_ghm_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The density of each bin, as running means over steps that you keep; a bin with 0 has its number of this call.
+   * Copied by `cvl_ghm_new`. NULL for the numbers of this call.
+   */
+  const double *densities;
+  /**
+   * How many numbers `densities` has.
+   */
+  size_t num_densities;
+  /**
+   * How many bins, 1 to 65536. Default 10.
+   */
+  size_t bins;
+  /**
+   * Elements with this target do not count. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ghm_config;
+
+/**
  * Options of generalised IoU.
  */
 typedef struct cvl_giou_config {
@@ -1540,6 +1749,32 @@ typedef struct cvl_probiou_config {
 } cvl_probiou_config;
 
 /**
+ * Options of quality focal loss.
+ */
+typedef struct cvl_quality_focal_config {
+  /**
+   * Set by `cvl_quality_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The power of the distance, at least 1. Default 2.
+   */
+  double beta;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_quality_focal_config;
+
+/**
  * Options of the exact IoU of rotated boxes.
  */
 typedef struct cvl_rotated_iou_config {
@@ -1590,6 +1825,44 @@ typedef struct cvl_siou_config {
    */
   uint32_t reserved;
 } cvl_siou_config;
+
+/**
+ * Options of varifocal loss.
+ */
+typedef struct cvl_varifocal_config {
+  /**
+   * Set by `cvl_varifocal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The factor of negatives, at least 0. Default 0.75.
+   */
+  double alpha;
+  /**
+   * The power of a negative's probability, at least 0. Default 2.
+   */
+  double gamma;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_positive_weight`. Default CVL_POSITIVE_WEIGHT_QUALITY.
+   */
+  uint32_t positives;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_varifocal_config;
 
 /**
  * Options of Wise-IoU.
@@ -2333,6 +2606,78 @@ typedef struct cvl_wing_config {
 } cvl_wing_config;
 
 /**
+ * Options of asymmetric loss.
+ */
+typedef struct cvl_asymmetric_config {
+  /**
+   * Set by `cvl_asymmetric_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * How much easy positives are damped, at least 0. Default 1.
+   */
+  double gamma_positive;
+  /**
+   * How much easy negatives are damped, at least 0. Default 4.
+   */
+  double gamma_negative;
+  /**
+   * A negative's probability counts as less by this, in [0, 1). Default 0.05.
+   */
+  double clip;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_focus_slope`. Default CVL_FOCUS_SLOPE_INCLUDED.
+   */
+  uint32_t focus;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_asymmetric_config;
+
+/**
+ * Options of class-balanced binary cross-entropy.
+ */
+typedef struct cvl_balanced_bce_config {
+  /**
+   * Set by `cvl_balanced_bce_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * A `cvl_balance`. Default CVL_BALANCE_BATCH.
+   */
+  uint32_t balance;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_balanced_bce_config;
+
+/**
  * Options of binary cross-entropy.
  */
 typedef struct cvl_bce_config {
@@ -2365,6 +2710,78 @@ typedef struct cvl_bce_config {
    */
   uint32_t reduction;
 } cvl_bce_config;
+
+/**
+ * Options of centreline Dice.
+ */
+typedef struct cvl_cl_dice_config {
+  /**
+   * Set by `cvl_cl_dice_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_cl_dice_new`; only read for CVL_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * How many erosions the skeleton goes through: half the width of what is to become a line. Default 3.
+   */
+  size_t iterations;
+  /**
+   * Added to the numerators, at least 0. Default 1.
+   */
+  double smooth_nr;
+  /**
+   * Added to the denominators, at least 0. Default 1.
+   */
+  double smooth_dr;
+  /**
+   * Added to the denominator of the harmonic mean, at least 0. Default 1e-4.
+   */
+  double smooth;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_classes`. Default CVL_CLASSES_ALL.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_cl_dice_config;
+
+/**
+ * Options of Dice and centreline Dice.
+ */
+typedef struct cvl_dice_cl_dice_config {
+  /**
+   * Set by `cvl_dice_cl_dice_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Centreline Dice, and what Dice shares with it; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_cl_dice_config *cl_dice;
+  /**
+   * The share of centreline Dice, in [0, 1]. Default 0.5.
+   */
+  double alpha;
+} cvl_dice_cl_dice_config;
 
 /**
  * Options that Dice, Jaccard, Tversky and their relatives share.
@@ -2628,6 +3045,140 @@ typedef struct cvl_cross_entropy_config {
 } cvl_cross_entropy_config;
 
 /**
+ * Options of boundary loss.
+ */
+typedef struct cvl_boundary_config {
+  /**
+   * Set by `cvl_boundary_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_boundary_new`; only read for CVL_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * The distance of neighbours along each axis of space, copied by `cvl_boundary_new`. NULL for 1.
+   */
+  const double *spacing;
+  /**
+   * How many numbers `spacing` has.
+   */
+  size_t num_spacing;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_boundary_target`. Default CVL_BOUNDARY_TARGET_MASK.
+   */
+  uint32_t target;
+  /**
+   * A `cvl_classes`. Default CVL_CLASSES_ALL.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_boundary_config;
+
+/**
+ * Options of Hausdorff loss.
+ */
+typedef struct cvl_hausdorff_config {
+  /**
+   * Set by `cvl_hausdorff_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_hausdorff_new`; only read for CVL_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * The distance of neighbours along each axis of space, copied by `cvl_hausdorff_new`. NULL for 1.
+   */
+  const double *spacing;
+  /**
+   * How many numbers `spacing` has.
+   */
+  size_t num_spacing;
+  /**
+   * How much large distances count, at least 0. Default 2.
+   */
+  double alpha;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_hausdorff_transform`. Default CVL_HAUSDORFF_TRANSFORM_LINEAR.
+   */
+  uint32_t transform;
+  /**
+   * A `cvl_classes`. Default CVL_CLASSES_FOREGROUND.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_hausdorff_config;
+
+/**
+ * Options of exponential logarithmic loss.
+ */
+typedef struct cvl_exp_log_config {
+  /**
+   * Set by `cvl_exp_log_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies of the Dice term; copied by the constructor. NULL for the defaults.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * One weight per class in the cross-entropy term, copied by the constructor. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The factor of the Dice term, at least 0. Default 0.8.
+   */
+  double lambda_dice;
+  /**
+   * The factor of the cross-entropy term, at least 0. Default 0.2.
+   */
+  double lambda_ce;
+  /**
+   * The power of the Dice term, above 0. Default 0.3.
+   */
+  double gamma_dice;
+  /**
+   * The power of the cross-entropy term, above 0. Default 0.3.
+   */
+  double gamma_ce;
+} cvl_exp_log_config;
+
+/**
  * Options of sigmoid focal loss.
  */
 typedef struct cvl_focal_config {
@@ -2698,6 +3249,314 @@ typedef struct cvl_jaccard_config {
    */
   uint32_t reserved;
 } cvl_jaccard_config;
+
+/**
+ * Options of Lovasz softmax.
+ */
+typedef struct cvl_lovasz_softmax_config {
+  /**
+   * Set by `cvl_lovasz_softmax_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_lovasz_softmax_new`; only read for CVL_LOVASZ_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_lovasz_classes`. Default CVL_LOVASZ_CLASSES_PRESENT.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_pooling`. What is sorted together. Default CVL_POOLING_IMAGE.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_lovasz_softmax_config;
+
+/**
+ * Options of Lovasz hinge.
+ */
+typedef struct cvl_lovasz_hinge_config {
+  /**
+   * Set by `cvl_lovasz_hinge_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_lovasz_hinge_new`; only read for CVL_LOVASZ_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_lovasz_classes`. Default CVL_LOVASZ_CLASSES_ALL.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_pooling`. What is sorted together. Default CVL_POOLING_IMAGE.
+   */
+  uint32_t pooling;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_lovasz_hinge_config;
+
+/**
+ * Options of the loss of Matthews's correlation.
+ */
+typedef struct cvl_mcc_config {
+  /**
+   * Set by `cvl_mcc_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor, and read as it is. NULL for the defaults with smoothing 0
+   * and 1e-5.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * Added to each of the four counts, at least 0. Default 0.
+   */
+  double counts;
+} cvl_mcc_config;
+
+/**
+ * Options of cross-entropy of hard points.
+ */
+typedef struct cvl_ohem_cross_entropy_config {
+  /**
+   * Set by `cvl_ohem_cross_entropy_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_ohem_cross_entropy_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The least number of points per image, of the batch together. Default 100000.
+   */
+  size_t min_kept;
+  /**
+   * The probability below which a point is hard, above 0 and at most 1. Default 0.7.
+   */
+  double threshold;
+  /**
+   * Points with this index have value 0 and are not selected. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_mined_mean`. What the mean divides by. Default CVL_MINED_MEAN_SELECTED.
+   */
+  uint32_t mean;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_ohem_cross_entropy_config;
+
+/**
+ * Options of cross-entropy of the hardest share of points.
+ */
+typedef struct cvl_top_k_cross_entropy_config {
+  /**
+   * Set by `cvl_top_k_cross_entropy_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_top_k_cross_entropy_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The share of points, in [0, 1], rounded down, but one at least. Default 0.1.
+   */
+  double share;
+  /**
+   * Points with this index have value 0 and are not selected. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_mined_mean`. What the mean divides by. Default CVL_MINED_MEAN_SELECTED.
+   */
+  uint32_t mean;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_top_k_cross_entropy_config;
+
+/**
+ * Options of poly-1 cross-entropy.
+ */
+typedef struct cvl_poly_cross_entropy_config {
+  /**
+   * Set by `cvl_poly_cross_entropy_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_poly_cross_entropy_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The factor of the first polynomial term, finite. Default 2.
+   */
+  double epsilon;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_poly_cross_entropy_config;
+
+/**
+ * Options of poly-1 focal loss.
+ */
+typedef struct cvl_poly_focal_config {
+  /**
+   * Set by `cvl_poly_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The factor of the first polynomial term, finite. Default 2.
+   */
+  double epsilon;
+  /**
+   * Weight of positives in [0, 1]; negatives have `1 - alpha`; only read if `has_alpha`. Default 0.25.
+   */
+  double alpha;
+  /**
+   * Focusing parameter, at least 0; 0 is poly-1 binary cross-entropy. Default 0.
+   */
+  double gamma;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * 1, or 0 to weigh positives and negatives with 1. Default 0.
+   */
+  uint32_t has_alpha;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_poly_focal_config;
+
+/**
+ * Options of reduced focal loss.
+ */
+typedef struct cvl_reduced_focal_config {
+  /**
+   * Set by `cvl_reduced_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Weight of positives in [0, 1]; negatives have `1 - alpha`; only read if `has_alpha`. Default 0.25.
+   */
+  double alpha;
+  /**
+   * Focusing parameter, at least 0. Default 2.
+   */
+  double gamma;
+  /**
+   * Elements with `p_t` below this are not damped; between 0 and 1. Default 0.5.
+   */
+  double threshold;
+  /**
+   * Elements with this target have value 0 and leave the mean's denominator. Default NaN, which no target equals.
+   */
+  double ignore_index;
+  /**
+   * 1, or 0 to weigh positives and negatives with 1. Default 1.
+   */
+  uint32_t has_alpha;
+  /**
+   * A `cvl_reduced_scale`. Default CVL_REDUCED_SCALE_THRESHOLD.
+   */
+  uint32_t scale;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_reduced_focal_config;
+
+/**
+ * Options of soft F1 loss.
+ */
+typedef struct cvl_soft_f1_config {
+  /**
+   * Set by `cvl_soft_f1_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor, and read as it is. NULL for the defaults with the batch
+   * pooled and smoothing 0 and 1e-6.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * A `cvl_f1_sides`. Default CVL_F1_SIDES_BOTH.
+   */
+  uint32_t sides;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_soft_f1_config;
 
 /**
  * Options of softmax focal loss.
@@ -2812,6 +3671,41 @@ typedef struct cvl_focal_tversky_config {
    */
   uint32_t reserved;
 } cvl_focal_tversky_config;
+
+/**
+ * Options of unified focal loss.
+ */
+typedef struct cvl_unified_focal_config {
+  /**
+   * Set by `cvl_unified_focal_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Sums, classes, policies; copied by the constructor, and read as it is. NULL for the defaults with smoothing
+   * 1e-7.
+   */
+  const struct cvl_region_config *region;
+  /**
+   * The weight of the cross-entropy, in [0, 1]. Default 0.5.
+   */
+  double weight;
+  /**
+   * The weight of misses and of foreground points, in [0, 1]. Default 0.7.
+   */
+  double delta;
+  /**
+   * In [0, 1]. Default 0.5.
+   */
+  double gamma;
+  /**
+   * A `cvl_unified_form`. Default CVL_UNIFIED_FORM_ASYMMETRIC.
+   */
+  uint32_t form;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_unified_focal_config;
 
 #ifdef __cplusplus
 extern "C" {
@@ -3014,6 +3908,42 @@ enum cvl_status cvl_extended_iou_new(const struct cvl_extended_iou_config *confi
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_gaussian_focal_config_init(struct cvl_gaussian_focal_config *config, size_t struct_size);
+
+/**
+ * Gaussian focal loss over sigmoids, for heat maps of centres or corners. NULL `config`: defaults.
+ *
+ * `L = -(1 - p)^alpha ln p` at peaks, where `t = 1`; `-(1 - t)^gamma p^alpha ln(1 - p)` elsewhere.
+ *
+ * Inputs and value: as `cvl_bce_new`. Agrees with `GaussianFocalLoss` of mmdetection, of probabilities there.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_gaussian_focal_new(const struct cvl_gaussian_focal_config *config,
+                                       struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ghm_config_init(struct cvl_ghm_config *config, size_t struct_size);
+
+/**
+ * Gradient harmonised loss over sigmoids: elements that are as hard as very many others weigh less. NULL `config`:
+ * defaults.
+ *
+ * `L = sum_i w_b(i) CE(x_i, t_i) / n`, `w_b = n / (density_b M)`.
+ *
+ * `|p - t|` puts an element into one of equal bins, `M` of which hold any; `n` elements are neither ignored nor of
+ * weight 0.
+ *
+ * Inputs and value: as `cvl_bce_new`. Agrees with `GHMC` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ghm_new(const struct cvl_ghm_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_giou_config_init(struct cvl_giou_config *config, size_t struct_size);
 
 /**
@@ -3145,6 +4075,22 @@ enum cvl_status cvl_probiou_new(const struct cvl_probiou_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_quality_focal_config_init(struct cvl_quality_focal_config *config, size_t struct_size);
+
+/**
+ * Quality focal loss over sigmoids, for scores that are to be the quality of a box. NULL `config`: defaults.
+ *
+ * `L = |p - t|^beta CE(x, t)`.
+ *
+ * Inputs and value: as `cvl_bce_new`. The target is the quality at the true class and 0 elsewhere.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_quality_focal_new(const struct cvl_quality_focal_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_rotated_boxes_config_init(struct cvl_rotated_boxes_config *config, size_t struct_size);
 
 /**
@@ -3180,6 +4126,23 @@ void cvl_siou_config_init(struct cvl_siou_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_siou_new(const struct cvl_siou_config *config,
                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_varifocal_config_init(struct cvl_varifocal_config *config, size_t struct_size);
+
+/**
+ * Varifocal loss over sigmoids: positives weigh their quality, negatives are damped. NULL `config`: defaults.
+ *
+ * `L = t CE(x, t)` where `t > 0`, `alpha p^gamma CE(x, 0)` where `t = 0`.
+ *
+ * Inputs and value: as `cvl_bce_new`. The target is the quality at the true class and 0 elsewhere. Agrees with
+ * `VarifocalLoss` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_varifocal_new(const struct cvl_varifocal_config *config,
+                                  struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -3515,6 +4478,38 @@ void cvl_loss_free(struct cvl_loss *loss);
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_asymmetric_config_init(struct cvl_asymmetric_config *config, size_t struct_size);
+
+/**
+ * Asymmetric loss over sigmoids, for images of many labels. NULL `config`: defaults.
+ *
+ * `L = t q^gamma_positive (-ln p) + (1 - t) r^gamma_negative (-ln(1 - r))`, `q = 1 - p`, `r = max(p - clip, 0)`.
+ *
+ * Inputs and value: as `cvl_bce_new`. Agrees with timm's `AsymmetricLossMultiLabel` (a sum there).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_asymmetric_new(const struct cvl_asymmetric_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_balanced_bce_config_init(struct cvl_balanced_bce_config *config, size_t struct_size);
+
+/**
+ * Binary cross-entropy of logits whose positives and negatives weigh the same together. NULL `config`: defaults.
+ *
+ * `L = (1 - s) t softplus(-x) + s (1 - t) softplus(x)`, `s` being the share of positives.
+ *
+ * Inputs and value: as `cvl_bce_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_balanced_bce_new(const struct cvl_balanced_bce_config *config,
+                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_bce_config_init(struct cvl_bce_config *config, size_t struct_size);
 
 /**
@@ -3528,6 +4523,41 @@ void cvl_bce_config_init(struct cvl_bce_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_bce_new(const struct cvl_bce_config *config,
                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_cl_dice_config_init(struct cvl_cl_dice_config *config, size_t struct_size);
+
+/**
+ * Centreline Dice: how much of each soft skeleton lies inside the other mask. NULL `config`: defaults.
+ *
+ * `L = 1 - 2ab / (a + b + smooth)`, `a = (sum S_p t + smooth_nr) / (sum S_p + smooth_dr)`, `b` of `S_t` and `p`.
+ *
+ * Inputs: (N, C, *) with one to three axes of space, logits unless the activation is CVL_ACTIVATION_IDENTITY; class
+ * indices (N, *) or (N, 1, *) as uint8, bool, uint32, int64, or one-hot or soft targets (N, C, *) in the input's type
+ * (with one channel, index 1 is the foreground); optionally weights (N, *) or (N, 1, *). Value: [], or (N) with
+ * CVL_REDUCTION_NONE. Agrees with MONAI's `SoftclDiceLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_cl_dice_new(const struct cvl_cl_dice_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_dice_cl_dice_config_init(struct cvl_dice_cl_dice_config *config, size_t struct_size);
+
+/**
+ * Dice and centreline Dice: `(1 - alpha) Dice + alpha clDice`. NULL `config`: defaults.
+ *
+ * Dice is the mean over classes of each image by itself, smoothed by `smooth_nr` and `smooth_dr`.
+ *
+ * Inputs and value: as `cvl_cl_dice_new`. Agrees with MONAI's `SoftDiceclDiceLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dice_cl_dice_new(const struct cvl_dice_cl_dice_config *config,
+                                     struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -3610,6 +4640,58 @@ enum cvl_status cvl_dice_new(const struct cvl_dice_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_boundary_config_init(struct cvl_boundary_config *config, size_t struct_size);
+
+/**
+ * Boundary loss: probabilities times the signed distance to the target's surface. NULL `config`: defaults.
+ *
+ * `L = mean p phi`, `phi = d` outside and `-(d - 1)` inside; over points, then classes, then images.
+ *
+ * Inputs: (N, C, *) with one to three axes of space, logits unless the activation is CVL_ACTIVATION_IDENTITY; class
+ * indices (N, *) or (N, 1, *) as uint8, bool, uint32, int64, or zeros and ones (N, C, *) in the input's type (with one
+ * channel, index 1 is the foreground); optionally weights (N, *) or (N, 1, *). Value: [], or (N) with
+ * CVL_REDUCTION_NONE. Agrees with MONAI's `BoundaryLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_boundary_new(const struct cvl_boundary_config *config,
+                                 struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_hausdorff_config_init(struct cvl_hausdorff_config *config, size_t struct_size);
+
+/**
+ * Hausdorff loss by distance transforms: squared errors times distances to both surfaces. NULL `config`: defaults.
+ *
+ * `L = mean (p - t)^2 (D_p^alpha + D_t^alpha)`; distances count as constants.
+ *
+ * Inputs and value: as `cvl_boundary_new`, of classes. Agrees with MONAI's `HausdorffDTLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_hausdorff_new(const struct cvl_hausdorff_config *config,
+                                  struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_exp_log_config_init(struct cvl_exp_log_config *config, size_t struct_size);
+
+/**
+ * Exponential logarithmic loss: powers of the logarithms of Dice's score and of the probability, of a softmax. NULL
+ * `config`: defaults.
+ *
+ * `L = lambda_dice mean_c (-ln s_c)^gamma_dice + lambda_ce mean(w_y (-ln p_y)^gamma_ce)`, `s` Dice's score.
+ *
+ * Inputs and value: `cvl_region_config`; the input holds logits, the target class indices.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_exp_log_new(const struct cvl_exp_log_config *config,
+                                struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_focal_config_init(struct cvl_focal_config *config, size_t struct_size);
 
 /**
@@ -3642,7 +4724,160 @@ enum cvl_status cvl_jaccard_new(const struct cvl_jaccard_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_lovasz_softmax_config_init(struct cvl_lovasz_softmax_config *config, size_t struct_size);
+
+/**
+ * Lovasz softmax: the convex extension of the Jaccard loss to probabilities, mean over classes. NULL `config`:
+ * defaults.
+ *
+ * `L = mean_c sum_i e_i dJ_i`, `e = |t - p|` sorted, largest first, `dJ` what the Jaccard loss grows by with each.
+ *
+ * Inputs: (N, C, *), logits unless the activation is CVL_ACTIVATION_IDENTITY; class indices (N, *) or (N, 1, *) as
+ * uint8, bool, uint32, int64, or zeros and ones (N, C, *) in the input's type (with one channel, index 1 is the
+ * foreground); optionally weights (N, *) or (N, 1, *). Value: [], or (N) with CVL_REDUCTION_NONE unless the batch is
+ * pooled. Agrees with `kornia.losses.lovasz_softmax_loss` and segmentation_models_pytorch's `LovaszLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_lovasz_softmax_new(const struct cvl_lovasz_softmax_config *config,
+                                       struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_lovasz_hinge_config_init(struct cvl_lovasz_hinge_config *config, size_t struct_size);
+
+/**
+ * Lovasz hinge: the convex extension of the Jaccard loss to logits of binary masks. NULL `config`: defaults.
+ *
+ * As `cvl_lovasz_softmax_new`, of `e = max(1 - s x, 0)`, `s` being 1 inside and -1 outside; the input holds logits.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_lovasz_hinge_new(const struct cvl_lovasz_hinge_config *config,
+                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_mcc_config_init(struct cvl_mcc_config *config, size_t struct_size);
+
+/**
+ * Loss of Matthews's correlation coefficient, which looks at true negatives too. NULL `config`: defaults.
+ *
+ * `L = 1 - (I W - P T + smooth_n) / sqrt(P T (W - P)(W - T) + smooth_d)`, `W` the number or weight of points.
+ *
+ * Inputs and value: `cvl_region_config`, whose floor has no effect. Agrees with MONAI's `MCCLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_mcc_new(const struct cvl_mcc_config *config,
+                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ohem_cross_entropy_config_init(struct cvl_ohem_cross_entropy_config *config,
+                                        size_t struct_size);
+
+/**
+ * Cross-entropy of hard points alone: online hard example mining. NULL `config`: defaults.
+ *
+ * `L = mean of -w_y ln p_y` over points with `p_y < threshold`, and the hardest of the others up to `min_kept` per
+ * image.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ohem_cross_entropy_new(const struct cvl_ohem_cross_entropy_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_top_k_cross_entropy_config_init(struct cvl_top_k_cross_entropy_config *config,
+                                         size_t struct_size);
+
+/**
+ * Cross-entropy of the hardest share of all points of the batch: top-k. NULL `config`: defaults.
+ *
+ * `L = mean of -w_y ln p_y` over the share of points with the least `p_y`.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with nnU-Net's `TopKLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_top_k_cross_entropy_new(const struct cvl_top_k_cross_entropy_config *config,
+                                            struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_poly_cross_entropy_config_init(struct cvl_poly_cross_entropy_config *config,
+                                        size_t struct_size);
+
+/**
+ * Poly-1 cross-entropy: cross-entropy plus the first term of its polynomial. NULL `config`: defaults.
+ *
+ * `L = w_y (-ln p_y + epsilon (1 - p_y))`.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_poly_cross_entropy_new(const struct cvl_poly_cross_entropy_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_poly_focal_config_init(struct cvl_poly_focal_config *config, size_t struct_size);
+
+/**
+ * Poly-1 focal loss over sigmoids. NULL `config`: defaults.
+ *
+ * `L = alpha_t (m^gamma CE(x, t) + epsilon m^(gamma + 1))`, `m = 1 - p_t`.
+ *
+ * Inputs and value: as `cvl_bce_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_poly_focal_new(const struct cvl_poly_focal_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_reduced_focal_config_init(struct cvl_reduced_focal_config *config, size_t struct_size);
+
+/**
+ * Reduced focal loss over sigmoids: focal loss that leaves hard elements their whole loss. NULL `config`: defaults.
+ *
+ * `L = alpha_t CE(x, t)` where `p_t < threshold`, `alpha_t ((1 - p_t) / scale)^gamma CE(x, t)` elsewhere.
+ *
+ * Inputs and value: as `cvl_bce_new`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_reduced_focal_new(const struct cvl_reduced_focal_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_region_config_init(struct cvl_region_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_soft_f1_config_init(struct cvl_soft_f1_config *config, size_t struct_size);
+
+/**
+ * Soft F1 loss: one less the F1 score of probabilities. NULL `config`: defaults.
+ *
+ * `L = 1 - (2I + smooth_n) / (P + T + smooth_d)`, or the mean of that and the same of `1 - p` and `1 - t`.
+ *
+ * Inputs and value: `cvl_region_config`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_soft_f1_new(const struct cvl_soft_f1_config *config,
+                                struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -3691,6 +4926,28 @@ void cvl_focal_tversky_config_init(struct cvl_focal_tversky_config *config, size
  */
 CVL_NODISCARD
 enum cvl_status cvl_focal_tversky_new(const struct cvl_focal_tversky_config *config,
+                                      struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_unified_focal_config_init(struct cvl_unified_focal_config *config, size_t struct_size);
+
+/**
+ * Unified focal loss: focal cross-entropy and focal Tversky loss with the same parameters, of a softmax. NULL
+ * `config`: defaults.
+ *
+ * `L = weight mean(alpha_y F_y (-ln p_y)) + (1 - weight) mean_c (1 - TI_c)^(g_c)`, `alpha = 1 - delta` for class 0,
+ * else `delta`.
+ *
+ * Asymmetric: `F = (1 - p_y)^gamma`, `g = 1` for class 0; `F = 1`, `g = 1 - gamma` for others. Symmetric: the former
+ * `F` and the latter `g` for all.
+ *
+ * Inputs and value: `cvl_region_config`; the input holds logits, the target class indices. Agrees with MONAI's
+ * `AsymmetricUnifiedFocalLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_unified_focal_new(const struct cvl_unified_focal_config *config,
                                       struct cvl_loss **out);
 
 /**

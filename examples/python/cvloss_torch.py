@@ -496,6 +496,37 @@ def _rotated(name, numbers=(), words=None):
     return _options(name, [("boxes", c.POINTER(_rotated_boxes))], numbers, words)
 
 
+def _elements(name, numbers=(), words=None, alpha=False):
+    """Options of a loss of elements for unequal classes."""
+    words = dict(words or {}) | _SHARED
+    enums = (["has_alpha"] if alpha else []) + list(words)
+    odd = ["reserved"] if len(enums) % 2 else []
+    return _config(name, [(n, _DOUBLE) for n in (*numbers, "ignore_index")] + [(w, _FLAG) for w in enums + odd], words)
+
+
+_CLASS_WEIGHTS = [("class_weights", _DOUBLES), ("num_class_weights", _SIZE)]
+_LISTED = [("listed_classes", c.POINTER(_SIZE)), ("num_listed_classes", _SIZE)]
+_SPACING = [("spacing", _DOUBLES), ("num_spacing", _SIZE)]
+_MINED = {"mean": ("selected", "all"), "reduction": _REDUCTION}
+_LOVASZ = ("present", "all", "listed")
+_ACTIVATION, _CLASSES = _region.words["activation"], _region.words["classes"]
+
+
+def _points(name, first, numbers=(), words=None):
+    """Options of a loss that ignores an index of a class."""
+    words = words or {}
+    odd = [("reserved", _FLAG)] if len(words) % 2 else []
+    numbers = [(number, _DOUBLE) for number in numbers] + [("ignore_index", _INT64)]
+    return _config(name, first + numbers + [(word, _FLAG) for word in words] + odd, words)
+
+
+_cl_dice = _points(
+    "cl_dice",
+    [*_LISTED, ("iterations", _SIZE)],
+    ["smooth_nr", "smooth_dr", "smooth"],
+    {"activation": _ACTIVATION, "classes": _CLASSES, "reduction": _REDUCTION},
+)
+
 _IOU_FORM = ("linear", "log", "square")
 _SCALE = ("linear", "sqrt", "log1p")
 _adversarial = _options(
@@ -571,8 +602,13 @@ class SoftmaxFocal(Loss):
 class _Region(Loss):
     """A loss of region sums: its own options, and those of cvl_region_config."""
 
+    # What a loss without region options of its own has other than cvl_region_config.
+    region_defaults = {}
+
     def build(self, options):
         config = self.config.of(options)
+        for name, value in self.region_defaults.items():
+            options.setdefault(name, value)
         # The constructor copies both.
         self.region = _region.of(options)
         config.region = c.pointer(self.region)
@@ -631,6 +667,161 @@ class Combo(Loss):
     """Combo loss."""
 
     config = _combo
+
+
+class MCC(_Region):
+    """Loss of Matthews's correlation coefficient."""
+
+    config = _options("mcc", [_REGION], ["counts"])
+    region_defaults = {"smooth_numerator": 0.0, "smooth_denominator": 1e-5}
+
+
+class SoftF1(_Region):
+    """Soft F1 loss."""
+
+    config = _options("soft_f1", [_REGION], [], {"sides": ("both", "positives")})
+    region_defaults = {"smooth_numerator": 0.0, "smooth_denominator": 1e-6, "pooling": "batch"}
+
+
+class UnifiedFocal(_Region):
+    """Unified focal loss."""
+
+    config = _options("unified_focal", [_REGION], ["weight", "delta", "gamma"], {"form": ("asymmetric", "symmetric")})
+    region_defaults = {"smooth_numerator": 1e-7, "smooth_denominator": 1e-7}
+
+
+class ExpLog(_Region):
+    """Exponential logarithmic loss. `class_weights` are those of cross-entropy."""
+
+    config = _options(
+        "exp_log", [_REGION, *_CLASS_WEIGHTS], ["lambda_dice", "lambda_ce", "gamma_dice", "gamma_ce"]
+    )
+
+
+class LovaszSoftmax(Loss):
+    """Lovasz softmax."""
+
+    config = _points(
+        "lovasz_softmax",
+        _LISTED,
+        [],
+        {
+            "activation": _ACTIVATION,
+            "classes": _LOVASZ,
+            "pooling": _region.words["pooling"],
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class LovaszHinge(Loss):
+    """Lovasz hinge."""
+
+    config = _points(
+        "lovasz_hinge",
+        _LISTED,
+        [],
+        {"classes": _LOVASZ, "pooling": _region.words["pooling"], "reduction": _REDUCTION},
+    )
+
+
+class Boundary(Loss):
+    """Boundary loss."""
+
+    config = _points(
+        "boundary",
+        _LISTED + _SPACING,
+        [],
+        {
+            "activation": _ACTIVATION,
+            "target": ("mask", "distances"),
+            "classes": _CLASSES,
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class Hausdorff(Loss):
+    """Hausdorff loss by distance transforms."""
+
+    config = _points(
+        "hausdorff",
+        _LISTED + _SPACING,
+        ["alpha"],
+        {
+            "activation": _ACTIVATION,
+            "transform": ("linear", "log"),
+            "classes": _CLASSES,
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class ClDice(Loss):
+    """Centreline Dice."""
+
+    config = _cl_dice
+
+
+class DiceClDice(Loss):
+    """Dice and centreline Dice; options of ClDice too."""
+
+    config = _options("dice_cl_dice", [("cl_dice", c.POINTER(_cl_dice))], ["alpha"])
+
+    def build(self, options):
+        config = self.config.of(options)
+        self.cl_dice = _cl_dice.of(options)
+        config.cl_dice = c.pointer(self.cl_dice)
+        return config
+
+
+class Asymmetric(Loss):
+    """Asymmetric loss of many labels."""
+
+    config = _elements(
+        "asymmetric", ["gamma_positive", "gamma_negative", "clip"], {"focus": ("included", "ignored")}
+    )
+
+
+class BalancedBCE(Loss):
+    """Class-balanced binary cross-entropy."""
+
+    config = _elements("balanced_bce", [], {"balance": ("batch", "image")})
+
+
+class PolyFocal(Loss):
+    """Poly-1 focal loss."""
+
+    config = _elements("poly_focal", ["epsilon", "alpha", "gamma"], alpha=True)
+
+
+class ReducedFocal(Loss):
+    """Reduced focal loss."""
+
+    config = _elements(
+        "reduced_focal", ["alpha", "gamma", "threshold"], {"scale": ("threshold", "continuous")}, alpha=True
+    )
+
+
+class PolyCrossEntropy(Loss):
+    """Poly-1 cross-entropy."""
+
+    config = _points("poly_cross_entropy", _CLASS_WEIGHTS, ["epsilon"], _SHARED)
+    drops_channels = True
+
+
+class OhemCrossEntropy(Loss):
+    """Cross-entropy of hard points alone."""
+
+    config = _points("ohem_cross_entropy", [*_CLASS_WEIGHTS, ("min_kept", _SIZE)], ["threshold"], _MINED)
+    drops_channels = True
+
+
+class TopKCrossEntropy(Loss):
+    """Cross-entropy of the hardest share of points."""
+
+    config = _points("top_k_cross_entropy", _CLASS_WEIGHTS, ["share"], _MINED)
+    drops_channels = True
 
 
 class L1(Loss):
@@ -934,6 +1125,41 @@ class DistributionFocal(Loss):
         {"denominator": _DENOMINATOR, "reduction": _REDUCTION},
     )
     drops_channels = True
+
+
+class QualityFocal(Loss):
+    """Quality focal loss."""
+
+    config = _elements("quality_focal", ["beta"])
+
+
+class Varifocal(Loss):
+    """Varifocal loss."""
+
+    config = _elements("varifocal", ["alpha", "gamma"], {"positives": ("quality", "one")})
+
+
+class GaussianFocal(Loss):
+    """Gaussian focal loss of heat maps."""
+
+    config = _elements("gaussian_focal", ["alpha", "gamma"])
+
+
+class GHM(Loss):
+    """Gradient harmonised loss; running densities are yours."""
+
+    config = _config(
+        "ghm",
+        [
+            ("densities", _DOUBLES),
+            ("num_densities", _SIZE),
+            ("bins", _SIZE),
+            ("ignore_index", _DOUBLE),
+            ("reduction", _FLAG),
+            ("reserved", _FLAG),
+        ],
+        {"reduction": _REDUCTION},
+    )
 
 
 class Discriminator(Loss):

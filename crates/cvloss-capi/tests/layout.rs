@@ -167,6 +167,87 @@ fn structs_keep_their_sizes() {
             56,
         ),
         ("cvl_lecam_config", size_of::<cvl_lecam_config>(), 32),
+        (
+            "cvl_asymmetric_config",
+            size_of::<cvl_asymmetric_config>(),
+            56,
+        ),
+        (
+            "cvl_balanced_bce_config",
+            size_of::<cvl_balanced_bce_config>(),
+            32,
+        ),
+        ("cvl_boundary_config", size_of::<cvl_boundary_config>(), 64),
+        ("cvl_cl_dice_config", size_of::<cvl_cl_dice_config>(), 80),
+        (
+            "cvl_dice_cl_dice_config",
+            size_of::<cvl_dice_cl_dice_config>(),
+            24,
+        ),
+        ("cvl_exp_log_config", size_of::<cvl_exp_log_config>(), 64),
+        (
+            "cvl_gaussian_focal_config",
+            size_of::<cvl_gaussian_focal_config>(),
+            40,
+        ),
+        ("cvl_ghm_config", size_of::<cvl_ghm_config>(), 48),
+        (
+            "cvl_hausdorff_config",
+            size_of::<cvl_hausdorff_config>(),
+            72,
+        ),
+        (
+            "cvl_lovasz_hinge_config",
+            size_of::<cvl_lovasz_hinge_config>(),
+            48,
+        ),
+        (
+            "cvl_lovasz_softmax_config",
+            size_of::<cvl_lovasz_softmax_config>(),
+            48,
+        ),
+        ("cvl_mcc_config", size_of::<cvl_mcc_config>(), 24),
+        (
+            "cvl_ohem_cross_entropy_config",
+            size_of::<cvl_ohem_cross_entropy_config>(),
+            56,
+        ),
+        (
+            "cvl_poly_cross_entropy_config",
+            size_of::<cvl_poly_cross_entropy_config>(),
+            48,
+        ),
+        (
+            "cvl_poly_focal_config",
+            size_of::<cvl_poly_focal_config>(),
+            56,
+        ),
+        (
+            "cvl_quality_focal_config",
+            size_of::<cvl_quality_focal_config>(),
+            32,
+        ),
+        (
+            "cvl_reduced_focal_config",
+            size_of::<cvl_reduced_focal_config>(),
+            56,
+        ),
+        ("cvl_soft_f1_config", size_of::<cvl_soft_f1_config>(), 24),
+        (
+            "cvl_top_k_cross_entropy_config",
+            size_of::<cvl_top_k_cross_entropy_config>(),
+            48,
+        ),
+        (
+            "cvl_unified_focal_config",
+            size_of::<cvl_unified_focal_config>(),
+            48,
+        ),
+        (
+            "cvl_varifocal_config",
+            size_of::<cvl_varifocal_config>(),
+            48,
+        ),
     ];
     for (name, size, expected) in sizes {
         assert_eq!(size, expected, "{name}");

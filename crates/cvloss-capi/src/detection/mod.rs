@@ -1,4 +1,4 @@
-//! Losses of boxes.
+//! Losses of boxes, and of scores of detectors.
 
 mod balanced_l1;
 mod bounded_iou;
@@ -8,6 +8,8 @@ mod diou;
 mod distribution_focal;
 mod efficient_iou;
 mod extended_iou;
+mod gaussian_focal;
+mod ghm;
 mod giou;
 mod gwd;
 mod iou;
@@ -16,9 +18,11 @@ mod kld;
 mod mpdiou;
 mod nwd;
 mod probiou;
+mod quality_focal;
 mod rotated;
 mod rotated_iou;
 mod siou;
+mod varifocal;
 mod wise_iou;
 
 pub use balanced_l1::*;
@@ -29,6 +33,8 @@ pub use diou::*;
 pub use distribution_focal::*;
 pub use efficient_iou::*;
 pub use extended_iou::*;
+pub use gaussian_focal::*;
+pub use ghm::*;
 pub use giou::*;
 pub use gwd::*;
 pub use iou::*;
@@ -37,7 +43,9 @@ pub use kld::*;
 pub use mpdiou::*;
 pub use nwd::*;
 pub use probiou::*;
+pub use quality_focal::*;
 pub use rotated::*;
 pub use rotated_iou::*;
 pub use siou::*;
+pub use varifocal::*;
 pub use wise_iou::*;

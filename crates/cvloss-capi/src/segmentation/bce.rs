@@ -128,7 +128,7 @@ impl Loss for Bce {
     }
 }
 
-pub(super) fn ignored_target(target: f64) -> Option<f64> {
+pub(crate) fn ignored_target(target: f64) -> Option<f64> {
     (!target.is_nan()).then_some(target)
 }
 

@@ -1,24 +1,54 @@
 //! Losses of segmentation and dense classification.
 
+mod asymmetric;
+mod balanced_bce;
 mod bce;
+mod cl_dice;
 mod combo;
+mod compound;
 mod cross_entropy;
 mod dice;
+mod distance;
+mod elements;
+mod exp_log;
 mod focal;
+mod half;
 mod jaccard;
+mod lovasz;
+mod mcc;
+mod mined;
+mod poly_cross_entropy;
+mod poly_focal;
+mod reduced_focal;
 mod region;
+mod soft_f1;
 mod softmax_focal;
 mod tversky;
+mod unified_focal;
 
+pub use asymmetric::*;
+pub use balanced_bce::*;
 pub use bce::*;
+pub use cl_dice::*;
 pub use combo::*;
 pub use cross_entropy::*;
 pub use dice::*;
+pub use distance::*;
+pub use exp_log::*;
 pub use focal::*;
 pub use jaccard::*;
+pub use lovasz::*;
+pub use mcc::*;
+pub use mined::*;
+pub use poly_cross_entropy::*;
+pub use poly_focal::*;
+pub use reduced_focal::*;
 pub use region::*;
+pub use soft_f1::*;
 pub use softmax_focal::*;
 pub use tversky::*;
+pub use unified_focal::*;
 
-pub(crate) use bce::element_items;
+pub(crate) use bce::{element_items, ignored_target};
 pub(crate) use cross_entropy::{check_classes, point_items};
+pub(crate) use elements::element_loss;

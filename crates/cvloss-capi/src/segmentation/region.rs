@@ -249,6 +249,50 @@ impl RegionLoss {
     }
 }
 
+/// The caller's region options, or a loss's own where there are none.
+pub(super) fn given_or(
+    given: *const cvl_region_config,
+    own: &cvl_region_config,
+) -> *const cvl_region_config {
+    if given.is_null() { own } else { given }
+}
+
+pub(super) fn activation(number: u32) -> Result<Activation> {
+    use Activation::{Identity, Sigmoid, Softmax};
+    choose("activation", number, &[Softmax, Sigmoid, Identity])
+}
+
+pub(super) fn pooling(number: u32) -> Result<Pooling> {
+    choose("pooling", number, &[Pooling::Image, Pooling::Batch])
+}
+
+/// Which classes count.
+///
+/// # Safety
+/// `listed` is NULL or has `count` numbers.
+pub(super) unsafe fn classes(number: u32, listed: *const usize, count: usize) -> Result<Classes> {
+    match number {
+        0 => Ok(Classes::All),
+        1 => Ok(Classes::Foreground),
+        2 => {
+            // SAFETY: the caller's promise.
+            let listed = unsafe { list("listed_classes", listed, count) }?;
+            Ok(Classes::Listed(listed.unwrap_or_default()))
+        }
+        other => Err(Error::invalid(format!(
+            "classes is {other}, expected 0 to 2"
+        ))),
+    }
+}
+
+/// One value, or one per image.
+pub(super) fn region_items(reduction: Reduction, pooling: Pooling) -> Items {
+    match (reduction, pooling) {
+        (Reduction::None, Pooling::Image) => Items::Images,
+        _ => Items::One,
+    }
+}
+
 pub(super) fn volume_weight(number: u32) -> Result<VolumeWeight> {
     use VolumeWeight::{Simple, Square, Uniform};
     choose("volume_weight", number, &[Square, Simple, Uniform])
@@ -270,22 +314,19 @@ impl cvl_region_config {
         let class_weights = unsafe { list("class_weights", weights, count) }?;
         let generalized = Average::Generalized(volume_weight(self.volume_weight)?);
         let averages = [Average::Macro, Average::Micro, generalized];
-        let activations = [
-            Activation::Softmax,
-            Activation::Sigmoid,
-            Activation::Identity,
-        ];
         let intersections = [Intersection::Product, Intersection::Minimum];
         let absents = [Absent::Count, Absent::Skip, Absent::Zero];
         let class_averages = [ClassAverage::Count, ClassAverage::Weights];
         Ok(Options {
-            activation: choose("activation", self.activation, &activations)?,
-            pooling: choose("pooling", self.pooling, &[Pooling::Image, Pooling::Batch])?,
+            activation: activation(self.activation)?,
+            pooling: pooling(self.pooling)?,
             average: choose("average", self.average, &averages)?,
             intersection: choose("intersection", self.intersection, &intersections)?,
             absent: choose("absent", self.absent, &absents)?,
             // SAFETY: the caller's promise.
-            classes: unsafe { self.classes() }?,
+            classes: unsafe {
+                classes(self.classes, self.listed_classes, self.num_listed_classes)
+            }?,
             class_weights,
             class_average: choose("class_average", self.class_average, &class_averages)?,
             smooth: Smooth {
@@ -296,24 +337,6 @@ impl cvl_region_config {
             reduction: reduction(self.reduction)?,
             ..Options::new(score)
         })
-    }
-
-    /// # Safety
-    /// As [`options`](Self::options).
-    unsafe fn classes(&self) -> Result<Classes> {
-        match self.classes {
-            0 => Ok(Classes::All),
-            1 => Ok(Classes::Foreground),
-            2 => {
-                let (listed, count) = (self.listed_classes, self.num_listed_classes);
-                // SAFETY: the caller's promise.
-                let listed = unsafe { list("listed_classes", listed, count) }?;
-                Ok(Classes::Listed(listed.unwrap_or_default()))
-            }
-            other => Err(Error::invalid(format!(
-                "classes is {other}, expected 0 to 2"
-            ))),
-        }
     }
 }
 
@@ -327,10 +350,7 @@ impl Loss for RegionLoss {
     }
 
     fn items(&self) -> Items {
-        match (self.options.reduction, self.options.pooling) {
-            (Reduction::None, Pooling::Image) => Items::Images,
-            _ => Items::One,
-        }
+        region_items(self.options.reduction, self.options.pooling)
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

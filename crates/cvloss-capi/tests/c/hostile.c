@@ -103,7 +103,7 @@ static void configurations(void) {
   cvl_region_config region;
   cvl_dice_config dice;
   cvl_softmax_focal_config softmax;
-  double weights[3] = {1, 2, 3};
+  double weights[4] = {1, 2, 3, 0};
   unsigned char newer[sizeof(cvl_focal_config) + 8];
 
   EXPECT(NULL_POINTER, "out", cvl_focal_new(NULL, NULL));
@@ -162,6 +162,39 @@ static void configurations(void) {
   SPOIL(dice_ce, label_smoothing, 2, "dice_ce: label_smoothing", cvl_dice_ce_new);
   SPOIL(dice_focal, gamma, -1, "dice_focal: gamma", cvl_dice_focal_new);
   SPOIL(combo, beta, 2, "combo: beta", cvl_combo_new);
+
+  SPOIL(asymmetric, clip, 1, "asymmetric: clip is 1", cvl_asymmetric_new);
+  SPOIL(asymmetric, focus, 2, "focus is 2", cvl_asymmetric_new);
+  SPOIL(balanced_bce, balance, 2, "balanced_bce: balance is 2", cvl_balanced_bce_new);
+  SPOIL(balanced_bce, reserved, 1, "reserved is 1", cvl_balanced_bce_new);
+  SPOIL(poly_focal, epsilon, NAN, "poly_focal: epsilon is NaN", cvl_poly_focal_new);
+  SPOIL(poly_focal, alpha, (c.has_alpha = 1, 2), "alpha is 2", cvl_poly_focal_new);
+  SPOIL(reduced_focal, threshold, 1, "reduced_focal: threshold is 1", cvl_reduced_focal_new);
+  SPOIL(reduced_focal, scale, 2, "scale is 2", cvl_reduced_focal_new);
+  SPOIL(quality_focal, beta, 0.5, "quality_focal: beta is 0.5", cvl_quality_focal_new);
+  SPOIL(varifocal, gamma, -1, "varifocal: gamma is -1", cvl_varifocal_new);
+  SPOIL(varifocal, positives, 2, "positives is 2", cvl_varifocal_new);
+  SPOIL(gaussian_focal, alpha, -1, "gaussian_focal: alpha is -1", cvl_gaussian_focal_new);
+  SPOIL(ghm, bins, 0, "ghm: bins is 0", cvl_ghm_new);
+  SPOIL(ghm, densities, (c.num_densities = 3, weights), "densities is 3 numbers, expected 10", cvl_ghm_new);
+  SPOIL(poly_cross_entropy, epsilon, NAN, "poly_cross_entropy: epsilon is NaN", cvl_poly_cross_entropy_new);
+  SPOIL(ohem_cross_entropy, threshold, 0, "ohem_cross_entropy: threshold is 0", cvl_ohem_cross_entropy_new);
+  SPOIL(ohem_cross_entropy, mean, 2, "mean is 2", cvl_ohem_cross_entropy_new);
+  SPOIL(top_k_cross_entropy, share, 2, "top_k_cross_entropy: share is 2", cvl_top_k_cross_entropy_new);
+  SPOIL(mcc, counts, -1, "mcc: counts is -1", cvl_mcc_new);
+  SPOIL(soft_f1, sides, 2, "soft_f1: sides is 2", cvl_soft_f1_new);
+  SPOIL(unified_focal, delta, 2, "unified_focal: delta is 2", cvl_unified_focal_new);
+  SPOIL(unified_focal, form, 2, "form is 2", cvl_unified_focal_new);
+  SPOIL(exp_log, gamma_ce, 0, "exp_log: gamma_ce is 0", cvl_exp_log_new);
+  SPOIL(lovasz_softmax, classes, 3, "lovasz_softmax: classes is 3", cvl_lovasz_softmax_new);
+  SPOIL(lovasz_hinge, pooling, 2, "lovasz_hinge: pooling is 2", cvl_lovasz_hinge_new);
+  SPOIL(boundary, target, 2, "boundary: target is 2", cvl_boundary_new);
+  SPOIL(boundary, spacing, (c.num_spacing = 4, weights), "boundary: spacing", cvl_boundary_new);
+  SPOIL(hausdorff, alpha, -1, "hausdorff: alpha is -1", cvl_hausdorff_new);
+  SPOIL(hausdorff, transform, 2, "transform is 2", cvl_hausdorff_new);
+  SPOIL(cl_dice, smooth_nr, -1, "cl_dice: smooth_nr is -1", cvl_cl_dice_new);
+  SPOIL(cl_dice, classes, 3, "classes is 3", cvl_cl_dice_new);
+  SPOIL(dice_cl_dice, alpha, 2, "dice_cl_dice: alpha is 2", cvl_dice_cl_dice_new);
 
   SPOIL(l1, reduction, 3, "l1: reduction", cvl_l1_new);
   SPOIL(mse, normalizer, 3, "mse: normalizer", cvl_mse_new);

@@ -12,33 +12,10 @@ use serde_json::value::Index;
 use super::Handle;
 
 /// Losses of the Rust crate that have no C entry, and why.
-pub const WITHOUT_ENTRY: [(&str, &str); 22] = [
-    (
-        "LossSum",
-        "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
-    ),
-    ("AsymmetricLoss", "not yet"),
-    ("BalancedBceLoss", "not yet"),
-    ("BoundaryLoss", "not yet"),
-    ("ClDiceLoss", "not yet"),
-    ("DiceClDiceLoss", "not yet"),
-    ("ExpLogLoss", "not yet"),
-    ("GaussianFocalLoss", "not yet"),
-    ("GhmLoss", "not yet"),
-    ("HausdorffLoss", "not yet"),
-    ("LovaszHingeLoss", "not yet"),
-    ("LovaszSoftmaxLoss", "not yet"),
-    ("MccLoss", "not yet"),
-    ("OhemCrossEntropyLoss", "not yet"),
-    ("PolyCrossEntropyLoss", "not yet"),
-    ("PolyFocalLoss", "not yet"),
-    ("QualityFocalLoss", "not yet"),
-    ("ReducedFocalLoss", "not yet"),
-    ("SoftF1Loss", "not yet"),
-    ("TopKCrossEntropyLoss", "not yet"),
-    ("UnifiedFocalLoss", "not yet"),
-    ("VarifocalLoss", "not yet"),
-];
+pub const WITHOUT_ENTRY: [(&str, &str); 1] = [(
+    "LossSum",
+    "in C, a sum is several calls into one gradient with CVL_EVAL_ACCUMULATE",
+)];
 
 /// Losses of one tensor, whose target in C is NULL.
 pub const WITHOUT_TARGET: [&str; 1] = ["TotalVariation"];
@@ -86,6 +63,23 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "DiceCeLoss" => dice_ce(options),
         "DiceFocalLoss" => dice_focal(options),
         "ComboLoss" => combo(options),
+        "AsymmetricLoss" => asymmetric(options),
+        "BalancedBceLoss" => balanced_bce(options),
+        "PolyFocalLoss" => poly_focal(options),
+        "ReducedFocalLoss" => reduced_focal(options),
+        "PolyCrossEntropyLoss" => poly_cross_entropy(options),
+        "OhemCrossEntropyLoss" => ohem_cross_entropy(options),
+        "TopKCrossEntropyLoss" => top_k_cross_entropy(options),
+        "MccLoss" => mcc(options),
+        "SoftF1Loss" => soft_f1(options),
+        "UnifiedFocalLoss" => unified_focal(options),
+        "ExpLogLoss" => exp_log(options),
+        "LovaszSoftmaxLoss" => lovasz_softmax(options),
+        "LovaszHingeLoss" => lovasz_hinge(options),
+        "BoundaryLoss" => boundary(options),
+        "HausdorffLoss" => hausdorff(options),
+        "ClDiceLoss" => with_cl_dice(options, |config| Handle::new(config, cvl_cl_dice_new)),
+        "DiceClDiceLoss" => dice_cl_dice(options),
         "L1Loss" => l1(options),
         "MseLoss" => mse(options),
         "HuberLoss" => huber(options),
@@ -165,6 +159,10 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "ProbIouLoss" => rotated!(options, cvl_probiou_config, cvl_probiou_new, {}),
         "BalancedL1Loss" => balanced_l1(options),
         "DistributionFocalLoss" => distribution_focal(options),
+        "QualityFocalLoss" => quality_focal(options),
+        "VarifocalLoss" => varifocal(options),
+        "GaussianFocalLoss" => gaussian_focal(options),
+        "GhmLoss" => ghm(options),
         "DiscriminatorLoss" => adversarial(options, cvl_discriminator_new),
         "GeneratorLoss" => adversarial(options, cvl_generator_new),
         "LecamLoss" => lecam(options),
@@ -839,4 +837,330 @@ fn feature_matching(options: &Value) -> Result<Handle> {
         ..cvl_feature_matching_config::default()
     };
     Handle::new(&config, cvl_feature_matching_new)
+}
+
+/// The target of ignored elements.
+fn ignored_target(options: &Value) -> f64 {
+    options["ignore_index"].as_f64().unwrap_or(f64::NAN)
+}
+
+fn asymmetric(options: &Value) -> Result<Handle> {
+    let config = cvl_asymmetric_config {
+        gamma_positive: number(options, "gamma_positive")?,
+        gamma_negative: number(options, "gamma_negative")?,
+        clip: number(options, "clip")?,
+        focus: index(&options["focus"], &["Included", "Ignored"])?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_asymmetric_config::default()
+    };
+    Handle::new(&config, cvl_asymmetric_new)
+}
+
+fn balanced_bce(options: &Value) -> Result<Handle> {
+    let config = cvl_balanced_bce_config {
+        balance: index(&options["balance"], &["Batch", "Image"])?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_balanced_bce_config::default()
+    };
+    Handle::new(&config, cvl_balanced_bce_new)
+}
+
+fn poly_focal(options: &Value) -> Result<Handle> {
+    let alpha = options["alpha"].as_f64();
+    let config = cvl_poly_focal_config {
+        epsilon: number(options, "epsilon")?,
+        alpha: alpha.unwrap_or_default(),
+        has_alpha: u32::from(alpha.is_some()),
+        gamma: number(options, "gamma")?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_poly_focal_config::default()
+    };
+    Handle::new(&config, cvl_poly_focal_new)
+}
+
+fn reduced_focal(options: &Value) -> Result<Handle> {
+    let alpha = options["alpha"].as_f64();
+    let config = cvl_reduced_focal_config {
+        alpha: alpha.unwrap_or_default(),
+        has_alpha: u32::from(alpha.is_some()),
+        gamma: number(options, "gamma")?,
+        threshold: number(options, "threshold")?,
+        scale: index(&options["scale"], &["Threshold", "Continuous"])?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_reduced_focal_config::default()
+    };
+    Handle::new(&config, cvl_reduced_focal_new)
+}
+
+fn quality_focal(options: &Value) -> Result<Handle> {
+    let config = cvl_quality_focal_config {
+        beta: number(options, "beta")?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_quality_focal_config::default()
+    };
+    Handle::new(&config, cvl_quality_focal_new)
+}
+
+fn varifocal(options: &Value) -> Result<Handle> {
+    let config = cvl_varifocal_config {
+        alpha: number(options, "alpha")?,
+        gamma: number(options, "gamma")?,
+        positives: index(&options["positives"], &["Quality", "One"])?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_varifocal_config::default()
+    };
+    Handle::new(&config, cvl_varifocal_new)
+}
+
+fn gaussian_focal(options: &Value) -> Result<Handle> {
+    let config = cvl_gaussian_focal_config {
+        alpha: number(options, "alpha")?,
+        gamma: number(options, "gamma")?,
+        ignore_index: ignored_target(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_gaussian_focal_config::default()
+    };
+    Handle::new(&config, cvl_gaussian_focal_new)
+}
+
+fn ghm(options: &Value) -> Result<Handle> {
+    let means = list(&options["densities"]);
+    let (densities, num_densities) = pointer(means.as_ref());
+    let config = cvl_ghm_config {
+        densities,
+        num_densities,
+        bins: number(options, "bins")? as usize,
+        ignore_index: ignored_target(options),
+        reduction: reduction(options)?,
+        ..cvl_ghm_config::default()
+    };
+    Handle::new(&config, cvl_ghm_new)
+}
+
+fn poly_cross_entropy(options: &Value) -> Result<Handle> {
+    let weights = list(&options["class_weights"]);
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let config = cvl_poly_cross_entropy_config {
+        class_weights,
+        num_class_weights,
+        epsilon: number(options, "epsilon")?,
+        ignore_index: ignored(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_poly_cross_entropy_config::default()
+    };
+    Handle::new(&config, cvl_poly_cross_entropy_new)
+}
+
+fn ohem_cross_entropy(options: &Value) -> Result<Handle> {
+    let weights = list(&options["class_weights"]);
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let config = cvl_ohem_cross_entropy_config {
+        class_weights,
+        num_class_weights,
+        min_kept: number(options, "min_kept")? as usize,
+        threshold: number(options, "threshold")?,
+        mean: index(&options["mean"], &["Selected", "All"])?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_ohem_cross_entropy_config::default()
+    };
+    Handle::new(&config, cvl_ohem_cross_entropy_new)
+}
+
+fn top_k_cross_entropy(options: &Value) -> Result<Handle> {
+    let weights = list(&options["class_weights"]);
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let config = cvl_top_k_cross_entropy_config {
+        class_weights,
+        num_class_weights,
+        share: number(options, "share")?,
+        mean: index(&options["mean"], &["Selected", "All"])?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_top_k_cross_entropy_config::default()
+    };
+    Handle::new(&config, cvl_top_k_cross_entropy_new)
+}
+
+fn mcc(options: &Value) -> Result<Handle> {
+    with_region(options, |region| {
+        let config = cvl_mcc_config {
+            region,
+            counts: number(options, "counts")?,
+            ..cvl_mcc_config::default()
+        };
+        Handle::new(&config, cvl_mcc_new)
+    })
+}
+
+fn soft_f1(options: &Value) -> Result<Handle> {
+    with_region(options, |region| {
+        let config = cvl_soft_f1_config {
+            region,
+            sides: index(&options["sides"], &["Both", "Positives"])?,
+            ..cvl_soft_f1_config::default()
+        };
+        Handle::new(&config, cvl_soft_f1_new)
+    })
+}
+
+fn unified_focal(options: &Value) -> Result<Handle> {
+    with_region(options, |region| {
+        let config = cvl_unified_focal_config {
+            region,
+            weight: number(options, "weight")?,
+            delta: number(options, "delta")?,
+            gamma: number(options, "gamma")?,
+            form: index(&options["form"], &["Asymmetric", "Symmetric"])?,
+            ..cvl_unified_focal_config::default()
+        };
+        Handle::new(&config, cvl_unified_focal_new)
+    })
+}
+
+fn exp_log(options: &Value) -> Result<Handle> {
+    with_region(options, |region| {
+        let weights = list(&options["class_weights"]);
+        let (class_weights, num_class_weights) = pointer(weights.as_ref());
+        let config = cvl_exp_log_config {
+            region,
+            class_weights,
+            num_class_weights,
+            lambda_dice: number(options, "lambda_dice")?,
+            lambda_ce: number(options, "lambda_ce")?,
+            gamma_dice: number(options, "gamma_dice")?,
+            gamma_ce: number(options, "gamma_ce")?,
+            ..cvl_exp_log_config::default()
+        };
+        Handle::new(&config, cvl_exp_log_new)
+    })
+}
+
+/// Listed classes, of an option that may list some.
+fn listed(options: &Value) -> Option<Vec<usize>> {
+    let listed = list(&options["classes"]["Listed"])?;
+    Some(listed.into_iter().map(|class| class as usize).collect())
+}
+
+const ACTIVATIONS: [&str; 3] = ["Softmax", "Sigmoid", "Identity"];
+const POOLINGS: [&str; 2] = ["Image", "Batch"];
+const CLASSES: [&str; 3] = ["All", "Foreground", "Listed"];
+const LOVASZ_CLASSES: [&str; 3] = ["Present", "All", "Listed"];
+
+fn lovasz_softmax(options: &Value) -> Result<Handle> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    let config = cvl_lovasz_softmax_config {
+        listed_classes,
+        num_listed_classes,
+        activation: index(&options["activation"], &ACTIVATIONS)?,
+        classes: index(&options["classes"], &LOVASZ_CLASSES)?,
+        pooling: index(&options["pooling"], &POOLINGS)?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_lovasz_softmax_config::default()
+    };
+    Handle::new(&config, cvl_lovasz_softmax_new)
+}
+
+fn lovasz_hinge(options: &Value) -> Result<Handle> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    let config = cvl_lovasz_hinge_config {
+        listed_classes,
+        num_listed_classes,
+        classes: index(&options["classes"], &LOVASZ_CLASSES)?,
+        pooling: index(&options["pooling"], &POOLINGS)?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_lovasz_hinge_config::default()
+    };
+    Handle::new(&config, cvl_lovasz_hinge_new)
+}
+
+fn boundary(options: &Value) -> Result<Handle> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    let distances = list(&options["spacing"]);
+    let (spacing, num_spacing) = pointer(distances.as_ref());
+    let config = cvl_boundary_config {
+        listed_classes,
+        num_listed_classes,
+        spacing,
+        num_spacing,
+        activation: index(&options["activation"], &ACTIVATIONS)?,
+        target: index(&options["target"], &["Mask", "Distances"])?,
+        classes: index(&options["classes"], &CLASSES)?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_boundary_config::default()
+    };
+    Handle::new(&config, cvl_boundary_new)
+}
+
+fn hausdorff(options: &Value) -> Result<Handle> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    let distances = list(&options["spacing"]);
+    let (spacing, num_spacing) = pointer(distances.as_ref());
+    let config = cvl_hausdorff_config {
+        listed_classes,
+        num_listed_classes,
+        spacing,
+        num_spacing,
+        alpha: number(options, "alpha")?,
+        activation: index(&options["activation"], &ACTIVATIONS)?,
+        transform: index(&options["transform"], &["Linear", "Log"])?,
+        classes: index(&options["classes"], &CLASSES)?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_hausdorff_config::default()
+    };
+    Handle::new(&config, cvl_hausdorff_new)
+}
+
+fn with_cl_dice<T>(
+    options: &Value,
+    create: impl FnOnce(&cvl_cl_dice_config) -> Result<T>,
+) -> Result<T> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    create(&cvl_cl_dice_config {
+        listed_classes,
+        num_listed_classes,
+        iterations: number(options, "iterations")? as usize,
+        smooth_nr: number(options, "smooth_nr")?,
+        smooth_dr: number(options, "smooth_dr")?,
+        smooth: number(options, "smooth")?,
+        ignore_index: ignored(options),
+        activation: index(&options["activation"], &ACTIVATIONS)?,
+        classes: index(&options["classes"], &CLASSES)?,
+        reduction: reduction(options)?,
+        ..cvl_cl_dice_config::default()
+    })
+}
+
+fn dice_cl_dice(options: &Value) -> Result<Handle> {
+    with_cl_dice(&options["cl_dice"], |cl_dice| {
+        let config = cvl_dice_cl_dice_config {
+            cl_dice,
+            alpha: number(options, "alpha")?,
+            ..cvl_dice_cl_dice_config::default()
+        };
+        Handle::new(&config, cvl_dice_cl_dice_new)
+    })
 }
