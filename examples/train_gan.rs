@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example train_gan
 //! cargo run --release --example train_gan -- --game hinge/average+r1,lsgan+dragan --seed 3
-//! cargo run --release --example train_gan -- --data coins --game logistic+r1 --against none --steps 800 --critic-lr 2e-3
+//! cargo run --release --example train_gan -- --data coins --game logistic+r1 --against none --steps 800
 //! ```
 //!
 //! Each game starts from the same weights and sees the same real items. By default these are points of eight Gaussians
@@ -72,7 +72,7 @@ struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "wgan+gp=0.1,logistic+r1=0.1,hinge+gp=0.1"
+        default_value = "wgan+gp=0.1,logistic+r1=0.1,hinge"
     )]
     game: Vec<Game>,
     /// A game to compare with, or "none"
@@ -93,9 +93,9 @@ struct Options {
     /// Learning rate of the generator; it falls to zero over the second half
     #[arg(long, default_value_t = 2e-3)]
     lr: f64,
-    /// Learning rate of the discriminator, likewise
-    #[arg(long, default_value_t = 5e-3)]
-    critic_lr: f64,
+    /// Learning rate of the discriminator, likewise; the generator's if absent
+    #[arg(long)]
+    critic_lr: Option<f64>,
     /// Steps of the discriminator for each of the generator
     #[arg(long, default_value_t = 1)]
     critic_steps: usize,
@@ -213,6 +213,7 @@ impl<'a> Trainer<'a> {
             weight_decay: 0.0,
             ..ParamsAdamW::default()
         };
+        let critic_lr = options.critic_lr.unwrap_or(options.lr);
         let mut of_critic = AdamW::new(self.critic.vars(), settings.clone())?;
         let mut of_generator = AdamW::new(self.generator.vars(), settings)?;
         let style = ProgressStyle::with_template("{bar:12} {pos}/{len} {eta} {wide_msg}")?;
@@ -228,7 +229,7 @@ impl<'a> Trainer<'a> {
         for step in 1..=options.steps {
             // The second half anneals, so that the players settle.
             let rest = 2.0 * (options.steps - step + 1) as f64 / options.steps as f64;
-            of_critic.set_learning_rate(options.critic_lr * rest.min(1.0));
+            of_critic.set_learning_rate(critic_lr * rest.min(1.0));
             of_generator.set_learning_rate(options.lr * rest.min(1.0));
             for _ in 1..options.critic_steps {
                 let real = world.draw(self.batch, &mut self.rng)?;
