@@ -17,6 +17,10 @@ torch.manual_seed(0)
 
 # In float32 whatever the input: MONAI's focal term, and the window of pytorch_msssim.
 SINGLE = {"dice_focal", "ssim"}
+# With gradients of the second argument too.
+BOTH = set(
+    "l1 mse huber smooth_l1 charbonnier robust ssim edge giou distribution_focal hinge feature_matching".split()
+) | {"ciou none"}
 
 
 def peers():
@@ -240,8 +244,28 @@ def value_and_grad(loss, x, t):
     x = x.detach().requires_grad_()
     value = loss(x, t)
     upstream = torch.linspace(-1, 2, value.numel(), dtype=value.dtype).reshape(value.shape) if value.dim() else None
-    value.backward(upstream)
-    return value.detach(), x.grad
+    (gradient,) = torch.autograd.grad(value, x, upstream)
+    return value.detach(), gradient
+
+
+def kept(loss):
+    """The same loss with `keep_gradient`."""
+
+    def keeping(x, t):
+        loss.keep_gradient = True
+        try:
+            return loss(x, t)
+        finally:
+            loss.keep_gradient = False
+
+    return keeping
+
+
+def distance(ours, theirs):
+    """Of values and gradients."""
+    (value, gradient), (expected, slope) = ours, theirs
+    of_value = ((value - expected).abs() / (1 + expected.abs())).max().item()
+    return max(of_value, ((gradient - slope).abs().max() / slope.abs().max()).item())
 
 
 def check():
@@ -253,22 +277,53 @@ def check():
                 x = small().to(dtype).to(memory_format=layout)
                 t = make_target(x)
                 t = t.contiguous(memory_format=layout) if t.dim() == 4 else t
-                (value, gradient), (expected, slope) = value_and_grad(ours, x, t), value_and_grad(theirs, x, t)
-                error = max(
-                    ((value - expected).abs() / (1 + expected.abs())).max().item(),
-                    ((gradient - slope).abs().max() / slope.abs().max()).item(),
-                )
+                (value, gradient), expected = value_and_grad(ours, x, t), value_and_grad(theirs, x, t)
+                error = distance((value, gradient), expected)
+                if name in BOTH:
+                    second = (value_and_grad(lambda t, x, f=f: f(x, t), t, x) for f in (ours, theirs))
+                    error = max(error, distance(*second))
                 print(f"{name:20} {str(dtype):14} {str(layout):28} {error:.1e}")
                 if not error < tolerance:
                     sys.exit(f"{name}: off by {error}")
                 if tolerance == 1e-9:
                     worst = max(worst, error)
+                # Twice: into new memory, and into memory that is kept.
+                for _ in range(2 if isinstance(ours, cv.Loss) else 0):
+                    again, same = value_and_grad(kept(ours), x, t)
+                    if not (torch.equal(again, value) and torch.equal(same, gradient)):
+                        sys.exit(f"{name}: other bits with keep_gradient")
+    check_kept()
     try:
         cv.CrossEntropy()(torch.zeros(2, 3, 4), torch.full((2, 4), 7))
         sys.exit("a class out of range was accepted")
     except cv.Error as error:
         print(error)
     print(f"all agree, in float64 to {worst:.1e}")
+
+
+def check_kept():
+    """What memory that is kept must refuse, and what it must leave alone."""
+    loss = cv.MSE(reduction="sum", keep_gradient=True)
+    x, ones = torch.zeros(4, requires_grad=True), torch.ones(4)
+
+    def refused(what, call):
+        try:
+            call()
+        except RuntimeError as error:
+            if "modified by an inplace operation" in str(error):
+                return
+            raise
+        sys.exit(f"keep_gradient: {what} was accepted")
+
+    early = loss(x, ones)
+    loss(x, 3 * ones).backward()
+    refused("a backward after a later call", early.backward)
+    first, x.grad = x.grad, None
+    scaled = 2 * loss(x, ones)
+    scaled.backward(retain_graph=True)
+    refused("a second scaled backward", lambda: scaled.backward(retain_graph=True))
+    if not (torch.equal(first, -6 * ones) and torch.equal(x.grad, -4 * ones)):
+        sys.exit(f"keep_gradient: gradients of a leaf are {first} and {x.grad}")
 
 
 def milliseconds(call):
@@ -284,18 +339,21 @@ def milliseconds(call):
 
 
 def measure(only):
-    print("| loss | shape | torch eager ms | torch.compile ms | cvloss_torch ms | to eager | to compile |")
-    print("|---|---|---|---|---|---|---|")
+    print("| loss | shape | eager ms | torch.compile ms | cvloss_torch ms | keep_gradient ms | to eager | to compile |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, ours, theirs, _, large, make_target in peers():
         if large is None or (only and name not in only):
             continue
         x = large()
         t = make_target(x)
         compiled = torch.compile(theirs)
-        eager, fused, mine = (milliseconds(lambda f=f: value_and_grad(f, x, t)) for f in (theirs, compiled, ours))
+        calls = [theirs, compiled, ours] + ([kept(ours)] if isinstance(ours, cv.Loss) else [])
+        eager, fused, mine, *keeping = (milliseconds(lambda f=f: value_and_grad(f, x, t)) for f in calls)
+        last = f"{keeping[0]:.3g}" if keeping else ""
         shape = "×".join(map(str, x.shape))
         print(
-            f"| {name} | {shape} | {eager:.3g} | {fused:.3g} | {mine:.3g} | {eager / mine:.1f} | {fused / mine:.1f} |",
+            f"| {name} | {shape} | {eager:.3g} | {fused:.3g} | {mine:.3g} | {last} "
+            f"| {eager / mine:.1f} | {fused / mine:.1f} |",
             flush=True,
         )
 

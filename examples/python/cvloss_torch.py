@@ -7,6 +7,11 @@ the tensor that autograd passes on. Value and gradient come from one call in the
     loss = cv.DiceCE(activation="sigmoid")
     loss(logits, masks).backward()
 
+A new gradient of many megabytes costs page faults, which may take longer than the loss. With `keep_gradient=True`,
+which every loss takes, a loss object writes each gradient into the memory of the one before. Then its backward must
+come before its next call (else autograd says that a variable was modified in place), at most one backward may scale
+the gradient, and what `torch.autograd.grad` or a hook hands out changes with the next call. `tensor.grad` is a copy.
+
 Build the library with `cargo build --release -p cvloss-capi`; CVLOSS_LIBRARY names another place for it. Options are those
 of cvloss.h, enums as words in small letters ("none", "after_mean"), lists as Python lists.
 """
@@ -18,6 +23,7 @@ import pathlib
 import sys
 
 import torch
+from torch.autograd.function import once_differentiable
 
 SUFFIX = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -138,24 +144,35 @@ class _Evaluate(torch.autograd.Function):
         _check(_lib.cvl_loss_value_shape(loss.handle, c.byref(args), shape, c.byref(rank)))
         dtype = torch.float64 if tensor.dtype == torch.float64 else torch.float32
         value = torch.empty(shape[: rank.value], dtype=dtype)
-        gradients = [torch.empty_like(x) if needed else None for x, needed in zip(inputs, ctx.needs_input_grad[1:])]
+        gradients = [loss.memory(i, x) if ctx.needs_input_grad[1 + i] else None for i, x in enumerate(inputs)]
         value_lent, gradients_lent = _lend(value), _list(gradients)
         args.value = c.pointer(value_lent)
         args.grads = c.cast(gradients_lent, _Tensors)
         _check(_lib.cvl_loss_eval(loss.handle, c.byref(args)))
-        ctx.gradients = gradients
+        # Autograd lets go of them before they are handed on, so that a leaf may take one without a copy.
+        ctx.save_for_backward(*gradients)
+        ctx.is_kept = loss.keep_gradient
         ctx.channel_axis = value.dim() > 0 and value.dim() == tensor.dim() - 1 and loss.drops_channels
         return value
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, upstream):
         if upstream.dim() == 0:
             scale = upstream.item()
-            chain = lambda gradient: gradient if scale == 1.0 else gradient * scale  # noqa: E731
+            factor = lambda _: scale  # noqa: E731
         else:
-            chain = lambda gradient: (gradient * _widen(upstream, gradient.dim(), ctx.channel_axis)).to(gradient.dtype)  # noqa: E731
-        gradients = [None if gradient is None else chain(gradient) for gradient in ctx.gradients]
-        return (None, *gradients)
+            scale = None
+            factor = lambda gradient: _widen(upstream, gradient.dim(), ctx.channel_axis)  # noqa: E731
+
+        def chain(gradient):
+            if gradient is None or scale == 1.0:
+                return gradient
+            if ctx.is_kept:
+                return gradient.mul_(factor(gradient))
+            return (gradient * factor(gradient)).to(gradient.dtype)
+
+        return (None, *map(chain, ctx.saved_tensors))
 
 
 def _widen(upstream, rank, channel_axis):
@@ -550,9 +567,11 @@ class Loss(torch.nn.Module):
     # With one value per point, values lack the axis of channels.
     drops_channels = False
 
-    def __init__(self, **options):
+    def __init__(self, keep_gradient=False, **options):
         super().__init__()
         self.handle = None
+        self.keep_gradient = keep_gradient
+        self.kept = {}
         config = self.build(options)
         if options:
             raise Error(f"no such options: {sorted(options)}")
@@ -567,6 +586,19 @@ class Loss(torch.nn.Module):
 
     def forward(self, tensor, target, weight=None):
         return _Evaluate.apply(self, tensor, target, weight)
+
+    def memory(self, slot, tensor):
+        """For the gradient of an input."""
+        if not self.keep_gradient:
+            return torch.empty_like(tensor)
+        layout = (tensor.shape, tensor.stride(), tensor.dtype)
+        known, gradient = self.kept.get(slot, (None, None))
+        if known != layout:
+            gradient = torch.empty_like(tensor)
+            self.kept[slot] = (layout, gradient)
+        # So that a backward of an earlier call is refused.
+        torch.autograd.graph.increment_version(gradient)
+        return gradient
 
     def __del__(self):
         if getattr(self, "handle", None):
