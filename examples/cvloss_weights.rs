@@ -113,7 +113,6 @@ fn official(network: Trunk) -> &'static str {
         Trunk::Vgg19 => "dcbb9e9d",
         Trunk::AlexNet => "7be5be79",
         Trunk::SqueezeNet => "b8a52dc0",
-        _ => "unknown",
     }
 }
 
