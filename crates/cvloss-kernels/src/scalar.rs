@@ -38,6 +38,30 @@ impl std::fmt::Display for DType {
     }
 }
 
+/// What a call does in the type that it computes in for an input of this dtype, `$P`; an error for dtypes that hold no
+/// floats.
+macro_rules! in_precision {
+    ($dtype:expr, $P:ident => $call:expr) => {{
+        use $crate::scalar::DType;
+        match $dtype {
+            DType::F64 => {
+                type $P = f64;
+                $call
+            }
+            DType::F32 | DType::F16 | DType::BF16 => {
+                type $P = f32;
+                $call
+            }
+            got => Err($crate::error::Error::DType {
+                argument: "input",
+                expected: "f32, f64, f16 or bf16",
+                got,
+            }),
+        }
+    }};
+}
+pub(crate) use in_precision;
+
 /// A type that kernels compute in: `f32` (also for halves) or `f64`.
 pub trait Prim: Scalar + PartialOrd {
     /// Its arithmetic on an instruction set.

@@ -20,7 +20,7 @@ use crate::loops::planes::{Planes, counted};
 use crate::options::{Gradient, Reduction};
 use crate::parallel;
 use crate::region::Classes;
-use crate::scalar::{DType, Prim};
+use crate::scalar::{Prim, in_precision};
 use crate::view::ViewMut;
 
 use skeleton::Skeleton;
@@ -78,17 +78,7 @@ pub fn evaluate(
     if let Some(values) = &values {
         check_shape("values", [items, 1, 1], values.shape())?;
     }
-    match operands.input.dtype() {
-        DType::F64 => run::<f64>(options, space, operands, values, gradient),
-        DType::F32 | DType::F16 | DType::BF16 => {
-            run::<f32>(options, space, operands, values, gradient)
-        }
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => run::<P>(options, space, operands, values, gradient))
 }
 
 fn run<P: Prim>(

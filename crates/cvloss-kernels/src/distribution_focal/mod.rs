@@ -9,7 +9,7 @@ use crate::loops::boxes::{Denominator, Gradients};
 use crate::loops::softmax::{PIXELS, cut, cut_mut, pieces, tile_pixels};
 use crate::options::{Gradient, Reduction};
 use crate::parallel::{self, parts};
-use crate::scalar::{DType, Prim, with_scratch};
+use crate::scalar::{Prim, in_precision, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut, check_view};
 
@@ -86,15 +86,7 @@ pub fn evaluate(
     };
     // Rows of one point: the points become the row.
     let call = if space == 1 { call.swap() } else { call };
-    match operands.input.dtype() {
-        DType::F64 => Ok(call.run::<f64>()),
-        DType::F32 | DType::F16 | DType::BF16 => Ok(call.run::<f32>()),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => Ok(call.run::<P>()))
 }
 
 struct Call<'i, 'v, 'g> {

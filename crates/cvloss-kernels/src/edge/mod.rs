@@ -10,14 +10,14 @@
 
 mod filter;
 
-use crate::error::{Error, Result, check_shape};
+use crate::error::{Result, check_shape};
 use crate::loops::pointwise::Difference;
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::options::{Gradient, Gradients, Reduction};
 use crate::parallel;
 use crate::pixel::{Charbonnier, L1, L2, TINY, check_positive};
-use crate::scalar::{DType, Prim, with_scratch};
+use crate::scalar::{Prim, in_precision, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
 
@@ -107,15 +107,7 @@ pub fn evaluate(
         weight: weight.as_ref(),
         options,
     };
-    match input.dtype() {
-        DType::F64 => pair.penalise::<f64>(values, gradients),
-        DType::F32 | DType::F16 | DType::BF16 => pair.penalise::<f32>(values, gradients),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(input.dtype(), P => pair.penalise::<P>(values, gradients))
 }
 
 /// What is read.

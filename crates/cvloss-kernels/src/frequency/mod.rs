@@ -14,7 +14,7 @@ use rustfft::num_complex::Complex;
 use crate::error::{Error, Result, check_shape};
 use crate::options::{Gradient, Gradients, Reduction};
 use crate::parallel;
-use crate::scalar::DType;
+use crate::scalar::in_precision;
 use crate::view::{View, ViewMut, check_view};
 
 use transform::{Fourier, Plan, Plane};
@@ -164,15 +164,7 @@ pub fn evaluate(
         weight: weight.as_ref(),
         options,
     };
-    match input.dtype() {
-        DType::F64 => Ok(pair.reduce::<f64>(values, gradients)),
-        DType::F32 | DType::F16 | DType::BF16 => Ok(pair.reduce::<f32>(values, gradients)),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(input.dtype(), P => Ok(pair.reduce::<P>(values, gradients)))
 }
 
 /// What is read.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result, check_shape};
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
 use crate::parallel::{self, parts};
-use crate::scalar::{DType, Prim};
+use crate::scalar::{Prim, in_precision};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
 
@@ -82,21 +82,10 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
         check_shape("gradient", shape, gradient.view.shape())?;
     }
     let factor = denominator.factor(reduction, pairs, operands.weight.as_ref())?;
-    match operands.input.dtype() {
-        DType::F64 => {
-            let kernel = |tile: Tile<'_, f64, D>| tile.evaluate(formula);
-            Ok(reduce(&kernel, operands, factor, values, gradients))
-        }
-        DType::F32 | DType::F16 | DType::BF16 => {
-            let kernel = |tile: Tile<'_, f32, D>| tile.evaluate(formula);
-            Ok(reduce(&kernel, operands, factor, values, gradients))
-        }
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => {
+        let kernel = |tile: Tile<'_, P, D>| tile.evaluate(formula);
+        Ok(reduce(&kernel, operands, factor, values, gradients))
+    })
 }
 
 impl Denominator {

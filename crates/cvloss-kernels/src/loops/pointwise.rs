@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::math::Real;
 use crate::options::{Gradient, Gradients, Normalizer, Reduction};
 use crate::parallel::{self, parts};
-use crate::scalar::{DType, Prim};
+use crate::scalar::{DType, Prim, in_precision};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
 
@@ -145,23 +145,11 @@ fn evaluate_both<F: Pointwise>(
         weight: widen("weight", &operands.weight, shape)?,
         ignore: operands.ignore,
     };
-    match operands.input.dtype() {
-        DType::F64 => {
-            let kernel = |rows: Rows<'_, f64>| rows.evaluate(formula);
-            let by = (reduction, normalizer, F::COUNTS_PEAKS);
-            reduce(&kernel, &wide, by, values, gradients)
-        }
-        DType::F32 | DType::F16 | DType::BF16 => {
-            let kernel = |rows: Rows<'_, f32>| rows.evaluate(formula);
-            let by = (reduction, normalizer, F::COUNTS_PEAKS);
-            reduce(&kernel, &wide, by, values, gradients)
-        }
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => {
+        let kernel = |rows: Rows<'_, P>| rows.evaluate(formula);
+        let by = (reduction, normalizer, F::COUNTS_PEAKS);
+        reduce(&kernel, &wide, by, values, gradients)
+    })
 }
 
 pub(crate) fn widen<'a>(

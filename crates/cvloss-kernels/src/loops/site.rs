@@ -8,7 +8,7 @@ use crate::labels::{IGNORED, Target};
 use crate::math::Real;
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
-use crate::scalar::{DType, Prim, with_scratch};
+use crate::scalar::{Prim, in_precision, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
@@ -144,15 +144,7 @@ fn start<T: Term>(
     if space == 1 && items > 1 {
         call = call.swap_items_and_space();
     }
-    match operands.input.dtype() {
-        DType::F64 => Ok(call.reduce::<f64>(reduction, normalizer)),
-        DType::F32 | DType::F16 | DType::BF16 => Ok(call.reduce::<f32>(reduction, normalizer)),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => Ok(call.reduce::<P>(reduction, normalizer)))
 }
 
 /// A checked call.

@@ -25,7 +25,7 @@ use crate::loops::sort::{Key, descending, with_memory};
 use crate::options::{Gradient, Reduction};
 use crate::parallel;
 use crate::region::Pooling;
-use crate::scalar::{DType, Prim};
+use crate::scalar::{Prim, in_precision};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
@@ -132,17 +132,7 @@ pub fn evaluate(
         target,
         weight,
     };
-    let losses = match operands.input.dtype() {
-        DType::F64 => call.losses::<f64>(regions, gradient)?,
-        DType::F32 | DType::F16 | DType::BF16 => call.losses::<f32>(regions, gradient)?,
-        got => {
-            return Err(Error::DType {
-                argument: "input",
-                expected: "f32, f64, f16 or bf16",
-                got,
-            });
-        }
-    };
+    let losses = in_precision!(operands.input.dtype(), P => call.losses::<P>(regions, gradient))?;
     if let Some(mut values) = values {
         for (n, loss) in losses.iter().enumerate() {
             values.write_row(n, 0, 0, &[*loss], false);

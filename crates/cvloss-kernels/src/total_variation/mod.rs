@@ -18,7 +18,7 @@ use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
 use crate::parallel;
-use crate::scalar::{DType, Prim, with_scratch};
+use crate::scalar::{Prim, in_precision, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
@@ -96,15 +96,7 @@ pub fn evaluate(
         input,
         weight: weight.as_ref(),
     };
-    match input.dtype() {
-        DType::F64 => image.reduce::<f64>(options, values, gradient),
-        DType::F32 | DType::F16 | DType::BF16 => image.reduce::<f32>(options, values, gradient),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(input.dtype(), P => image.reduce::<P>(options, values, gradient))
 }
 
 /// What is read.

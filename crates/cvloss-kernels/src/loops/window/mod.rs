@@ -19,11 +19,11 @@ mod tasks;
 
 use std::ops::Range;
 
-use crate::error::{Error, Result, check_shape};
+use crate::error::{Result, check_shape};
 use crate::math::Real;
 use crate::options::Gradient;
 use crate::parallel;
-use crate::scalar::{DType, Prim};
+use crate::scalar::{Prim, in_precision};
 use crate::view::{View, ViewMut, check_view};
 
 use axis::Axis;
@@ -212,15 +212,7 @@ pub fn evaluate<F: Formula>(
         let centres = centres(options, operands.space).iter().product();
         check_shape("map", [items, channels, centres], map.shape())?;
     }
-    match operands.input.dtype() {
-        DType::F64 => run::<F, f64>(options, operands, slopes, outputs),
-        DType::F32 | DType::F16 | DType::BF16 => run::<F, f32>(options, operands, slopes, outputs),
-        got => Err(Error::DType {
-            argument: "input",
-            expected: "f32, f64, f16 or bf16",
-            got,
-        }),
-    }
+    in_precision!(operands.input.dtype(), P => run::<F, P>(options, operands, slopes, outputs))
 }
 
 /// A strip of a plane, and where its results go.
