@@ -46,6 +46,7 @@ def start_over() -> None:
 if __name__ == "__main__":
     start_over()
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from torch import Tensor  # noqa: E402
@@ -61,11 +62,15 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer, imported on first use; `preset` names our configuration that has the same value."""
+    """A peer, imported on first use; `preset` names our configuration that has the same value.
+
+    One that torch.compile has no hold on, since it leaves torch, is timed eager alone.
+    """
 
     build: Callable[[], Loss]
     preset: str | None = None
     rtol: float = 1e-4
+    compiles: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Case:
     make_data: Callable[[Shape], dict[str, Tensor]]
     peers: dict[str, Peer]
     small: Shape | None = (1, 2, 64, 64)
+    has_gradient: bool = True
 
     def variants(self) -> Iterator[tuple[str, Shape]]:
         yield self.name, self.shape
@@ -152,6 +158,40 @@ def photographs(shape: Shape) -> dict[str, Tensor]:
     return {"input": (target + 0.1 * torch.randn(shape)).clamp(0, 1), "target": target}
 
 
+def tubes(shape: Shape) -> dict[str, Tensor]:
+    """Logits that half know zeros and ones, which come in lines 5 wide along the last axis."""
+    data = binary_masks((shape[0], 1, *shape[2:-1], shape[-1]))
+    at = torch.arange(shape[-2]) % 24 < 5
+    target = data["target"] * at[:, None]
+    return {"input": torch.randn(shape) * 2 + 4 * target - 2, "target": target}
+
+
+def balls(shape: Shape) -> dict[str, Tensor]:
+    """Logits that half know `(N, 1, *)` indices: classes are shells of waves, with single wrong points."""
+    n, channels, *space = shape
+    axes = torch.meshgrid(*(torch.arange(size) / 12 for size in space), indexing="ij")
+    height = sum((axis + phase).sin() for phase, axis in enumerate(axes)) / len(space)
+    target = ((height + 1) / 2 * channels).long().clamp(0, channels - 1).expand(n, 1, *space)
+    hit = torch.nn.functional.one_hot(target[:, 0], channels).movedim(-1, 1)
+    return {"input": torch.randn(shape) + 4 * hit, "target": target.contiguous()}
+
+
+def mask(shape: Shape) -> dict[str, Tensor]:
+    """Ones with holes of one point, ten in a thousand, in half of the plane or volume; waves in the rest."""
+    space = shape[2:]
+    axes = torch.meshgrid(*(torch.arange(size) / 12 for size in space), indexing="ij")
+    waves = sum(axis.sin() for axis in axes) > 0
+    holes = torch.rand(space) > 0.01
+    inside = torch.where(axes[0] < axes[0].max() / 2, holes, waves)
+    return {"input": inside.float().expand(shape).contiguous(), "target": torch.zeros(1)}
+
+
+def quality(shape: Shape) -> dict[str, Tensor]:
+    """Anchors of a detector whose positives have the IoU of their box as the target."""
+    data = detections(shape)
+    return data | {"target": data["target"] * torch.rand(shape)}
+
+
 def formula(value: Loss) -> Peer:
     """A peer written out in torch, where no package has it."""
     return Peer(lambda: value)
@@ -175,6 +215,33 @@ def variation(x: Tensor, _: Tensor) -> Tensor:
 def fft_l1(x: Tensor, t: Tensor) -> Tensor:
     f = torch.fft.fft2(x - t)
     return torch.stack((f.real, f.imag), -1).abs().mean()
+
+
+def ohem(x: Tensor, t: Tensor) -> Tensor:
+    """As mmsegmentation's sampler has it: p below 0.7, and 100000 points per image at least."""
+    losses = torch.nn.functional.cross_entropy(x, t, reduction="none").flatten()
+    with torch.no_grad():
+        p = (-losses).exp()
+        least = min(100_000 * len(x), len(p))
+        threshold = p.kthvalue(least)[0].clamp(min=0.7)
+        chosen = p <= threshold
+    return (losses * chosen).sum() / chosen.sum()
+
+
+def quality_focal(x: Tensor, t: Tensor) -> Tensor:
+    """As mmdetection has it, but for the mean over elements."""
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+    return ((x.sigmoid() - t).abs() ** 2 * losses).mean()
+
+
+def monai_cl_dice() -> Loss:
+    """MONAI's own activation and encoding; its mean is over images."""
+    return module("monai.losses.SoftclDiceLoss", sigmoid=True).build()
+
+
+def edt() -> Loss:
+    """scipy's, of arrays."""
+    return attribute("scipy.ndimage.distance_transform_edt")
 
 
 MEGAPIXELS = (8, 3, 512, 512)
@@ -414,6 +481,80 @@ CASES = [
         )
         for key, name in (("giou", "generalized"), ("diou", "distance"), ("ciou", "complete"))
     ),
+    Case(
+        "lovasz_softmax",
+        (2, 21, 256, 256),
+        segmentation,
+        {"smp": module(f"{SMP}.LovaszLoss", mode="multiclass", rtol=SMP_RTOL)},
+    ),
+    Case(
+        "lovasz_hinge",
+        (1, 1, 1024, 1024),
+        segmentation,
+        {
+            "smp": module(f"{SMP}.LovaszLoss", mode="binary", rtol=SMP_RTOL),
+            "kornia": function("kornia.losses.lovasz_hinge_loss"),
+        },
+        small=(1, 1, 64, 64),
+    ),
+    Case(
+        "hausdorff",
+        (1, 4, 96, 96, 96),
+        balls,
+        {
+            "monai": Peer(
+                module("monai.losses.HausdorffDTLoss", softmax=True, to_onehot_y=True).build,
+                rtol=1e-3,
+                compiles=False,
+            )
+        },
+        small=(1, 2, 16, 16, 16),
+    ),
+    Case(
+        "cl_dice",
+        (4, 1, 512, 512),
+        tubes,
+        {"monai": Peer(monai_cl_dice)},
+        small=(1, 1, 64, 64),
+    ),
+    Case(
+        "cl_dice_3d",
+        (1, 1, 96, 96, 96),
+        tubes,
+        {"monai": Peer(monai_cl_dice)},
+        small=None,
+    ),
+    *(
+        Case(
+            key,
+            shape,
+            mask,
+            {"scipy": Peer(edt, rtol=1e-12, compiles=False)},
+            small=None,
+            has_gradient=False,
+        )
+        for key, shape in (("edt_2d", (1, 1, 512, 512)), ("edt_3d", (1, 1, 128, 128, 128)))
+    ),
+    Case(
+        "ohem",
+        SEGMENTATION,
+        segmentation,
+        {"torch": formula(ohem)},
+        small=None,
+    ),
+    Case(
+        "poly_focal",
+        (2, 76725, 80),
+        detections,
+        {"timm": module("timm.loss.PolyBinaryCrossEntropy", epsilon=2.0, gamma=2.0)},
+    ),
+    Case(
+        "asymmetric",
+        (2, 76725, 80),
+        detections,
+        {"timm": module("timm.loss.AsymmetricLossMultiLabel", reduction="mean")},
+    ),
+    Case("quality_focal", (2, 76725, 80), quality, {"torch": formula(quality_focal)}),
     Case("hinge", PATCHES, patch_logits, {"torch": formula(hinge)}, small=(64, 1)),
     Case("ragan", PATCHES, patch_logits, {"torch": formula(relativistic_average)}, small=(64, 1)),
 ]
@@ -470,7 +611,9 @@ def native_program() -> Path:
 
 
 def step(loss: Loss, x: Tensor, t: Tensor) -> float:
-    """One value and gradient; returns the value."""
+    """One value and gradient; returns the value. What is no loss gives an array."""
+    if not isinstance(x, Tensor):
+        return loss(x)
     x.grad = None
     value = loss(x, t)
     value.backward()
@@ -492,7 +635,8 @@ def warm_up(loss: Loss, x: Tensor, t: Tensor) -> tuple[float, int]:
     value = step(loss, x, t)  # compiles
     step(loss, x, t)
     seconds = timed(loss, x, t, 1)[0] / 1e3
-    return value, max(3, min(200, math.ceil(BLOCK_SECONDS / seconds)))
+    least = 3 if seconds < 1 else 1
+    return float(np.sum(value)), max(least, min(200, math.ceil(BLOCK_SECONDS / seconds)))
 
 
 def compare(
@@ -500,10 +644,13 @@ def compare(
 ) -> list[Record]:
     """Our time and that of one peer, eager and compiled; the first step of a block is dropped."""
     data = load_file(path)
-    x, t = data["input"].clone().requires_grad_(), data["target"].clone()
+    x, t = data["input"].clone(), data["target"].clone()
+    x = x.requires_grad_() if case.has_gradient else (x[0, 0] > 0.5).numpy()
     peer, threads = case.peers[name], torch.get_num_threads()
     eager = peer.build()
-    modes = {"eager": eager, "compile": torch.compile(eager, dynamic=False)}
+    modes = {"eager": eager}
+    if peer.compiles:
+        modes["compile"] = torch.compile(eager, dynamic=False)
     warm = {mode: warm_up(loss, x, t) for mode, loss in modes.items()}
 
     request: dict[str, Any] = {"loss": case.name, "data": str(path)}

@@ -14,13 +14,15 @@ use cvloss::perceptual::{
     FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
 };
 use cvloss::{
-    Accumulator, AdversarialLoss, Border, CharbonnierLoss, CiouLoss, CrossEntropyLoss, DiceCeLoss,
-    DiceLoss, DiouLoss, DiscriminatorLoss, EdgeLoss, ExtendedIouLoss, FftL1Loss,
-    FocalFrequencyLoss, FocalLoss, GanForm, GiouLoss, HuberLoss, Inputs, KldLoss, L1Loss,
-    L1SsimLoss, Loss, MsSsimL1Loss, MsSsimLoss, MseLoss, Pairing, Pooling, Region, Regularizer,
-    RobustLoss, RotatedIouLoss, SiouLoss, Smooth, SoftmaxFocalLoss, SsimLoss, TotalVariation,
-    TverskyLoss,
+    Accumulator, Activation, AdversarialLoss, AsymmetricLoss, Border, CharbonnierLoss, CiouLoss,
+    ClDiceLoss, CrossEntropyLoss, DiceCeLoss, DiceLoss, DiouLoss, DiscriminatorLoss, EdgeLoss,
+    ExtendedIouLoss, FftL1Loss, FocalFrequencyLoss, FocalLoss, GanForm, GiouLoss, HausdorffLoss,
+    HuberLoss, Inputs, KldLoss, L1Loss, L1SsimLoss, Loss, LovaszHingeLoss, LovaszSoftmaxLoss,
+    MsSsimL1Loss, MsSsimLoss, MseLoss, OhemCrossEntropyLoss, Pairing, PolyFocalLoss, Pooling,
+    QualityFocalLoss, Region, Regularizer, RobustLoss, RotatedIouLoss, SiouLoss, Smooth,
+    SoftmaxFocalLoss, SsimLoss, TotalVariation, TverskyLoss,
 };
+use cvloss_kernels::distance_transform::distances;
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -91,6 +93,23 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("extended_iou", _) => Box::new(ExtendedIouLoss::default()),
         ("rotated_iou", _) => Box::new(RotatedIouLoss::default()),
         ("kld", _) => Box::new(KldLoss::default()),
+        ("lovasz_softmax", _) => Box::new(LovaszSoftmaxLoss {
+            pooling: Pooling::Batch,
+            ..LovaszSoftmaxLoss::default()
+        }),
+        ("lovasz_hinge", _) => Box::new(LovaszHingeLoss::default()),
+        ("hausdorff", _) => Box::new(HausdorffLoss::default()),
+        ("cl_dice" | "cl_dice_3d", _) => Box::new(ClDiceLoss {
+            activation: Activation::Sigmoid,
+            ..ClDiceLoss::default()
+        }),
+        ("ohem", _) => Box::new(OhemCrossEntropyLoss::default()),
+        ("poly_focal", _) => Box::new(PolyFocalLoss {
+            gamma: 2.0,
+            ..PolyFocalLoss::default()
+        }),
+        ("asymmetric", _) => Box::new(AsymmetricLoss::default()),
+        ("quality_focal", _) => Box::new(QualityFocalLoss::default()),
         ("hinge", _) => Box::new(discriminator(GanForm::Hinge, Pairing::Standard)),
         ("ragan", _) => Box::new(discriminator(GanForm::NonSaturating, Pairing::Average)),
         ("vgg16_relu4_3", _) => Box::new(vgg16_relu4_3()?),
@@ -162,6 +181,9 @@ fn tversky(region: Region) -> TverskyLoss {
 
 fn answer(request: &Value) -> Result<Value> {
     let key = request["loss"].as_str().context("no loss")?;
+    if key.starts_with("edt") {
+        return distance_transform(request);
+    }
     let loss = loss(key, request["preset"].as_str())?;
     let repeat = request["repeat"].as_u64().unwrap_or(1) as usize;
     let path = Path::new(request["data"].as_str().context("no data")?);
@@ -176,6 +198,38 @@ fn answer(request: &Value) -> Result<Value> {
         "ours_ms": ours_ms,
         "ours_tape_ms": ours_tape_ms,
         "floor_ms": floor_ms,
+        "peak_extra_bytes": peak_extra_bytes,
+        "value": value,
+    }))
+}
+
+/// A distance transform: of a slice, and as the tape's, of a tensor. The value is the sum of distances.
+fn distance_transform(request: &Value) -> Result<Value> {
+    let repeat = request["repeat"].as_u64().unwrap_or(1) as usize;
+    let path = Path::new(request["data"].as_str().context("no data")?);
+    let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+    let input = tensors.remove("input").context("no input")?;
+    let mask: Vec<bool> = (input.flatten_all()?.to_vec1::<f32>()?.iter())
+        .map(|x| *x > 0.5)
+        .collect();
+    let space = &input.dims()[2..];
+    let spacing = vec![1.0; space.len()];
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let value: f64 = distances(&mask, space, &spacing)?.iter().sum();
+    let peak_extra_bytes = ALLOCATOR.peak_usage().saturating_sub(before);
+    let ours_ms = time(repeat, || {
+        std::hint::black_box(distances(&mask, space, &spacing)?);
+        Ok(())
+    })?;
+    let ours_tape_ms = time(repeat, || {
+        cvloss::distance_transform(&input, None)?;
+        Ok(())
+    })?;
+    Ok(json!({
+        "ours_ms": ours_ms,
+        "ours_tape_ms": ours_tape_ms,
+        "floor_ms": time_floor(&input, &input, repeat)?,
         "peak_extra_bytes": peak_extra_bytes,
         "value": value,
     }))
