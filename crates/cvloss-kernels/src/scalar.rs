@@ -76,6 +76,8 @@ pub trait Prim: Scalar + PartialOrd {
     fn to_f32(self) -> f32;
     /// `a + b`.
     fn sum(a: Self, b: Self) -> Self;
+    /// `a − b`.
+    fn difference(a: Self, b: Self) -> Self;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
@@ -159,6 +161,10 @@ macro_rules! prim {
             #[inline(always)]
             fn sum(a: Self, b: Self) -> Self {
                 a + b
+            }
+            #[inline(always)]
+            fn difference(a: Self, b: Self) -> Self {
+                a - b
             }
             fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
                 thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });

@@ -6,15 +6,14 @@
 //! a = (Σ S_p t + n) / (Σ S_p + d)      b = (Σ S_t p + n) / (Σ S_t + d)      L = 1 − 2ab / (a + b + s)
 //! ```
 //!
-//! The gradient is affine in `S_p` and `p` given the sums: a first sweep takes these, a second evaluates each plane's
-//! skeleton again, keeping its steps, and goes back through them.
+//! The gradient is affine in `S_p` and `p` given the sums: a first sweep takes these, a second evaluates each skeleton
+//! again, with the points that its values come from, and gives these their slopes.
 
 #![forbid(unsafe_code)]
 
 mod skeleton;
 
 use crate::error::{Error, Result, check_shape, check_weight};
-use crate::loops::neighbours::Grid;
 use crate::loops::overlap::{Activation, Operands};
 use crate::loops::planes::{Planes, counted};
 use crate::options::{Gradient, Reduction};
@@ -23,7 +22,7 @@ use crate::region::Classes;
 use crate::scalar::{Prim, in_precision};
 use crate::view::ViewMut;
 
-use skeleton::Skeleton;
+use skeleton::{Band, Skeleton};
 
 /// Options of [`evaluate`].
 #[derive(Clone, Debug)]
@@ -71,7 +70,14 @@ pub fn evaluate(
 ) -> Result<f64> {
     let shape @ [items, classes, _] = operands.input.shape();
     options.check(classes, space.len())?;
-    check_shape("input", [items, classes, space.iter().product()], shape)?;
+    let points = space.iter().product();
+    check_shape("input", [items, classes, points], shape)?;
+    if u32::try_from(points).is_err() {
+        return Err(Error::Layout {
+            argument: "input",
+            reason: format!("{points} points in an image, more than 2^32"),
+        });
+    }
     if let Some(gradient) = &gradient {
         check_shape("gradient", shape, gradient.view.shape())?;
     }
@@ -91,28 +97,25 @@ fn run<P: Prim>(
     let [items, classes, points] = operands.input.shape();
     let planes = Planes::<P>::new(options.activation, operands)?;
     let counted = counted(&options.classes, classes)?;
-    let grid = Grid::new(space);
+    let skeleton = Skeleton::new(space, options.iterations);
     // The target's skeletons lie where the slopes will be.
     let mut slopes = vec![P::default(); items * classes * points];
-    let found = parallel::map(planes.units(&mut slopes), |(n, c, of_target)| {
-        if !counted[c] {
-            return Sums::default();
-        }
-        let t = planes.target(n, c);
-        let skeleton = Skeleton::new(&grid, options.iterations);
-        skeleton.run(&t, of_target);
-        let mut of_input = vec![P::default(); points];
-        skeleton.run(planes.plane(n, c), &mut of_input);
-        let (weights, _) = planes.weights(n);
-        Sums::new(planes.plane(n, c), &t, &of_input, of_target, &weights)
+    let pieces = pieces(&planes, &counted, &skeleton, &mut slopes);
+    let found = parallel::map(pieces, |piece| {
+        let Piece { n, c, band, memory } = piece;
+        let t = planes.target_in(n, c, band.seen.clone());
+        let p = &planes.plane(n, c)[band.seen.clone()];
+        let mut of_input = vec![P::default(); memory.len()];
+        skeleton.run(&band, &t, memory);
+        skeleton.run(&band, p, &mut of_input);
+        let (weights, _) = planes.weights_in(n, band.points());
+        let (p, t) = (&p[band.own.clone()], &t[band.own]);
+        (n, Sums::new(p, t, &of_input, memory, &weights))
     });
-    let images: Vec<Sums> = (0..items)
-        .map(|n| {
-            found[n * classes..(n + 1) * classes]
-                .iter()
-                .fold(Sums::default(), Sums::add)
-        })
-        .collect();
+    let mut images = vec![Sums::default(); items];
+    for (n, sums) in &found {
+        images[*n].add(sums);
+    }
     let shares: Vec<Shares> = images.iter().map(|sums| sums.shares(options)).collect();
     let outer = match options.reduction {
         Reduction::Mean => 1.0 / items.max(1) as f64,
@@ -124,32 +127,81 @@ fn run<P: Prim>(
         }
     }
     if let Some(gradient) = gradient {
-        parallel::map(planes.units(&mut slopes), |(n, c, slopes)| {
-            if !counted[c] {
-                return;
-            }
-            let Shares {
-                by_hit,
-                by_skeleton,
-                by_inside,
-                ..
-            } = shares[n];
-            let t = planes.target(n, c);
-            let (weights, _) = planes.weights(n);
-            let of_skeleton: Vec<P> = t
-                .iter()
-                .zip(&weights)
-                .map(|(t, w)| P::of((by_hit * t.to_f64() + by_skeleton) * w.to_f64()))
-                .collect();
-            for (slope, weight) in slopes.iter_mut().zip(&weights) {
-                *slope = P::of(slope.to_f64() * weight.to_f64() * by_inside);
-            }
-            let skeleton = Skeleton::new(&grid, options.iterations);
-            skeleton.run_back(planes.plane(n, c), of_skeleton, slopes);
-        });
+        go_back(&planes, &counted, &skeleton, &shares, &mut slopes);
         planes.finish(&mut slopes, &vec![outer; items], gradient)?;
     }
     Ok(shares.iter().map(|shares| shares.value).sum::<f64>() * outer)
+}
+
+/// A band of a class of an image, and memory for its own points.
+struct Piece<'a, P> {
+    n: usize,
+    c: usize,
+    band: Band,
+    memory: &'a mut [P],
+}
+
+fn pieces<'s, P: Prim>(
+    planes: &Planes<'_, P>,
+    counted: &[bool],
+    skeleton: &Skeleton,
+    memory: &'s mut [P],
+) -> Vec<Piece<'s, P>> {
+    let mut pieces = Vec::new();
+    for (n, c, plane) in planes.units(memory) {
+        if counted[c] {
+            let bands = plane.chunks_mut(skeleton.points()).enumerate();
+            pieces.extend(bands.map(|(index, memory)| Piece {
+                n,
+                c,
+                band: skeleton.band(index),
+                memory,
+            }));
+        }
+    }
+    pieces
+}
+
+/// From the target's skeletons to the slopes with respect to probabilities.
+fn go_back<P: Prim>(
+    planes: &Planes<'_, P>,
+    counted: &[bool],
+    skeleton: &Skeleton,
+    shares: &[Shares],
+    slopes: &mut [P],
+) {
+    let margins = parallel::map(pieces(planes, counted, skeleton, slopes), |piece| {
+        let Piece { n, c, band, memory } = piece;
+        let t = planes.target_in(n, c, band.points());
+        let (weights, _) = planes.weights_in(n, band.points());
+        let shares = shares[n];
+        let of_skeleton = t
+            .iter()
+            .zip(&weights)
+            .map(|(t, w)| P::of((shares.by_hit * t.to_f64() + shares.by_skeleton) * w.to_f64()));
+        let mut of_seen = vec![P::default(); band.seen.len()];
+        let of_own = of_seen[band.own.clone()].iter_mut();
+        for ((to, of_target), w) in of_own.zip(&*memory).zip(&weights) {
+            *to = P::of(of_target.to_f64() * w.to_f64() * shares.by_inside);
+        }
+        let p = &planes.plane(n, c)[band.seen.clone()];
+        skeleton.run_back(&band, p, &mut of_skeleton.collect::<Vec<_>>(), &mut of_seen);
+        memory.copy_from_slice(&of_seen[band.own.clone()]);
+        // What is beyond its own points belongs to other bands.
+        let after = of_seen.split_off(band.own.end);
+        of_seen.truncate(band.own.start);
+        (n, c, band, of_seen, after)
+    });
+    let mut planes: Vec<_> = planes.units(slopes);
+    let classes = counted.len();
+    for (n, c, band, before, after) in margins {
+        let (_, _, plane) = &mut planes[n * classes + c];
+        let points = band.points();
+        let reached = plane[band.seen.start..points.start].iter_mut().zip(before);
+        reached.for_each(|(slope, more)| *slope = P::sum(*slope, more));
+        let reached = plane[points.end..band.seen.end].iter_mut().zip(after);
+        reached.for_each(|(slope, more)| *slope = P::sum(*slope, more));
+    }
 }
 
 /// `Σ S_p t`, `Σ S_p`, `Σ S_t p`, `Σ S_t`, weighted.
@@ -180,8 +232,10 @@ impl Sums {
         Self(sums)
     }
 
-    fn add(self, other: &Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    fn add(&mut self, other: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(other.0) {
+            *sum += more;
+        }
     }
 
     fn shares(&self, options: &Options) -> Shares {

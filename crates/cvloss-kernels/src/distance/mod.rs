@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::distance_transform::{check_spacing, signed_distances, surface_distances};
+use crate::distance_transform::{check_spacing, signed_distances, surface_squares};
 use crate::error::{Error, Result, check_shape, check_weight};
 use crate::loops::overlap::{Activation, Operands};
 use crate::loops::planes::{Planes, counted};
@@ -219,14 +219,14 @@ impl<P: Prim> Plane<'_, P> {
                 }))
             }
             Formula::Hausdorff { alpha, .. } => {
+                // Of squared distances.
                 let power = |d: f64| match alpha {
-                    // Of 0 and of whole numbers, exactly.
-                    2.0 => d * d,
-                    1.0 => d,
-                    alpha => d.powf(alpha),
+                    2.0 => d,
+                    1.0 => d.sqrt(),
+                    alpha => d.powf(alpha / 2.0),
                 };
-                let of_target = surface_distances(&mask(&self.t), space, spacing)?;
-                let of_input = surface_distances(&mask(self.p), space, spacing)?;
+                let of_target = surface_squares(&mask(&self.t), space, spacing)?;
+                let of_input = surface_squares(&mask(self.p), space, spacing)?;
                 let map = of_target.into_iter().zip(of_input);
                 let map = map.map(|(a, b)| power(a) + power(b));
                 Ok(self.sum(slopes, map, |p, t, map| {

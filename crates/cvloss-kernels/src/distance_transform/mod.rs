@@ -20,24 +20,29 @@ use envelope::Line;
 /// The least number of points worth a thread.
 const LEAST: usize = 16 * 1024;
 
+/// Which points get a distance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sides {
+    /// Those inside.
+    Inside,
+    /// All, to the nearest point of the other side.
+    Both,
+}
+
+impl Sides {
+    fn count(self, inside: bool) -> bool {
+        inside || self == Self::Both
+    }
+}
+
 /// How far each point inside `mask` is from the nearest point outside; 0 for points outside.
 ///
 /// `shape` has one to three axes, and `spacing` the distance of neighbours along each; a mask without a point outside is
 /// at infinite distance everywhere. Equals `scipy.ndimage.distance_transform_edt(mask, sampling=spacing)`, but for masks
 /// without a point outside, of which scipy measures the distance to a point that is not there.
 pub fn distances(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Result<Vec<f64>> {
-    check_spacing(spacing, shape.len())?;
-    if mask.len() != shape.iter().product::<usize>() {
-        return Err(Error::Layout {
-            argument: "mask",
-            reason: format!("{} points, expected those of {shape:?}", mask.len()),
-        });
-    }
-    let mut out = squared(mask, shape, spacing);
-    parallel::map(out.chunks_mut(LEAST).collect(), |piece: &mut [f64]| {
-        piece.iter_mut().for_each(|x| *x = x.sqrt());
-    });
-    Ok(out)
+    check(mask, shape, spacing)?;
+    Ok(roots(squares(mask, shape, spacing, Sides::Inside)))
 }
 
 /// The distance to the surface of `mask`: `d` outside, `−(d − 1)` inside, `d` being the distance to the nearest point of
@@ -57,16 +62,37 @@ pub fn signed_distances(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Resu
 
 /// The distance of each point to the nearest of the other side; 0 everywhere for a mask that is empty or full.
 pub fn surface_distances(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Result<Vec<f64>> {
-    if !has_surface(mask) {
-        check_spacing(spacing, shape.len())?;
-        return Ok(vec![0.0; mask.len()]);
+    Ok(roots(surface_squares(mask, shape, spacing)?))
+}
+
+/// The squares of [`surface_distances`].
+pub fn surface_squares(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Result<Vec<f64>> {
+    check(mask, shape, spacing)?;
+    match has_surface(mask) {
+        true => Ok(squares(mask, shape, spacing, Sides::Both)),
+        false => Ok(vec![0.0; mask.len()]),
     }
-    let outside: Vec<bool> = mask.iter().map(|inside| !inside).collect();
-    let mut sum = distances(mask, shape, spacing)?;
-    let other = distances(&outside, shape, spacing)?;
-    // One of both is 0.
-    sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
-    Ok(sum)
+}
+
+fn check(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Result<()> {
+    check_spacing(spacing, shape.len())?;
+    match mask.len() == shape.iter().product::<usize>() {
+        true => Ok(()),
+        false => Err(Error::Layout {
+            argument: "mask",
+            reason: format!("{} points, expected those of {shape:?}", mask.len()),
+        }),
+    }
+}
+
+fn roots(mut squares: Vec<f64>) -> Vec<f64> {
+    parallel::map(
+        squares.chunks_mut(LEAST).collect(),
+        |piece: &mut [f64]| {
+            piece.iter_mut().for_each(|x| *x = x.sqrt());
+        },
+    );
+    squares
 }
 
 fn has_surface(mask: &[bool]) -> bool {
@@ -90,8 +116,8 @@ pub fn check_spacing(spacing: &[f64], axes: usize) -> Result<()> {
     }
 }
 
-/// Squared distances.
-fn squared(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Vec<f64> {
+/// Squared distances to the nearest point of the other side.
+fn squares(mask: &[bool], shape: &[usize], spacing: &[f64], sides: Sides) -> Vec<f64> {
     let mut out = vec![0.0; mask.len()];
     if mask.is_empty() {
         return out;
@@ -110,21 +136,21 @@ fn squared(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Vec<f64> {
             start += len;
         }
         parallel::map(pieces, |(start, piece)| {
-            count(mask, inner, start, piece, spacing[0])
+            count(mask, inner, start, piece, sides, spacing[0])
         });
     }
     if shape.len() > 1 {
         let slabs = parallel::piece_len(first, 1, LEAST.div_ceil(inner)) * inner;
-        parallel::map(out.chunks_mut(slabs).collect(), |piece: &mut [f64]| {
+        let pieces = out.chunks_mut(slabs).zip(mask.chunks(slabs)).collect();
+        parallel::map(pieces, |(piece, mask): (&mut [f64], &[bool])| {
             let mut line = Line::default();
-            for slab in piece.chunks_mut(inner) {
+            for (slab, mask) in piece.chunks_mut(inner).zip(mask.chunks(inner)) {
                 match shape.len() {
-                    2 => line.run(slab, spacing[1]),
+                    2 => line.run(slab, mask, sides, spacing[1]),
                     _ => {
-                        line.run_columns(slab, shape[2], spacing[1]);
-                        for row in slab.chunks_mut(shape[2]) {
-                            line.run(row, spacing[2]);
-                        }
+                        line.run_columns(slab, mask, shape[2], sides, spacing[1]);
+                        let rows = slab.chunks_mut(shape[2]).zip(mask.chunks(shape[2]));
+                        rows.for_each(|(row, mask)| line.run(row, mask, sides, spacing[2]));
                     }
                 }
             }
@@ -134,28 +160,41 @@ fn squared(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Vec<f64> {
 }
 
 /// Squared distances along the first axis, of some columns.
-fn count(mask: &[bool], inner: usize, start: usize, mut out: ArrayViewMut2<'_, f64>, spacing: f64) {
-    let width = out.ncols();
+fn count(
+    mask: &[bool],
+    inner: usize,
+    start: usize,
+    mut out: ArrayViewMut2<'_, f64>,
+    sides: Sides,
+    spacing: f64,
+) {
+    let (height, width) = out.dim();
+    let row = |i: usize| &mask[i * inner + start..i * inner + start + width];
     let mut steps = vec![f64::INFINITY; width];
-    let advance = |steps: &mut [f64], inside: &[bool]| {
-        for (step, inside) in steps.iter_mut().zip(inside) {
-            *step = if *inside { *step + 1.0 } else { 0.0 };
+    // Steps from the last point of the other side, on the way from one row to the next.
+    let advance = |steps: &mut [f64], last: &[bool], next: &[bool]| {
+        for ((step, last), next) in steps.iter_mut().zip(last).zip(next) {
+            *step = if last == next { *step + 1.0 } else { 1.0 };
         }
     };
-    for (i, mut row) in out.outer_iter_mut().enumerate() {
-        let from = i * inner + start;
-        advance(&mut steps, &mask[from..from + width]);
-        row.iter_mut()
-            .zip(&steps)
-            .for_each(|(to, step)| *to = *step);
+    for (i, mut to) in out.outer_iter_mut().enumerate() {
+        if i > 0 {
+            advance(&mut steps, row(i - 1), row(i));
+        }
+        to.iter_mut().zip(&steps).for_each(|(to, step)| *to = *step);
     }
     steps.fill(f64::INFINITY);
-    for i in (0..out.nrows()).rev() {
-        let from = i * inner + start;
-        advance(&mut steps, &mask[from..from + width]);
-        for (to, step) in out.row_mut(i).iter_mut().zip(&steps) {
+    for i in (0..height).rev() {
+        if i + 1 < height {
+            advance(&mut steps, row(i + 1), row(i));
+        }
+        for ((to, step), inside) in out.row_mut(i).iter_mut().zip(&steps).zip(row(i)) {
             let distance = to.min(*step) * spacing;
-            *to = distance * distance;
+            *to = if sides.count(*inside) {
+                distance * distance
+            } else {
+                0.0
+            };
         }
     }
 }
@@ -230,6 +269,22 @@ mod tests {
                         "{shape:?} {spacing:?}"
                     );
                 }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn both_sides_are_a_transform_of_each() -> Result<()> {
+        for (seed, shape) in [&[40, 30][..], &[12, 9, 14], &[200]].iter().enumerate() {
+            for share in [2, 50, 97] {
+                let mask = random(shape.iter().product(), seed as u64 + share, share);
+                let outside: Vec<bool> = mask.iter().map(|inside| !inside).collect();
+                let spacing = &[1.0, 0.8, 2.5][..shape.len()];
+                let one = distances(&mask, shape, spacing)?;
+                let other = distances(&outside, shape, spacing)?;
+                let sum: Vec<f64> = one.iter().zip(other).map(|(a, b)| a + b).collect();
+                assert_eq!(surface_distances(&mask, shape, spacing)?, sum, "{shape:?}");
             }
         }
         Ok(())

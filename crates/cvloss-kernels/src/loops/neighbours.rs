@@ -1,7 +1,10 @@
-//! Smallest and largest of neighbours along the axes of a grid, and the way back of slopes.
+//! Smallest and largest of neighbours along the axes of a grid, and which points these are.
 //!
-//! Neighbours along an axis lie a stride apart; the points whose neighbours are all there, or all lack the same one, come in
-//! runs, so that every loop is over slices.
+//! What erosions and dilations give is always the value of some point. With its index carried along, slopes go back to it
+//! at once, without going back through each step.
+//!
+//! A grid is slabs along its first axis. Neighbours within a slab lie a stride apart: those before all points of a line but
+//! the first, and after all but the last, are slices.
 
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -9,11 +12,14 @@ use crate::simd::{Isa, Task, dispatch};
 /// A grid of points, the last axis fastest. Axes of one point have no neighbours, and are left out.
 #[derive(Clone, Debug)]
 pub(crate) struct Grid {
-    total: usize,
+    /// How many.
+    pub(crate) slabs: usize,
+    /// The points of one.
+    pub(crate) slab: usize,
     axes: Vec<Along>,
 }
 
-/// An axis: its length, and how far apart its points are.
+/// An axis within a slab: its length, and how far apart its points are.
 #[derive(Clone, Copy, Debug)]
 struct Along {
     len: usize,
@@ -22,154 +28,172 @@ struct Along {
 
 impl Grid {
     pub(crate) fn new(space: &[usize]) -> Self {
-        let total = space.iter().product();
-        let mut axes = Vec::new();
-        let mut stride = total;
-        for len in space {
-            stride /= (*len).max(1);
-            if *len > 1 {
-                axes.push(Along { len: *len, stride });
-            }
-        }
-        Self { total, axes }
-    }
-
-    /// The smallest of each point and its neighbours along every axis: a soft erosion.
-    pub(crate) fn erode<P: Prim>(&self, from: &[P], to: &mut [P]) {
-        to.copy_from_slice(from);
-        for axis in &self.axes {
-            dispatch(Extreme::<P, false> {
-                axis: *axis,
-                from,
-                to,
-            });
+        let mut lens: Vec<usize> = space.iter().copied().filter(|len| *len != 1).collect();
+        // A line is one slab.
+        let slabs = if lens.len() > 1 { lens.remove(0) } else { 1 };
+        let slab = lens.iter().product();
+        let mut stride = slab;
+        let along = |len: usize| {
+            stride /= len.max(1);
+            Along { len, stride }
+        };
+        Self {
+            slabs,
+            slab,
+            axes: lens.into_iter().map(along).collect(),
         }
     }
 
-    /// The slopes of [`erode`](Self::erode) are added to `into`. Of equal points, the first counts: the middle one, then
-    /// by axis.
-    pub(crate) fn erode_back<P: Prim>(
+    /// The smallest of each point and its neighbours along every axis: a soft erosion. `from` and `to` have whole slabs.
+    /// Of equal points, the first counts: the middle one, then by axis.
+    pub(crate) fn erode<P: Prim, const TRACK: bool>(&self, from: &Field<P>, to: &mut Field<P>) {
+        let grid = self;
+        dispatch(Erode::<P, TRACK> { grid, from, to });
+    }
+
+    /// The largest of the points in a cube of three along each axis, for one slab: a soft dilation. Ties as in
+    /// [`erode`](Self::erode), axis after axis.
+    pub(crate) fn dilate<P: Prim, const TRACK: bool>(
         &self,
-        values: &[P],
-        slopes: &[P],
-        into: &mut [P],
-        work: &mut Work<P>,
+        from: &Field<P>,
+        slab: usize,
+        to: &mut Field<P>,
+        work: &mut Field<P>,
     ) {
-        work.best.clear();
-        work.best.extend_from_slice(values);
-        work.chosen.clear();
-        work.chosen.resize(self.total, P::default());
-        for (a, axis) in self.axes.iter().enumerate() {
-            dispatch(Choose::<P, false> {
-                axis: *axis,
-                code: 2 * a + 1,
-                values,
-                best: &mut work.best,
-                chosen: &mut work.chosen,
-            });
-        }
-        self.gather(&self.axes, slopes, into, &work.chosen);
-    }
-
-    /// The largest of the points in a cube of three along each axis: a soft dilation.
-    pub(crate) fn dilate<P: Prim>(&self, from: &[P], to: &mut [P], work: &mut Work<P>) {
-        to.copy_from_slice(from);
-        for axis in &self.axes {
-            work.best.clear();
-            work.best.extend_from_slice(to);
-            dispatch(Extreme::<P, true> {
-                axis: *axis,
-                from: &work.best,
-                to,
-            });
-        }
-    }
-
-    /// The slopes of [`dilate`](Self::dilate) are added to `into`, ties as in [`erode_back`](Self::erode_back).
-    pub(crate) fn dilate_back<P: Prim>(
-        &self,
-        values: &[P],
-        slopes: &[P],
-        into: &mut [P],
-        work: &mut Work<P>,
-    ) {
-        // Largest along the first axes, before each axis.
-        let mut stages = vec![values.to_vec()];
-        for axis in self.axes.iter().take(self.axes.len().saturating_sub(1)) {
-            if let Some(from) = stages.last() {
-                let mut to = from.clone();
-                dispatch(Extreme::<P, true> {
-                    axis: *axis,
-                    from,
-                    to: &mut to,
-                });
-                stages.push(to);
-            }
-        }
-        let mut slopes = slopes.to_vec();
-        for (axis, values) in self.axes.iter().zip(&stages).rev() {
-            work.best.clear();
-            work.best.extend_from_slice(values);
-            work.chosen.clear();
-            work.chosen.resize(self.total, P::default());
-            dispatch(Choose::<P, true> {
-                axis: *axis,
-                code: 1,
-                values,
-                best: &mut work.best,
-                chosen: &mut work.chosen,
-            });
-            let mut back = vec![P::default(); self.total];
-            self.gather(&[*axis], &slopes, &mut back, &work.chosen);
-            slopes = back;
-        }
-        for (into, slope) in into.iter_mut().zip(slopes) {
-            *into = P::sum(*into, slope);
-        }
-    }
-
-    fn gather<P: Prim>(&self, axes: &[Along], slopes: &[P], into: &mut [P], chosen: &[P]) {
-        dispatch(Keep {
-            slopes,
-            chosen,
-            into,
+        dispatch(Dilate::<P, TRACK> {
+            grid: self,
+            from,
+            slab,
+            to,
+            work,
         });
-        for (a, axis) in axes.iter().enumerate() {
-            dispatch(Gather {
-                axis: *axis,
-                code: 2 * a + 1,
-                slopes,
-                chosen,
-                into,
-            });
+    }
+}
+
+/// Values, and the index of the point that each comes from, if these are tracked.
+#[derive(Clone, Default)]
+pub(crate) struct Field<P> {
+    pub(crate) values: Vec<P>,
+    pub(crate) sources: Vec<u32>,
+}
+
+impl<P: Prim> Field<P> {
+    /// Memory for so many points.
+    pub(crate) fn new<const TRACK: bool>(len: usize) -> Self {
+        Self {
+            values: vec![P::default(); len],
+            sources: vec![0; if TRACK { len } else { 0 }],
+        }
+    }
+
+    /// Each point itself.
+    pub(crate) fn of<const TRACK: bool>(values: &[P]) -> Self {
+        let count = if TRACK { values.len() } else { 0 };
+        Self {
+            values: values.to_vec(),
+            sources: (0u32..).take(count).collect(),
+        }
+    }
+
+    #[inline(always)]
+    fn copy<const TRACK: bool>(&mut self, start: usize, from: &Self, at: usize, len: usize) {
+        self.values[start..start + len].copy_from_slice(&from.values[at..at + len]);
+        if TRACK {
+            self.sources[start..start + len].copy_from_slice(&from.sources[at..at + len]);
+        }
+    }
+
+    /// Takes over the points that are larger, or smaller.
+    #[inline(always)]
+    fn meet<const TRACK: bool, const LARGEST: bool>(
+        &mut self,
+        start: usize,
+        from: &Self,
+        at: usize,
+        len: usize,
+    ) {
+        let to = &mut self.values[start..start + len];
+        let from_values = &from.values[at..at + len];
+        if !TRACK {
+            for (to, from) in to.iter_mut().zip(from_values) {
+                *to = if beats::<P, LARGEST>(*to, *from) {
+                    *from
+                } else {
+                    *to
+                };
+            }
+            return;
+        }
+        let sources = &mut self.sources[start..start + len];
+        let from_sources = &from.sources[at..at + len];
+        let into = to.chunks_mut(BLOCK).zip(sources.chunks_mut(BLOCK));
+        let from = from_values.chunks(BLOCK).zip(from_sources.chunks(BLOCK));
+        for ((to, sources), (from, from_sources)) in into.zip(from) {
+            match to.len() {
+                BLOCK => take_block::<P, LARGEST>(to, sources, from, from_sources),
+                _ => take::<P, LARGEST>(to, sources, from, from_sources),
+            }
+        }
+    }
+
+    /// The extreme of what is here and the neighbours along an axis, which lie in the slab that starts at `at`.
+    #[inline(always)]
+    fn meet_neighbours<const TRACK: bool, const LARGEST: bool>(
+        &mut self,
+        base: usize,
+        from: &Self,
+        at: usize,
+        slab: usize,
+        axis: Along,
+    ) {
+        // No closures: one that is not inlined would be compiled without the instruction set.
+        let Along { len, stride } = axis;
+        let line = (len * stride).max(1);
+        for start in (0..slab).step_by(line) {
+            let (start, at, count) = (base + start, at + start, line - stride);
+            self.meet::<TRACK, LARGEST>(start + stride, from, at, count);
+            self.meet::<TRACK, LARGEST>(start, from, at + stride, count);
         }
     }
 }
 
-/// Work memory of a grid.
-#[derive(Default)]
-pub(crate) struct Work<P> {
-    best: Vec<P>,
-    chosen: Vec<P>,
+/// Points that are compared together.
+const BLOCK: usize = 16;
+
+/// Two memories at once are vector code only if nothing is stored before all of a block is chosen.
+#[inline(always)]
+fn take_block<P: Prim, const LARGEST: bool>(
+    to: &mut [P],
+    sources: &mut [u32],
+    from: &[P],
+    from_sources: &[u32],
+) {
+    let (mut values, mut indices) = ([P::default(); BLOCK], [0; BLOCK]);
+    let (from, from_sources) = (&from[..BLOCK], &from_sources[..BLOCK]);
+    for i in 0..BLOCK {
+        let is_better = beats::<P, LARGEST>(to[i], from[i]);
+        values[i] = if is_better { from[i] } else { to[i] };
+        indices[i] = if is_better {
+            from_sources[i]
+        } else {
+            sources[i]
+        };
+    }
+    to.copy_from_slice(&values);
+    sources.copy_from_slice(&indices);
 }
 
-impl Along {
-    /// Visits runs: start, length, whether there are points before and after.
-    #[inline(always)]
-    fn runs(self, total: usize, mut visit: impl FnMut(usize, usize, bool, bool)) {
-        let Self { len, stride } = self;
-        for base in (0..total).step_by((len * stride).max(1)) {
-            if stride > 1 {
-                for i in 0..len {
-                    visit(base + i * stride, stride, i > 0, i + 1 < len);
-                }
-            } else {
-                visit(base, 1, false, true);
-                if len > 2 {
-                    visit(base + 1, len - 2, true, true);
-                }
-                visit(base + len - 1, 1, true, false);
-            }
+#[inline(always)]
+fn take<P: Prim, const LARGEST: bool>(
+    to: &mut [P],
+    sources: &mut [u32],
+    from: &[P],
+    from_sources: &[u32],
+) {
+    for i in 0..to.len() {
+        if beats::<P, LARGEST>(to[i], from[i]) {
+            to[i] = from[i];
+            sources[i] = from_sources[i];
         }
     }
 }
@@ -180,153 +204,65 @@ fn beats<P: Prim, const LARGEST: bool>(a: P, b: P) -> bool {
     if LARGEST { b > a } else { b < a }
 }
 
-/// The extreme of what is in `to` and the neighbours in `from`.
-struct Extreme<'a, P, const LARGEST: bool> {
-    axis: Along,
-    from: &'a [P],
-    to: &'a mut [P],
+struct Erode<'a, P, const TRACK: bool> {
+    grid: &'a Grid,
+    from: &'a Field<P>,
+    to: &'a mut Field<P>,
 }
 
-impl<P: Prim, const LARGEST: bool> Task for Extreme<'_, P, LARGEST> {
+impl<P: Prim, const TRACK: bool> Task for Erode<'_, P, TRACK> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { axis, from, to } = self;
-        let stride = axis.stride;
-        axis.runs(from.len(), |start, len, before, after| {
-            let to = &mut to[start..start + len];
-            if before {
-                meet::<P, LARGEST>(to, &from[start - stride..start - stride + len]);
+        let Self { grid, from, to } = self;
+        let slab = grid.slab;
+        let total = from.values.len();
+        for at in (0..total).step_by(slab.max(1)) {
+            to.copy::<TRACK>(at, from, at, slab);
+            if at > 0 {
+                to.meet::<TRACK, false>(at, from, at - slab, slab);
             }
-            if after {
-                meet::<P, LARGEST>(to, &from[start + stride..start + stride + len]);
+            if at + slab < total {
+                to.meet::<TRACK, false>(at, from, at + slab, slab);
             }
-        });
+            for axis in &grid.axes {
+                to.meet_neighbours::<TRACK, false>(at, from, at, slab, *axis);
+            }
+        }
     }
 }
 
-#[inline(always)]
-fn meet<P: Prim, const LARGEST: bool>(to: &mut [P], from: &[P]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = if beats::<P, LARGEST>(*to, *from) {
-            *from
-        } else {
-            *to
-        };
-    }
+struct Dilate<'a, P, const TRACK: bool> {
+    grid: &'a Grid,
+    from: &'a Field<P>,
+    slab: usize,
+    to: &'a mut Field<P>,
+    work: &'a mut Field<P>,
 }
 
-/// Which neighbour is the extreme: 0 for none, `code` for the one before, `code + 1` for the one after.
-struct Choose<'a, P, const LARGEST: bool> {
-    axis: Along,
-    code: usize,
-    values: &'a [P],
-    best: &'a mut [P],
-    chosen: &'a mut [P],
-}
-
-impl<P: Prim, const LARGEST: bool> Task for Choose<'_, P, LARGEST> {
+impl<P: Prim, const TRACK: bool> Task for Dilate<'_, P, TRACK> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self {
-            axis,
-            code,
-            values,
-            best,
-            chosen,
+            grid,
+            from,
+            slab: index,
+            to,
+            work,
         } = self;
-        let stride = axis.stride;
-        let (one_before, one_after) = (P::of(code as f64), P::of((code + 1) as f64));
-        axis.runs(values.len(), |start, len, before, after| {
-            let (best, chosen) = (
-                &mut best[start..start + len],
-                &mut chosen[start..start + len],
-            );
-            if before {
-                let from = &values[start - stride..start - stride + len];
-                choose::<P, LARGEST>(best, chosen, from, one_before);
-            }
-            if after {
-                let from = &values[start + stride..start + stride + len];
-                choose::<P, LARGEST>(best, chosen, from, one_after);
-            }
-        });
-    }
-}
-
-#[inline(always)]
-fn choose<P: Prim, const LARGEST: bool>(best: &mut [P], chosen: &mut [P], from: &[P], code: P) {
-    let n = from.len();
-    let (best, chosen) = (&mut best[..n], &mut chosen[..n]);
-    for i in 0..n {
-        let is_better = beats::<P, LARGEST>(best[i], from[i]);
-        chosen[i] = if is_better { code } else { chosen[i] };
-        best[i] = if is_better { from[i] } else { best[i] };
-    }
-}
-
-/// Slopes of points that are their own extreme.
-struct Keep<'a, P> {
-    slopes: &'a [P],
-    chosen: &'a [P],
-    into: &'a mut [P],
-}
-
-impl<P: Prim> Task for Keep<'_, P> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        add(self.into, self.slopes, self.chosen, P::default());
-    }
-}
-
-/// Slopes of neighbours of which a point is the extreme.
-struct Gather<'a, P> {
-    axis: Along,
-    code: usize,
-    slopes: &'a [P],
-    chosen: &'a [P],
-    into: &'a mut [P],
-}
-
-impl<P: Prim> Task for Gather<'_, P> {
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let Self {
-            axis,
-            code,
-            slopes,
-            chosen,
-            into,
-        } = self;
-        let stride = axis.stride;
-        let (one_before, one_after) = (P::of(code as f64), P::of((code + 1) as f64));
-        axis.runs(slopes.len(), |start, len, before, after| {
-            let into = &mut into[start..start + len];
-            if before {
-                let at = start - stride..start - stride + len;
-                add(into, &slopes[at.clone()], &chosen[at], one_after);
-            }
-            if after {
-                let at = start + stride..start + stride + len;
-                add(into, &slopes[at.clone()], &chosen[at], one_before);
-            }
-        });
-    }
-}
-
-#[inline(always)]
-fn add<P: Prim>(into: &mut [P], slopes: &[P], chosen: &[P], code: P) {
-    let n = into.len();
-    let (slopes, chosen) = (&slopes[..n], &chosen[..n]);
-    for i in 0..n {
-        let slope = if chosen[i] == code {
-            slopes[i]
-        } else {
-            P::default()
-        };
-        into[i] = P::sum(into[i], slope);
+        let slab = grid.slab;
+        let at = index * slab;
+        to.copy::<TRACK>(0, from, at, slab);
+        if at > 0 {
+            to.meet::<TRACK, true>(0, from, at - slab, slab);
+        }
+        if at + slab < from.values.len() {
+            to.meet::<TRACK, true>(0, from, at + slab, slab);
+        }
+        for axis in &grid.axes {
+            work.copy::<TRACK>(0, to, 0, slab);
+            to.meet_neighbours::<TRACK, true>(0, work, 0, slab, *axis);
+        }
     }
 }

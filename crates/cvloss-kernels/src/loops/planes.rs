@@ -103,14 +103,19 @@ impl<'a, P: Prim> Planes<'a, P> {
 
     /// The target of a class of an image; 0 at ignored points.
     pub(crate) fn target(&self, n: usize, c: usize) -> Vec<P> {
-        let [_, classes, space] = self.shape;
-        let mut row = vec![P::default(); space];
+        self.target_in(n, c, 0..self.shape[2])
+    }
+
+    /// As [`target`](Self::target), of some points.
+    pub(crate) fn target_in(&self, n: usize, c: usize, points: Range<usize>) -> Vec<P> {
+        let classes = self.shape[1];
+        let mut row = vec![P::default(); points.len()];
         match &self.target {
-            Target::Soft(view) => view.read_row(n, c, 0, &mut row),
+            Target::Soft(view) => view.read_row(n, c, points.start, &mut row),
             indices => {
                 // With one channel, index 1 is the foreground.
                 let class = P::of(if classes == 1 { 1.0 } else { c as f64 });
-                indices.read_labels(n, 0, &mut row);
+                indices.read_labels(n, points.start, &mut row);
                 for label in &mut row {
                     *label = P::of(f64::from(u8::from(*label == class)));
                 }
@@ -121,15 +126,19 @@ impl<'a, P: Prim> Planes<'a, P> {
 
     /// The weights of an image's points, 0 where ignored, and how many are not.
     pub(crate) fn weights(&self, n: usize) -> (Vec<P>, f64) {
-        let space = self.shape[2];
-        let mut weights = vec![P::of(1.0); space];
+        self.weights_in(n, 0..self.shape[2])
+    }
+
+    /// As [`weights`](Self::weights), of some points.
+    pub(crate) fn weights_in(&self, n: usize, points: Range<usize>) -> (Vec<P>, f64) {
+        let mut weights = vec![P::of(1.0); points.len()];
         if let Some(weight) = &self.weight {
-            weight.read_row(n, 0, 0, &mut weights);
+            weight.read_row(n, 0, points.start, &mut weights);
         }
-        let mut kept = space;
+        let mut kept = points.len();
         if self.target.ignores() {
-            let mut labels = vec![P::default(); space];
-            self.target.read_labels(n, 0, &mut labels);
+            let mut labels = vec![P::default(); points.len()];
+            self.target.read_labels(n, points.start, &mut labels);
             for (weight, label) in weights.iter_mut().zip(&labels) {
                 if *label == P::of(IGNORED) {
                     *weight = P::default();
