@@ -1141,6 +1141,74 @@ typedef enum cvl_lecam_form {
 } cvl_lecam_form;
 
 /**
+ * How generalised Wasserstein Dice weighs classes.
+ */
+typedef enum cvl_wasserstein_weighting {
+  /**
+   * Hits of class 0 do not count, errors of all classes do.
+   */
+  CVL_WASSERSTEIN_WEIGHTING_FOREGROUND = 0,
+  /**
+   * A class counts by one over one more than its points.
+   */
+  CVL_WASSERSTEIN_WEIGHTING_VOLUME,
+} cvl_wasserstein_weighting;
+
+/**
+ * The weight of each scale of `cvl_multi_scale_new`.
+ */
+typedef enum cvl_scale_weights {
+  /**
+   * 1, 1/2, 1/4, ..., at least 1/16.
+   */
+  CVL_SCALE_WEIGHTS_HALVING = 0,
+  /**
+   * 1 for all.
+   */
+  CVL_SCALE_WEIGHTS_SAME,
+  /**
+   * 1 for the first, 1/2 for the others.
+   */
+  CVL_SCALE_WEIGHTS_HALF,
+  /**
+   * `weights`.
+   */
+  CVL_SCALE_WEIGHTS_LISTED,
+} cvl_scale_weights;
+
+/**
+ * What becomes of an axis that cells do not divide.
+ */
+typedef enum cvl_uneven_scale {
+  /**
+   * It is an error.
+   */
+  CVL_UNEVEN_SCALE_REFUSE = 0,
+  /**
+   * What is left at its end is dropped.
+   */
+  CVL_UNEVEN_SCALE_DROP_REST,
+  /**
+   * What is left at its end is a smaller cell.
+   */
+  CVL_UNEVEN_SCALE_SMALL_CELL,
+} cvl_uneven_scale;
+
+/**
+ * How soft targets, images and weight maps are brought to a scale.
+ */
+typedef enum cvl_scale_pooling {
+  /**
+   * The mean of each cell.
+   */
+  CVL_SCALE_POOLING_AVERAGE = 0,
+  /**
+   * The point in the middle of each cell.
+   */
+  CVL_SCALE_POOLING_NEAREST,
+} cvl_scale_pooling;
+
+/**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
  */
 typedef struct cvl_loss cvl_loss;
@@ -1525,6 +1593,41 @@ typedef struct cvl_ghm_config {
    */
   uint32_t reserved;
 } cvl_ghm_config;
+
+/**
+ * Options of gradient harmonised regression loss.
+ */
+typedef struct cvl_ghm_regression_config {
+  /**
+   * Set by `cvl_ghm_regression_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The density of each bin, as running means over steps that you keep; a bin with 0 has its number of this call.
+   * Copied by `cvl_ghm_regression_new`. NULL for the numbers of this call.
+   */
+  const double *densities;
+  /**
+   * How many numbers `densities` has.
+   */
+  size_t num_densities;
+  /**
+   * How many bins, 1 to 65536. Default 10.
+   */
+  size_t bins;
+  /**
+   * Above 0: differences below it count little. Default 0.02.
+   */
+  double mu;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ghm_regression_config;
 
 /**
  * Options of generalised IoU.
@@ -2648,6 +2751,48 @@ typedef struct cvl_asymmetric_config {
 } cvl_asymmetric_config;
 
 /**
+ * Options of asymmetric loss over a softmax.
+ */
+typedef struct cvl_asymmetric_softmax_config {
+  /**
+   * Set by `cvl_asymmetric_softmax_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_asymmetric_softmax_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * Power of the true class, at least 0. Default 1.
+   */
+  double gamma_positive;
+  /**
+   * Power of the other classes, at least 0. Default 4.
+   */
+  double gamma_negative;
+  /**
+   * Share of the target that is spread over all classes, in [0, 1]. Default 0.1.
+   */
+  double label_smoothing;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_asymmetric_softmax_config;
+
+/**
  * Options of class-balanced binary cross-entropy.
  */
 typedef struct cvl_balanced_bce_config {
@@ -3225,6 +3370,45 @@ typedef struct cvl_focal_config {
 } cvl_focal_config;
 
 /**
+ * Options of generalised Wasserstein Dice.
+ */
+typedef struct cvl_generalized_wasserstein_dice_config {
+  /**
+   * Set by `cvl_generalized_wasserstein_dice_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The distance of each true class from each predicted one, one row of numbers for each true class, copied by
+   * `cvl_generalized_wasserstein_dice_new`. NULL for 1 between any two.
+   */
+  const double *distances;
+  /**
+   * How many numbers `distances` has: the square of the number of classes.
+   */
+  size_t num_distances;
+  /**
+   * Added to the numerator, at least 0. Default 1e-5.
+   */
+  double smooth_nr;
+  /**
+   * Added to the denominator, at least 0. Default 1e-5.
+   */
+  double smooth_dr;
+  /**
+   * Points with this index leave all sums. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_wasserstein_weighting`. Default CVL_WASSERSTEIN_WEIGHTING_FOREGROUND.
+   */
+  uint32_t weighting;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_generalized_wasserstein_dice_config;
+
+/**
  * Options of Jaccard loss.
  */
 typedef struct cvl_jaccard_config {
@@ -3416,6 +3600,52 @@ typedef struct cvl_top_k_cross_entropy_config {
    */
   uint32_t reduction;
 } cvl_top_k_cross_entropy_config;
+
+/**
+ * Options of a loss at several scales.
+ */
+typedef struct cvl_multi_scale_config {
+  /**
+   * Set by `cvl_multi_scale_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The loss of each scale, which must reduce its values. It stays yours, and may be freed once the handle is there.
+   */
+  const struct cvl_loss *loss;
+  /**
+   * The length of each scale's cells, at least 1, copied by `cvl_multi_scale_new`. NULL for 1, 2, 4.
+   */
+  const size_t *factors;
+  /**
+   * How many numbers `factors` has.
+   */
+  size_t num_factors;
+  /**
+   * The weight of each scale, copied by `cvl_multi_scale_new`; only read for CVL_SCALE_WEIGHTS_LISTED.
+   */
+  const double *weights;
+  /**
+   * How many numbers `weights` has.
+   */
+  size_t num_weights;
+  /**
+   * A `cvl_scale_weights`. Default CVL_SCALE_WEIGHTS_HALVING.
+   */
+  uint32_t scale_weights;
+  /**
+   * A `cvl_uneven_scale`. Default CVL_UNEVEN_SCALE_REFUSE.
+   */
+  uint32_t uneven;
+  /**
+   * A `cvl_scale_pooling`. Default CVL_SCALE_POOLING_AVERAGE.
+   */
+  uint32_t pooling;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_multi_scale_config;
 
 /**
  * Options of poly-1 cross-entropy.
@@ -3940,6 +4170,26 @@ void cvl_ghm_config_init(struct cvl_ghm_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_ghm_new(const struct cvl_ghm_config *config,
                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ghm_regression_config_init(struct cvl_ghm_regression_config *config, size_t struct_size);
+
+/**
+ * Gradient harmonised regression loss: elements that are as far off as very many others weigh less. NULL `config`:
+ * defaults.
+ *
+ * `L = sum_i w_b(i) (sqrt(d_i^2 + mu^2) - mu) / n`, `w_b = n / (density_b M)`, `d` input less target.
+ *
+ * `|d| / sqrt(d^2 + mu^2)` puts an element into one of equal bins, `M` of which hold any; `n` elements have a weight
+ * other than 0.
+ *
+ * Inputs and value: as `cvl_balanced_l1_new`. Agrees with `GHMR` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ghm_regression_new(const struct cvl_ghm_regression_config *config,
+                                       struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -4494,6 +4744,26 @@ enum cvl_status cvl_asymmetric_new(const struct cvl_asymmetric_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_asymmetric_softmax_config_init(struct cvl_asymmetric_softmax_config *config,
+                                        size_t struct_size);
+
+/**
+ * Asymmetric loss over a softmax: a true class that is sure is damped, and so are the others where they are not. NULL
+ * `config`: defaults.
+ *
+ * `L = -w_y (a (1 - p_y)^gamma_positive ln p_y + b sum_{c != y} p_c^gamma_negative ln p_c)`, `b` the label smoothing
+ * over the number of classes, `a` the rest of the target.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with `AsymmetricLossSingleLabel` of timm.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_asymmetric_softmax_new(const struct cvl_asymmetric_softmax_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_balanced_bce_config_init(struct cvl_balanced_bce_config *config, size_t struct_size);
 
 /**
@@ -4708,6 +4978,29 @@ enum cvl_status cvl_focal_new(const struct cvl_focal_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_generalized_wasserstein_dice_config_init(struct cvl_generalized_wasserstein_dice_config *config,
+                                                  size_t struct_size);
+
+/**
+ * Generalised Wasserstein Dice over a softmax: mistaking a class for a near one costs less than for a far one. NULL
+ * `config`: defaults.
+ *
+ * `L = 1 - (2 sum a_y (1 - W) + smooth_nr) / (D + smooth_dr)`, `W = sum_c M_yc p_c`, `M` the distances over their
+ * largest.
+ *
+ * By foreground, `a` is 0 of class 0 and 1 of others, `D = 2 sum a_y (1 - W) + sum W`; by volume, `a` is one over one
+ * more than the class's points, `D = sum a_y (2 - W)`.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N). Agrees with MONAI's `GeneralizedWassersteinDiceLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_generalized_wasserstein_dice_new(const struct cvl_generalized_wasserstein_dice_config *config,
+                                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_jaccard_config_init(struct cvl_jaccard_config *config, size_t struct_size);
 
 /**
@@ -4807,6 +5100,24 @@ void cvl_top_k_cross_entropy_config_init(struct cvl_top_k_cross_entropy_config *
 CVL_NODISCARD
 enum cvl_status cvl_top_k_cross_entropy_new(const struct cvl_top_k_cross_entropy_config *config,
                                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults; `loss` is for you to set. `struct_size` is `sizeof *config`.
+ */
+void cvl_multi_scale_config_init(struct cvl_multi_scale_config *config, size_t struct_size);
+
+/**
+ * One loss at several scales of one prediction and its target: a weighted sum.
+ *
+ * A scale is the length of the cells, along every axis of space, that become a point. Inputs are averaged over cells;
+ * class indices are those in the middle of their cells, and so are soft targets, images and weight maps with
+ * CVL_SCALE_POOLING_NEAREST. The gradient is that of all scales together.
+ *
+ * Inputs: those of the loss, (N, C, *) with one to three axes of space. Value: [].
+ */
+CVL_NODISCARD
+enum cvl_status cvl_multi_scale_new(const struct cvl_multi_scale_config *config,
+                                    struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

@@ -842,6 +842,58 @@ class PolyCrossEntropy(Loss):
     drops_channels = True
 
 
+class AsymmetricSoftmax(Loss):
+    """Asymmetric loss of one label."""
+
+    config = _points(
+        "asymmetric_softmax", _CLASS_WEIGHTS, ["gamma_positive", "gamma_negative", "label_smoothing"], _SHARED
+    )
+    drops_channels = True
+
+
+class GeneralizedWassersteinDice(Loss):
+    """Generalised Wasserstein Dice; distances row by row, one row for each true class."""
+
+    config = _points(
+        "generalized_wasserstein_dice",
+        [("distances", _DOUBLES), ("num_distances", _SIZE)],
+        ["smooth_nr", "smooth_dr"],
+        {"weighting": ("foreground", "volume"), "reduction": _REDUCTION},
+    )
+    drops_channels = True
+
+
+class MultiScale(Loss):
+    """One loss, the first argument, at several scales of one prediction."""
+
+    config = _options(
+        "multi_scale",
+        [
+            ("loss", c.c_void_p),
+            ("factors", c.POINTER(_SIZE)),
+            ("num_factors", _SIZE),
+            ("weights", _DOUBLES),
+            ("num_weights", _SIZE),
+        ],
+        [],
+        {
+            "scale_weights": ("halving", "same", "half", "listed"),
+            "uneven": ("refuse", "drop_rest", "small_cell"),
+            "pooling": ("average", "nearest"),
+        },
+    )
+
+    def __init__(self, loss, **options):
+        # Modules take members once they are built, and the handle is needed before.
+        self._loss = [loss]
+        super().__init__(**options)
+
+    def build(self, options):
+        config = self.config.of(options)
+        config.loss = self._loss[0].handle
+        return config
+
+
 class OhemCrossEntropy(Loss):
     """Cross-entropy of hard points alone."""
 
@@ -1187,6 +1239,23 @@ class GHM(Loss):
             ("num_densities", _SIZE),
             ("bins", _SIZE),
             ("ignore_index", _DOUBLE),
+            ("reduction", _FLAG),
+            ("reserved", _FLAG),
+        ],
+        {"reduction": _REDUCTION},
+    )
+
+
+class GHMRegression(Loss):
+    """Gradient harmonised regression loss; running densities are yours."""
+
+    config = _config(
+        "ghm_regression",
+        [
+            ("densities", _DOUBLES),
+            ("num_densities", _SIZE),
+            ("bins", _SIZE),
+            ("mu", _DOUBLE),
             ("reduction", _FLAG),
             ("reserved", _FLAG),
         ],

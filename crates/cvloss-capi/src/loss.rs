@@ -1,6 +1,7 @@
 //! What every loss is to the C ABI: names, shapes, one run.
 
 use std::ffi::{CStr, c_char};
+use std::sync::Arc;
 
 use cvloss_kernels::{self as kernels, Geometry, Gradient, View, ViewMut};
 
@@ -10,7 +11,8 @@ use crate::status::{Error, Result, cvl_status, guard};
 
 /// A loss: its configuration and constants. Immutable; usable from any number of threads at once.
 pub struct cvl_loss {
-    pub(crate) inner: Box<dyn Loss>,
+    /// Shared with losses that are made of it.
+    pub(crate) inner: Arc<dyn Loss>,
 }
 
 /// The most tensors that a loss reads.
@@ -188,7 +190,7 @@ pub(crate) unsafe fn create<C: Config>(config: *const C, out: *mut *mut cvl_loss
         // SAFETY: not NULL, so it is a place for a pointer.
         unsafe { out.write_unaligned(std::ptr::null_mut()) };
         // SAFETY: the caller's promise.
-        let inner = unsafe { config::read(config)?.build() }?;
+        let inner = Arc::from(unsafe { config::read(config)?.build() }?);
         let handle = Box::into_raw(Box::new(cvl_loss { inner }));
         // SAFETY: as above.
         unsafe { out.write_unaligned(handle) };

@@ -173,6 +173,11 @@ fn structs_keep_their_sizes() {
             56,
         ),
         (
+            "cvl_asymmetric_softmax_config",
+            size_of::<cvl_asymmetric_softmax_config>(),
+            64,
+        ),
+        (
             "cvl_balanced_bce_config",
             size_of::<cvl_balanced_bce_config>(),
             32,
@@ -190,7 +195,17 @@ fn structs_keep_their_sizes() {
             size_of::<cvl_gaussian_focal_config>(),
             40,
         ),
+        (
+            "cvl_generalized_wasserstein_dice_config",
+            size_of::<cvl_generalized_wasserstein_dice_config>(),
+            56,
+        ),
         ("cvl_ghm_config", size_of::<cvl_ghm_config>(), 48),
+        (
+            "cvl_ghm_regression_config",
+            size_of::<cvl_ghm_regression_config>(),
+            48,
+        ),
         (
             "cvl_hausdorff_config",
             size_of::<cvl_hausdorff_config>(),
@@ -207,6 +222,11 @@ fn structs_keep_their_sizes() {
             48,
         ),
         ("cvl_mcc_config", size_of::<cvl_mcc_config>(), 24),
+        (
+            "cvl_multi_scale_config",
+            size_of::<cvl_multi_scale_config>(),
+            64,
+        ),
         (
             "cvl_ohem_cross_entropy_config",
             size_of::<cvl_ohem_cross_entropy_config>(),

@@ -34,11 +34,13 @@ pub mod pixel;
 pub mod region;
 pub mod rotated;
 mod scalar;
+pub mod scales;
 pub mod simd;
 pub mod ssim;
 pub mod total_variation;
 pub mod upstream;
 mod view;
+pub mod wasserstein;
 
 pub use axes::Axes;
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@ mod elements;
 mod imbalance;
 mod imbalance_sites;
 mod lovasz;
+mod multi_scale;
 mod offsets;
 mod perceptual;
 mod pixels;
@@ -17,6 +18,7 @@ mod similarity;
 mod spatial;
 mod sums;
 mod topology;
+mod wasserstein;
 
 use std::sync::Arc;
 
@@ -148,9 +150,13 @@ impl List {
 /// A type's name without its path.
 fn short_name<T>() -> &'static str {
     let path = std::any::type_name::<T>();
-    // A regularizer is known by its own name.
-    let name = path.rsplit("::").next().unwrap_or(path);
-    name.trim_end_matches('>')
+    let last = |path: &'static str| path.rsplit("::").next().unwrap_or(path);
+    match path.split_once('<') {
+        // A regularizer is known by its own name.
+        Some((wrapper, inner)) if last(wrapper) == "OfInput" => last(inner).trim_end_matches('>'),
+        Some((wrapper, _)) => last(wrapper),
+        None => last(path),
+    }
 }
 
 /// All cases.
@@ -170,7 +176,9 @@ pub fn cases() -> Vec<Case> {
     lovasz::add(&mut list);
     distance::add(&mut list);
     topology::add(&mut list);
+    wasserstein::add(&mut list);
     similarity::add(&mut list);
+    multi_scale::add(&mut list);
     sums::add(&mut list);
     list.0
 }

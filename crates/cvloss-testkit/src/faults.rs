@@ -4,8 +4,10 @@ mod adversarial;
 mod boxes;
 mod imbalance;
 mod inputs;
+mod multi_scale;
 mod options;
 mod surfaces;
+mod wasserstein;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -201,15 +203,16 @@ fn first_line(error: &anyhow::Error) -> String {
         .to_owned()
 }
 
-/// The message must name the loss, or one of a sum's, and the words.
+/// The message must name the loss, or one that it is made of, and the words.
 fn check_message(case: &Case, message: &str, words: &[&str]) -> Result<()> {
     let names = |name: &str| message.starts_with(&format!("{name}: "));
-    let is_named = match case.family {
-        Family::Sum => message
+    let is_made_of_others = case.family == Family::Sum || case.type_name == "MultiScale";
+    let is_named = match is_made_of_others {
+        true => message
             .split(": ")
             .next()
             .is_some_and(|name| !name.contains(' ')),
-        _ => names(case.loss_name()),
+        false => names(case.loss_name()),
     };
     ensure!(is_named, "message without the loss's name: {message}");
     for word in words {

@@ -64,11 +64,13 @@ pub use cvloss_kernels::region::{
     Intersection, ItemStatistics, Pooling, Smooth, Transform, VolumeWeight,
 };
 pub use cvloss_kernels::rotated::{Divergence, KfForm, Scale};
+pub use cvloss_kernels::scales::{ScalePooling, ScaleWeights, UnevenScale};
 pub use cvloss_kernels::ssim::{
     Border, ChannelProduct, Channels, Covariance, NegativeContrast, OddPooling, Similarity,
     SmallImage, SsimForm, Taps, Variance, Window,
 };
 pub use cvloss_kernels::total_variation::{VariationNorm, VariationScale};
+pub use cvloss_kernels::wasserstein::WassersteinWeighting;
 pub use cvloss_kernels::{Normalizer, Reduction};
 pub use detection::*;
 pub use error::{Error, Result};

@@ -190,7 +190,7 @@ impl Accumulator {
     }
 
     /// The memory as a kernel's gradient. The first kernel overwrites, others add.
-    fn gradient(&mut self, shape: [usize; 3]) -> kernels::Result<Gradient<'_>> {
+    pub(crate) fn gradient(&mut self, shape: [usize; 3]) -> kernels::Result<Gradient<'_>> {
         let accumulate = std::mem::replace(&mut self.filled, true);
         Ok(Gradient {
             scale: self.scale,

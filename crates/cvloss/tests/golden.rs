@@ -37,9 +37,11 @@ golden! {
     siou: cvloss::SiouLoss, 10;
     wise_iou: cvloss::WiseIouLoss, 10;
     asymmetric: cvloss::AsymmetricLoss, 10;
+    asymmetric_softmax: cvloss::AsymmetricSoftmaxLoss, 9;
     balanced_bce: cvloss::BalancedBceLoss, 5;
     gaussian_focal: cvloss::GaussianFocalLoss, 5;
     ghm: cvloss::GhmLoss, 6;
+    ghm_regression: cvloss::GhmRegressionLoss, 8;
     exp_log: cvloss::ExpLogLoss, 5;
     mcc: cvloss::MccLoss, 8;
     ohem_cross_entropy: cvloss::OhemCrossEntropyLoss, 8;
@@ -54,6 +56,7 @@ golden! {
     boundary: cvloss::BoundaryLoss, 9;
     cl_dice: cvloss::ClDiceLoss, 8;
     dice_cl_dice: cvloss::DiceClDiceLoss, 8;
+    generalized_wasserstein_dice: cvloss::GeneralizedWassersteinDiceLoss, 20;
     hausdorff: cvloss::HausdorffLoss, 10;
     bce: cvloss::BceLoss, 10;
     charbonnier: cvloss::CharbonnierLoss, 4;
@@ -79,6 +82,7 @@ golden! {
     ms_ssim: cvloss::MsSsimLoss, 10;
     ms_ssim_l1: cvloss::MsSsimL1Loss, 5;
     mse: cvloss::MseLoss, 5;
+    multi_scale: cvloss::MultiScale<cvloss::CrossEntropyLoss>, 10;
     psnr: cvloss::PsnrLoss, 6;
     robust: cvloss::RobustLoss, 8;
     smooth_l1: cvloss::SmoothL1Loss, 5;

@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use cvloss::{
-    Activation, AsymmetricLoss, BalancedBceLoss, GaussianFocalLoss, GhmLoss, GradientDensity,
-    Inputs, Loss, MccLoss, MinedMean, OhemCrossEntropyLoss, Reduction, SoftF1Loss,
+    Activation, AsymmetricLoss, BalancedBceLoss, GaussianFocalLoss, GhmLoss, GhmRegressionLoss,
+    GradientDensity, Inputs, Loss, MccLoss, MinedMean, OhemCrossEntropyLoss, Reduction, SoftF1Loss,
     TopKCrossEntropyLoss, effective_number_weights,
 };
 
@@ -223,6 +223,39 @@ fn densities_run() -> Result<()> {
     ensure!((scalar(&loss.forward(&x, &target)?)? - 2.0 * plain).abs() < 1e-6);
     density.momentum = 1.0;
     ensure!(density.update(&loss, &inputs).is_err());
+    Ok(())
+}
+
+/// Densities of differences: three next to nothing, and one far above `μ`.
+#[test]
+fn densities_of_distances_run() -> Result<()> {
+    let x = Tensor::new(&[0f32, 0., 0., 2.], &Device::Cpu)?;
+    let target = Tensor::new(&[0.001f32, -0.001, 0.001, 0.], &Device::Cpu)?;
+    let mask = Tensor::new(&[1f32, 0., 1., 0.], &Device::Cpu)?;
+    let inputs = Inputs {
+        input: &x,
+        target: &target,
+        weight: None,
+    };
+    let mut loss = GhmRegressionLoss::default();
+    let mut density = GradientDensity::new(10, 0.75);
+    density.update(&loss, &inputs)?;
+    density.update(
+        &loss,
+        &Inputs {
+            weight: Some(&mask),
+            ..inputs
+        },
+    )?;
+    let mut expected = vec![0.0; 10];
+    (expected[0], expected[9]) = (0.75 * 0.75 + 0.25 * 2.0, 0.25);
+    ensure!(density.means == expected, "{:?}", density.means);
+    // Twice as dense is half the loss.
+    let plain = scalar(&loss.forward(&x, &target)?)?;
+    let mut twice = vec![0.0; 10];
+    (twice[0], twice[9]) = (6.0, 2.0);
+    loss.densities = Some(twice);
+    ensure!((scalar(&loss.forward(&x, &target)?)? - 0.5 * plain).abs() < 1e-6);
     Ok(())
 }
 

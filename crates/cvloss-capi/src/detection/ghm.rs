@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use cvloss_kernels::imbalance::{check_bins, check_densities, evaluate_density};
+use cvloss_kernels::imbalance::{DensityKind, check_bins, check_densities, evaluate_density};
 use cvloss_kernels::loops::pointwise::Operands;
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
@@ -125,6 +125,7 @@ impl Loss for Ghm {
             ignore: self.ignore,
         };
         evaluate_density(
+            DensityKind::CrossEntropy,
             self.bins,
             self.densities.as_deref(),
             self.reduction,

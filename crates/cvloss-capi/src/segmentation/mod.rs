@@ -1,6 +1,7 @@
 //! Losses of segmentation and dense classification.
 
 mod asymmetric;
+mod asymmetric_softmax;
 mod balanced_bce;
 mod bce;
 mod cl_dice;
@@ -12,11 +13,13 @@ mod distance;
 mod elements;
 mod exp_log;
 mod focal;
+mod generalized_wasserstein_dice;
 mod half;
 mod jaccard;
 mod lovasz;
 mod mcc;
 mod mined;
+mod multi_scale;
 mod poly_cross_entropy;
 mod poly_focal;
 mod reduced_focal;
@@ -27,6 +30,7 @@ mod tversky;
 mod unified_focal;
 
 pub use asymmetric::*;
+pub use asymmetric_softmax::*;
 pub use balanced_bce::*;
 pub use bce::*;
 pub use cl_dice::*;
@@ -36,10 +40,12 @@ pub use dice::*;
 pub use distance::*;
 pub use exp_log::*;
 pub use focal::*;
+pub use generalized_wasserstein_dice::*;
 pub use jaccard::*;
 pub use lovasz::*;
 pub use mcc::*;
 pub use mined::*;
+pub use multi_scale::*;
 pub use poly_cross_entropy::*;
 pub use poly_focal::*;
 pub use reduced_focal::*;

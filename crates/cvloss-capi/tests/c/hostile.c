@@ -165,6 +165,7 @@ static void configurations(void) {
 
   SPOIL(asymmetric, clip, 1, "asymmetric: clip is 1", cvl_asymmetric_new);
   SPOIL(asymmetric, focus, 2, "focus is 2", cvl_asymmetric_new);
+  SPOIL(asymmetric_softmax, label_smoothing, 2, "asymmetric_softmax: label_smoothing is 2", cvl_asymmetric_softmax_new);
   SPOIL(balanced_bce, balance, 2, "balanced_bce: balance is 2", cvl_balanced_bce_new);
   SPOIL(balanced_bce, reserved, 1, "reserved is 1", cvl_balanced_bce_new);
   SPOIL(poly_focal, epsilon, NAN, "poly_focal: epsilon is NaN", cvl_poly_focal_new);
@@ -177,6 +178,7 @@ static void configurations(void) {
   SPOIL(gaussian_focal, alpha, -1, "gaussian_focal: alpha is -1", cvl_gaussian_focal_new);
   SPOIL(ghm, bins, 0, "ghm: bins is 0", cvl_ghm_new);
   SPOIL(ghm, densities, (c.num_densities = 3, weights), "densities is 3 numbers, expected 10", cvl_ghm_new);
+  SPOIL(ghm_regression, mu, 0, "ghm_regression: mu is 0", cvl_ghm_regression_new);
   SPOIL(poly_cross_entropy, epsilon, NAN, "poly_cross_entropy: epsilon is NaN", cvl_poly_cross_entropy_new);
   SPOIL(ohem_cross_entropy, threshold, 0, "ohem_cross_entropy: threshold is 0", cvl_ohem_cross_entropy_new);
   SPOIL(ohem_cross_entropy, mean, 2, "mean is 2", cvl_ohem_cross_entropy_new);
@@ -186,6 +188,18 @@ static void configurations(void) {
   SPOIL(unified_focal, delta, 2, "unified_focal: delta is 2", cvl_unified_focal_new);
   SPOIL(unified_focal, form, 2, "form is 2", cvl_unified_focal_new);
   SPOIL(exp_log, gamma_ce, 0, "exp_log: gamma_ce is 0", cvl_exp_log_new);
+  SPOIL(generalized_wasserstein_dice, weighting, 2, "weighting is 2", cvl_generalized_wasserstein_dice_new);
+  SPOIL(generalized_wasserstein_dice, distances, (c.num_distances = 3, weights), "distances is 3 numbers",
+        cvl_generalized_wasserstein_dice_new);
+  cvl_loss *inner = NULL;
+  const size_t no_cell = 0;
+  EXPECT(OK, "", cvl_l1_new(NULL, &inner));
+  SPOIL(multi_scale, uneven, (c.loss = inner, 3), "multi_scale: uneven is 3", cvl_multi_scale_new);
+  SPOIL(multi_scale, pooling, (c.loss = inner, 2), "pooling is 2", cvl_multi_scale_new);
+  SPOIL(multi_scale, scale_weights, (c.loss = inner, 3), "weights is Listed([]), expected 3", cvl_multi_scale_new);
+  SPOIL(multi_scale, num_factors, (c.loss = inner, c.factors = &no_cell, 1), "factors is 0", cvl_multi_scale_new);
+  EXPECT(NULL_POINTER, "loss", cvl_multi_scale_new(NULL, &loss));
+  cvl_loss_free(inner);
   SPOIL(lovasz_softmax, classes, 3, "lovasz_softmax: classes is 3", cvl_lovasz_softmax_new);
   SPOIL(lovasz_hinge, pooling, 2, "lovasz_hinge: pooling is 2", cvl_lovasz_hinge_new);
   SPOIL(boundary, target, 2, "boundary: target is 2", cvl_boundary_new);

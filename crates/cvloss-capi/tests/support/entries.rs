@@ -64,6 +64,7 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "DiceFocalLoss" => dice_focal(options),
         "ComboLoss" => combo(options),
         "AsymmetricLoss" => asymmetric(options),
+        "AsymmetricSoftmaxLoss" => asymmetric_softmax(options),
         "BalancedBceLoss" => balanced_bce(options),
         "PolyFocalLoss" => poly_focal(options),
         "ReducedFocalLoss" => reduced_focal(options),
@@ -74,6 +75,8 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "SoftF1Loss" => soft_f1(options),
         "UnifiedFocalLoss" => unified_focal(options),
         "ExpLogLoss" => exp_log(options),
+        "GeneralizedWassersteinDiceLoss" => generalized_wasserstein_dice(options),
+        "MultiScale" => multi_scale(options),
         "LovaszSoftmaxLoss" => lovasz_softmax(options),
         "LovaszHingeLoss" => lovasz_hinge(options),
         "BoundaryLoss" => boundary(options),
@@ -163,6 +166,7 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "VarifocalLoss" => varifocal(options),
         "GaussianFocalLoss" => gaussian_focal(options),
         "GhmLoss" => ghm(options),
+        "GhmRegressionLoss" => ghm_regression(options),
         "DiscriminatorLoss" => adversarial(options, cvl_discriminator_new),
         "GeneratorLoss" => adversarial(options, cvl_generator_new),
         "LecamLoss" => lecam(options),
@@ -950,6 +954,37 @@ fn ghm(options: &Value) -> Result<Handle> {
     Handle::new(&config, cvl_ghm_new)
 }
 
+fn ghm_regression(options: &Value) -> Result<Handle> {
+    let means = list(&options["densities"]);
+    let (densities, num_densities) = pointer(means.as_ref());
+    let config = cvl_ghm_regression_config {
+        densities,
+        num_densities,
+        bins: number(options, "bins")? as usize,
+        mu: number(options, "mu")?,
+        reduction: reduction(options)?,
+        ..cvl_ghm_regression_config::default()
+    };
+    Handle::new(&config, cvl_ghm_regression_new)
+}
+
+fn asymmetric_softmax(options: &Value) -> Result<Handle> {
+    let weights = list(&options["class_weights"]);
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let config = cvl_asymmetric_softmax_config {
+        class_weights,
+        num_class_weights,
+        gamma_positive: number(options, "gamma_positive")?,
+        gamma_negative: number(options, "gamma_negative")?,
+        label_smoothing: number(options, "label_smoothing")?,
+        ignore_index: ignored(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_asymmetric_softmax_config::default()
+    };
+    Handle::new(&config, cvl_asymmetric_softmax_new)
+}
+
 fn poly_cross_entropy(options: &Value) -> Result<Handle> {
     let weights = list(&options["class_weights"]);
     let (class_weights, num_class_weights) = pointer(weights.as_ref());
@@ -963,6 +998,50 @@ fn poly_cross_entropy(options: &Value) -> Result<Handle> {
         ..cvl_poly_cross_entropy_config::default()
     };
     Handle::new(&config, cvl_poly_cross_entropy_new)
+}
+
+fn generalized_wasserstein_dice(options: &Value) -> Result<Handle> {
+    let rows = options["distances"].as_array();
+    let numbers: Option<Vec<f64>> =
+        rows.map(|rows| rows.iter().filter_map(list).flatten().collect());
+    let (distances, num_distances) = pointer(numbers.as_ref());
+    let config = cvl_generalized_wasserstein_dice_config {
+        distances,
+        num_distances,
+        smooth_nr: number(options, "smooth_nr")?,
+        smooth_dr: number(options, "smooth_dr")?,
+        ignore_index: ignored(options),
+        weighting: index(&options["weighting"], &["Foreground", "Volume"])?,
+        reduction: reduction(options)?,
+        ..cvl_generalized_wasserstein_dice_config::default()
+    };
+    Handle::new(&config, cvl_generalized_wasserstein_dice_new)
+}
+
+/// Its options say of which type the loss is.
+fn multi_scale(options: &Value) -> Result<Handle> {
+    let inner = options["type"].as_str().context("no type")?;
+    let inner = create(inner, &options["loss"])?;
+    let factors = list(&options["factors"]).context("no factors")?;
+    let factors: Vec<usize> = factors.iter().map(|factor| *factor as usize).collect();
+    let given = list(&options["weights"]["Listed"]);
+    let (weights, num_weights) = pointer(given.as_ref());
+    let scale_weights = match &given {
+        Some(_) => 3,
+        None => index(&options["weights"], &["Halving", "Same", "Half"])?,
+    };
+    let config = cvl_multi_scale_config {
+        loss: inner.0,
+        factors: factors.as_ptr(),
+        num_factors: factors.len(),
+        weights,
+        num_weights,
+        scale_weights,
+        uneven: index(&options["uneven"], &["Refuse", "DropRest", "SmallCell"])?,
+        pooling: index(&options["pooling"], &["Average", "Nearest"])?,
+        ..cvl_multi_scale_config::default()
+    };
+    Handle::new(&config, cvl_multi_scale_new)
 }
 
 fn ohem_cross_entropy(options: &Value) -> Result<Handle> {

@@ -204,6 +204,10 @@ fn go_back<P: Prim>(
     }
 }
 
+/// A denominator below this counts as 0: a skeleton of next to nothing, without smoothing, would have slopes without a
+/// bound.
+pub const NOTHING: f64 = 1e-18;
+
 /// `Σ S_p t`, `Σ S_p`, `Σ S_t p`, `Σ S_t`, weighted.
 #[derive(Clone, Copy, Default)]
 struct Sums([f64; 4]);
@@ -241,14 +245,14 @@ impl Sums {
     fn shares(&self, options: &Options) -> Shares {
         let [hit, skeleton, inside, of_target] = self.0;
         // 0/0, without smoothing, is a share of 1 and has no slope: there is no skeleton to lie anywhere.
-        let share = |numerator: f64, denominator: f64| match denominator == 0.0 {
+        let share = |numerator: f64, denominator: f64| match denominator < NOTHING {
             true => (1.0, 0.0),
             false => (numerator / denominator, 1.0 / denominator),
         };
         let (a, per_a) = share(hit + options.smooth_nr, skeleton + options.smooth_dr);
         let (b, per_b) = share(inside + options.smooth_nr, of_target + options.smooth_dr);
         let sum = a + b + options.smooth;
-        if sum == 0.0 {
+        if sum < NOTHING {
             return Shares {
                 value: 1.0,
                 by_hit: 0.0,

@@ -1,4 +1,4 @@
-//! Gradient harmonised loss: cross-entropy over the density of equally hard elements.
+//! Gradient harmonised losses: an element's loss over the density of equally hard elements.
 
 #![forbid(unsafe_code)]
 
@@ -6,7 +6,30 @@ use crate::error::{Error, Result, check_shape};
 use crate::loops::pointwise::{self, Operands, Pointwise, widen};
 use crate::math::{Logistic, Odds, Real};
 use crate::options::{Gradient, Normalizer, Reduction};
+use crate::pixel::{check_positive, hypotenuse};
 use crate::view::{View, ViewMut};
+
+/// Which loss is harmonised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DensityKind {
+    /// Cross-entropy over sigmoids, whose gradient is `p − t`: GHM-C.
+    CrossEntropy,
+    /// The smooth distance `√(d² + μ²) − μ` of `d = x − t`, whose gradient is `d/√(d² + μ²)`: GHM-R.
+    Distance {
+        /// `μ`, above 0.
+        mu: f64,
+    },
+}
+
+impl DensityKind {
+    /// Fails if an option is out of range.
+    pub fn check(&self) -> Result<()> {
+        match *self {
+            Self::CrossEntropy => Ok(()),
+            Self::Distance { mu } => check_positive("mu", mu),
+        }
+    }
+}
 
 /// `1 + |p − t|`: the length of an element's gradient, told apart from the 0 of ignored elements.
 #[derive(Clone, Copy)]
@@ -17,6 +40,33 @@ impl Pointwise for Length {
         let Odds { p, q } = Odds::new(x);
         let d = p.mul_add(R::one() - t, -(q * t));
         (R::one() + d.abs(), R::zero())
+    }
+}
+
+/// `1 + |d|/√(d² + μ²)`, likewise.
+#[derive(Clone, Copy)]
+struct DistanceLength {
+    mu: f64,
+}
+impl Pointwise for DistanceLength {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: R, t: R, _: R) -> (R, R) {
+        let d = (x - t).abs();
+        (R::one() + d / hypotenuse(d, R::of(self.mu)), R::zero())
+    }
+}
+
+/// `√(d² + μ²) − μ` times a constant, the auxiliary number, without the cancellation where `d` is small.
+#[derive(Clone, Copy)]
+struct WeightedDistance {
+    mu: f64,
+}
+impl Pointwise for WeightedDistance {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R) {
+        let (d, mu) = (x - t, R::of(self.mu));
+        let length = hypotenuse(d.abs(), mu);
+        (a * (d * (d / (length + mu))), a * (d / length))
     }
 }
 
@@ -88,7 +138,12 @@ pub fn check_densities(densities: Option<&[f64]>, bins: usize) -> Result<()> {
 
 /// How many elements' gradients fall into each bin, and the bin of each element: none where it is ignored or has weight 0,
 /// NaN where its gradient is.
-fn histogram(bins: usize, operands: &Operands<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+fn histogram(
+    kind: DensityKind,
+    bins: usize,
+    operands: &Operands<'_>,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    kind.check()?;
     check_bins(bins)?;
     let shape = operands.input.shape();
     let mut lengths = vec![0f64; operands.input.len()];
@@ -99,7 +154,19 @@ fn histogram(bins: usize, operands: &Operands<'_>) -> Result<(Vec<f64>, Vec<f64>
     };
     let into = Some(ViewMut::new(&mut lengths, shape)?);
     let (none, elements) = (Reduction::None, Normalizer::Elements);
-    pointwise::evaluate(Length, &unweighted, none, elements, into, None)?;
+    match kind {
+        DensityKind::CrossEntropy => {
+            pointwise::evaluate(Length, &unweighted, none, elements, into, None)?
+        }
+        DensityKind::Distance { mu } => pointwise::evaluate(
+            DistanceLength { mu },
+            &unweighted,
+            none,
+            elements,
+            into,
+            None,
+        )?,
+    };
     let weight = widen("weight", &operands.weight, shape)?;
     let [_, channels, space] = shape;
     let mut counts = vec![0.0; bins];
@@ -125,15 +192,20 @@ fn histogram(bins: usize, operands: &Operands<'_>) -> Result<(Vec<f64>, Vec<f64>
     Ok((counts, lengths))
 }
 
-/// How many elements' gradients `|p − t|` fall into each of `bins` equal bins, without those that are ignored or have
-/// weight 0.
-pub fn gradient_counts(bins: usize, operands: &Operands<'_>) -> Result<Vec<f64>> {
-    Ok(histogram(bins, operands)?.0)
+/// How many elements' gradients fall, by their length, into each of `bins` equal bins, without those that are ignored
+/// or have weight 0.
+pub fn gradient_counts(
+    kind: DensityKind,
+    bins: usize,
+    operands: &Operands<'_>,
+) -> Result<Vec<f64>> {
+    Ok(histogram(kind, bins, operands)?.0)
 }
 
-/// Cross-entropy of each element times its bin's weight, which counts as constant. The mean divides by the number of
+/// The loss of each element times its bin's weight, which counts as constant. The mean divides by the number of
 /// elements that count.
 pub fn evaluate_density(
+    kind: DensityKind,
     bins: usize,
     densities: Option<&[f64]>,
     reduction: Reduction,
@@ -146,7 +218,7 @@ pub fn evaluate_density(
     if let Some(values) = &values {
         check_shape("values", shape, values.shape())?;
     }
-    let (counts, mut found) = histogram(bins, operands)?;
+    let (counts, mut found) = histogram(kind, bins, operands)?;
     let weights = bin_weights(&counts, densities);
     for bin in &mut found {
         // NaN stays; −1 is an element that does not count.
@@ -173,6 +245,14 @@ pub fn evaluate_density(
         ..operands.clone()
     };
     let elements = Normalizer::Elements;
-    let sum = pointwise::evaluate(Weighted, &operands, reduction, elements, values, gradient)?;
+    macro_rules! run {
+        ($formula:expr) => {
+            pointwise::evaluate($formula, &operands, reduction, elements, values, gradient)?
+        };
+    }
+    let sum = match kind {
+        DensityKind::CrossEntropy => run!(Weighted),
+        DensityKind::Distance { mu } => run!(WeightedDistance { mu }),
+    };
     Ok(sum * factor)
 }

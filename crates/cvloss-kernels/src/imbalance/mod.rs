@@ -8,6 +8,7 @@ mod compound;
 mod density;
 mod focal;
 mod mined;
+mod single_label;
 mod sites;
 
 use crate::error::{Error, Result, check_share, check_weight};
@@ -20,7 +21,8 @@ pub use asymmetric::Asymmetric;
 pub use balanced::{Balance, BalancedBce, evaluate_balanced};
 pub use compound::{Points, evaluate_compound};
 pub use density::{
-    bin_of, bin_weights, check_bins, check_densities, evaluate_density, gradient_counts,
+    DensityKind, bin_of, bin_weights, check_bins, check_densities, evaluate_density,
+    gradient_counts,
 };
 pub use focal::{Gaussian, Poly, Quality, Reduced, Varifocal};
 pub use mined::{MinedMean, Mining, evaluate_mined};

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::error::{Error, Result};
+use super::single_label::{AnyPower, FourthPower, SingleLabel};
+use crate::error::{Error, Result, check_share, check_weight};
 use crate::focal::{Any, Exponent, check_gamma, entropy};
 use crate::loops::site::{self, Operands, Term};
 use crate::math::Real;
@@ -29,6 +30,15 @@ pub enum SiteKind {
         /// Only class 0 is damped.
         background_only: bool,
     },
+    /// `−Σ_c t'_c w_c ln p_c` with smoothed one-hot `t'`, and `w` `(1 − p)^γ₊` of the true class, `p^γ₋` of the others.
+    Asymmetric {
+        /// `γ₊`, at least 0.
+        gamma_positive: f64,
+        /// `γ₋`, at least 0.
+        gamma_negative: f64,
+        /// The share of the target that is spread over all classes, in `[0, 1]`.
+        smoothing: f64,
+    },
 }
 
 /// Whether unified focal loss treats foreground and background alike.
@@ -50,6 +60,15 @@ impl SiteKind {
             Self::Poly { epsilon } => Err(Error::option("epsilon", epsilon, "a finite number")),
             Self::Power { gamma } => crate::pixel::check_positive("gamma", gamma),
             Self::Focal { gamma, .. } => check_gamma(gamma),
+            Self::Asymmetric {
+                gamma_positive,
+                gamma_negative,
+                smoothing,
+            } => {
+                check_weight("gamma_positive", gamma_positive)?;
+                check_weight("gamma_negative", gamma_negative)?;
+                check_share("label_smoothing", smoothing)
+            }
         }
     }
 }
@@ -79,6 +98,35 @@ pub fn evaluate_sites(
             gamma: Any(gamma),
             background_only,
         }),
+        SiteKind::Asymmetric {
+            gamma_positive,
+            gamma_negative,
+            smoothing,
+        } => {
+            let spread = smoothing / operands.input.shape()[1].max(1) as f64;
+            let shares = (1.0 - smoothing + spread, spread);
+            let positive = Any(gamma_positive);
+            if smoothing == 0.0 {
+                run!(Focal {
+                    gamma: positive,
+                    background_only: false
+                })
+            } else if gamma_negative == 4.0 {
+                let negative = FourthPower;
+                run!(SingleLabel {
+                    positive,
+                    negative,
+                    shares
+                })
+            } else {
+                let negative = AnyPower(gamma_negative);
+                run!(SingleLabel {
+                    positive,
+                    negative,
+                    shares
+                })
+            }
+        }
     }
 }
 

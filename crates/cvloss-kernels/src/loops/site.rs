@@ -1,7 +1,9 @@
 //! A softmax over classes at each pixel, and one value per pixel.
 //!
-//! Two forms: a [`Term`] of the true class's probability, for class indices; and the cross-entropy with a distribution
-//! over classes, for soft or smoothed targets.
+//! Two forms: a [`Term`] of the true class's probability, and perhaps of the others', for class indices; and the
+//! cross-entropy with a distribution over classes, for soft or smoothed targets.
+
+mod each;
 
 use crate::error::{Error, Result, check_class_weights, check_shape};
 use crate::labels::{IGNORED, Target};
@@ -17,9 +19,13 @@ use super::softmax::{
     is_moderate, largest_logits, pieces, tile_pixels,
 };
 use super::sum::sum;
+use each::Each;
 
 /// The formula of a loss on the probability of the true class.
 pub trait Term: Copy + Send + Sync {
+    /// Whether the other classes have a part in the value, which is [`other`](Self::other).
+    const OTHERS: bool = false;
+
     /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true class's
     /// `−ln p`, `p` and `1 − p` (each accurate on its own).
     ///
@@ -30,6 +36,13 @@ pub trait Term: Copy + Send + Sync {
     #[inline(always)]
     fn eval_of<R: Real>(&self, _class: R, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R) {
         self.eval(minus_ln_p, p, one_minus_p)
+    }
+
+    /// What a class that is not the true one adds to the value, and the derivative of that with respect to `ln p`,
+    /// from its `−ln p` and `p`.
+    #[inline(always)]
+    fn other<R: Real>(&self, _minus_ln_p: R, _p: R) -> (R, R) {
+        (R::zero(), R::zero())
     }
 }
 
@@ -334,17 +347,30 @@ impl<T: Term> Piece<'_, '_, '_, T> {
                         *weight = P::of(weight.to_f64() * class_weights[class]);
                     }
                 }
-                dispatch(Hard {
-                    term,
-                    input,
-                    tile,
-                    labels,
-                    ignores,
-                    weights,
-                    scale,
-                    values,
-                    gradient,
-                })
+                if T::OTHERS {
+                    dispatch(Each {
+                        term,
+                        input,
+                        tile,
+                        labels,
+                        weights,
+                        scale,
+                        values,
+                        gradient,
+                    })
+                } else {
+                    dispatch(Hard {
+                        term,
+                        input,
+                        tile,
+                        labels,
+                        ignores,
+                        weights,
+                        scale,
+                        values,
+                        gradient,
+                    })
+                }
             }
             Formula::Soft { smoothing } => dispatch(Soft {
                 smoothing,

@@ -19,7 +19,7 @@ fn sign<R: Real>(d: R) -> R {
 
 /// `√(a² + b²)` for `a ≥ 0` and `b > 0`.
 #[inline(always)]
-fn hypotenuse<R: Real>(a: R, b: R) -> R {
+pub(crate) fn hypotenuse<R: Real>(a: R, b: R) -> R {
     let long = a.at_least(b);
     let ratio = a.at_most(b) / long;
     long * ratio.mul_add(ratio, R::one()).sqrt()

@@ -10,6 +10,7 @@ use crate::loops::pointwise::{Operands, evaluate_difference};
 use crate::options::{Gradients, Normalizer, Reduction};
 use crate::view::ViewMut;
 
+pub(crate) use cpu::hypotenuse;
 pub use cpu::{
     Cauchy, Charbonnier, GemanMcClure, General, Huber, L1, L2, LogCosh, PseudoHuber, Quadratic,
     Welsch, Wing,

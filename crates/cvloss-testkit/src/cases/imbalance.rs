@@ -1,9 +1,9 @@
 //! Losses of elements for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, Balance, BalancedBceLoss, FocusSlope, GaussianFocalLoss, GhmLoss, Normalizer,
-    PolyFocalLoss, PositiveWeight, QualityFocalLoss, ReducedFocalLoss, ReducedScale, Reduction,
-    VarifocalLoss,
+    AsymmetricLoss, Balance, BalancedBceLoss, FocusSlope, GaussianFocalLoss, GhmLoss,
+    GhmRegressionLoss, Normalizer, PolyFocalLoss, PositiveWeight, QualityFocalLoss,
+    ReducedFocalLoss, ReducedScale, Reduction, VarifocalLoss,
 };
 
 use super::{Family, Known, List};
@@ -31,6 +31,7 @@ elements! {
     BalancedBceLoss
     GaussianFocalLoss
     GhmLoss
+    GhmRegressionLoss
     PolyFocalLoss
     QualityFocalLoss
     ReducedFocalLoss
@@ -46,6 +47,7 @@ pub(super) fn add(list: &mut List) {
     gaussian_focal(list);
     balanced_bce(list);
     ghm(list);
+    ghm_regression(list);
 }
 
 fn binary(shape: &[usize]) -> Spec {
@@ -365,6 +367,49 @@ fn ghm(list: &mut List) {
             GhmLoss {
                 bins,
                 ..GhmLoss::default()
+            },
+        );
+    }
+}
+
+/// Bins are few, and inputs small: see [`ghm`].
+fn ghm_regression(list: &mut List) {
+    const ROWS: &[usize] = &[2, 3, 11];
+    let plain = GhmRegressionLoss::default();
+    list.add("mean", soft(ROWS), plain.clone());
+    list.add("vector", soft(VECTOR), plain.clone());
+    list.add("matrix", soft(MATRIX).weighted(), plain.clone());
+    list.add("channels", soft(ROWS).channel_weighted(), plain);
+    for (reduction, name) in [
+        (Reduction::Mean, "mean"),
+        (Reduction::Sum, "sum"),
+        (Reduction::None, "none"),
+    ] {
+        let loss = GhmRegressionLoss {
+            reduction,
+            mu: 1.5,
+            ..GhmRegressionLoss::default()
+        };
+        list.add(
+            &format!("{name}-smooth"),
+            soft(ROWS).weighted(),
+            loss.clone(),
+        );
+        let loss = GhmRegressionLoss {
+            bins: 4,
+            densities: Some(vec![20.0, 3.5, 0.0, 1.0]),
+            ..loss
+        };
+        list.add(&format!("{name}-densities"), soft(ROWS).weighted(), loss);
+    }
+    for bins in [1, 30] {
+        list.add(
+            &format!("bins-{bins}"),
+            soft(ROWS),
+            GhmRegressionLoss {
+                bins,
+                mu: 0.7,
+                ..GhmRegressionLoss::default()
             },
         );
     }

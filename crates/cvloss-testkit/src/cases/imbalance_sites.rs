@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use cvloss::{
-    Activation, Average, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean, Normalizer,
-    OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region, SoftF1Loss,
-    TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
+    Activation, AsymmetricSoftmaxLoss, Average, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean,
+    Normalizer, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region,
+    SoftF1Loss, TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
 };
 
 use super::{Family, Known, List};
@@ -33,6 +33,7 @@ const COMPOUND: Family = Family::Region {
 };
 
 known! {
+    AsymmetricSoftmaxLoss: Family::Points;
     PolyCrossEntropyLoss: Family::Points;
     OhemCrossEntropyLoss: Family::Points;
     TopKCrossEntropyLoss: Family::Points;
@@ -59,6 +60,7 @@ known_regions!(MccLoss SoftF1Loss);
 
 pub(super) fn add(list: &mut List) {
     poly_cross_entropy(list);
+    asymmetric_softmax(list);
     ohem(list);
     top_k(list);
     mcc(list);
@@ -147,6 +149,36 @@ fn poly_cross_entropy(list: &mut List) {
             class_weights: three(),
             epsilon: -0.5,
             ..PolyCrossEntropyLoss::default()
+        };
+        list.add(name, classes(FLAT).weighted().ignoring(-100), loss);
+    }
+}
+
+fn asymmetric_softmax(list: &mut List) {
+    points!(list, AsymmetricSoftmaxLoss);
+    for (gamma_positive, gamma_negative, label_smoothing) in [
+        (0.0, 0.0, 0.2),
+        (0.5, 0.3, 0.1),
+        (2.0, 4.0, 1.0),
+        (1.0, 3.0, 0.0),
+    ] {
+        let loss = AsymmetricSoftmaxLoss {
+            gamma_positive,
+            gamma_negative,
+            label_smoothing,
+            ..AsymmetricSoftmaxLoss::default()
+        };
+        let name = format!("{gamma_positive}-{gamma_negative}-{label_smoothing}");
+        list.add(&name, classes(FLAT).ignoring(-100), loss);
+    }
+    for (normalizer, name) in [
+        (Normalizer::Elements, "elements"),
+        (Normalizer::Positives, "positives"),
+    ] {
+        let loss = AsymmetricSoftmaxLoss {
+            normalizer,
+            class_weights: three(),
+            ..AsymmetricSoftmaxLoss::default()
         };
         list.add(name, classes(FLAT).weighted().ignoring(-100), loss);
     }

@@ -1,9 +1,10 @@
 //! Options out of range of losses for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss, OhemCrossEntropyLoss,
-    PolyCrossEntropyLoss, PolyFocalLoss, QualityFocalLoss, ReducedFocalLoss, Region,
-    TopKCrossEntropyLoss, UnifiedFocalLoss, VarifocalLoss,
+    AsymmetricLoss, AsymmetricSoftmaxLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss,
+    GhmRegressionLoss, MccLoss, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PolyFocalLoss,
+    QualityFocalLoss, ReducedFocalLoss, Region, TopKCrossEntropyLoss, UnifiedFocalLoss,
+    VarifocalLoss,
 };
 
 use super::options::List;
@@ -119,14 +120,37 @@ fn elements(list: &mut List) {
 }
 
 fn densities(list: &mut List) {
+    bad!(
+        list,
+        Kind::SoftBinary,
+        GhmRegressionLoss {
+            mu: [0.0, -0.5, NAN, INFINITY]
+        }
+    );
     for bins in [0, 70_000] {
         let loss = GhmLoss {
             bins,
             ..GhmLoss::default()
         };
         list.add(&format!("bins {bins}"), Kind::Binary, loss, &["bins is"]);
+        let loss = GhmRegressionLoss {
+            bins,
+            ..GhmRegressionLoss::default()
+        };
+        list.add(
+            &format!("bins {bins}"),
+            Kind::SoftBinary,
+            loss,
+            &["bins is"],
+        );
     }
     for densities in [vec![1.0; 9], vec![-1.0; 10], vec![NAN; 10]] {
+        let loss = GhmRegressionLoss {
+            densities: Some(densities.clone()),
+            ..GhmRegressionLoss::default()
+        };
+        let words: &[&str] = &["densities is", "expected"];
+        list.add("densities", Kind::SoftBinary, loss, words);
         let loss = GhmLoss {
             densities: Some(densities),
             ..GhmLoss::default()
@@ -141,6 +165,27 @@ fn densities(list: &mut List) {
 }
 
 fn sites(list: &mut List) {
+    bad!(
+        list,
+        Kind::Classes,
+        AsymmetricSoftmaxLoss {
+            gamma_positive: NOT_SIZES
+        }
+    );
+    bad!(
+        list,
+        Kind::Classes,
+        AsymmetricSoftmaxLoss {
+            gamma_negative: NOT_SIZES
+        }
+    );
+    bad!(
+        list,
+        Kind::Classes,
+        AsymmetricSoftmaxLoss {
+            label_smoothing: NOT_SHARES
+        }
+    );
     bad!(
         list,
         Kind::Classes,
@@ -228,6 +273,12 @@ fn sites(list: &mut List) {
         "soft",
         Kind::Distribution,
         PolyCrossEntropyLoss::default(),
+        words,
+    );
+    list.add(
+        "soft",
+        Kind::Distribution,
+        AsymmetricSoftmaxLoss::default(),
         words,
     );
     for class_weights in [vec![1.0, 2.0], vec![1.0, NAN, 1.0]] {

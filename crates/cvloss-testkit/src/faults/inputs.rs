@@ -63,6 +63,7 @@ fn shape_faults() -> Vec<Fault> {
                 _ => Ok(Some(sample.with_input(sample.input.flatten_all()?))),
             },
             expected: |case| match case.family {
+                _ if case.type_name == "MultiScale" => Outcome::Error(&["input has shape"]),
                 Family::Elements | Family::Image | Family::Adversarial => {
                     Outcome::Error(&["target has shape", "expected"])
                 }

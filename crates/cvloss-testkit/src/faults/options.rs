@@ -36,6 +36,12 @@ impl List {
         self.add_value(name, kind, loss, Outcome::Error(words));
     }
 
+    /// A loss that is made of options and more.
+    pub(super) fn add_case(&mut self, case: Case, words: &'static [&'static str]) {
+        let expected = Outcome::Error(words);
+        self.0.push(BadOption { case, expected });
+    }
+
     pub(super) fn add_single<L: Known>(
         &mut self,
         name: &str,
@@ -63,6 +69,8 @@ pub fn bad_options() -> Vec<BadOption> {
     super::adversarial::add(&mut list);
     super::imbalance::add(&mut list);
     super::surfaces::add(&mut list);
+    super::wasserstein::add(&mut list);
+    super::multi_scale::add(&mut list);
     bce(&mut list);
     focal(&mut list);
     cross_entropy(&mut list);

@@ -1,8 +1,10 @@
-//! Gradient harmonised classification loss.
+//! Gradient harmonised classification loss, and what harmonised losses share.
 
 use candle_core::{DType, Result, Shape, Tensor};
 use cvloss_kernels as kernels;
-use kernels::imbalance::{bin_of, bin_weights, check_bins, check_densities, gradient_counts};
+use kernels::imbalance::{
+    DensityKind, bin_of, bin_weights, check_bins, check_densities, gradient_counts,
+};
 use kernels::loops::pointwise::Operands;
 use kernels::{Normalizer, Reduction};
 
@@ -93,21 +95,24 @@ impl GradientDensity {
         }
     }
 
-    /// Takes in a step's logits and targets, as `loss` ignores and weighs them; bins without an element keep their mean.
+    /// Takes in a step's inputs and targets, as `loss`, a [`GhmLoss`] or
+    /// [`GhmRegressionLoss`](crate::GhmRegressionLoss), ignores and weighs them; bins without an element keep their
+    /// mean.
     ///
-    /// Logits must be in host memory.
-    pub fn update(&mut self, loss: &GhmLoss, inputs: &Inputs<'_>) -> error::Result<()> {
-        let name = GhmLoss::NAME;
+    /// Inputs must be in host memory.
+    #[allow(private_bounds)]
+    pub fn update<L: Harmonised>(&mut self, loss: &L, inputs: &Inputs<'_>) -> error::Result<()> {
+        let name = L::NAME;
         if !(0.0..1.0).contains(&self.momentum) {
             return Err(Error::Option {
                 loss: name,
                 message: format!("momentum is {}, expected a number in 0..1", self.momentum),
             });
         }
-        let checked = Checked::new(name, Geometry::Elements, inputs)?;
+        let checked = Checked::new(name, L::GEOMETRY, inputs)?;
         let bins = self.means.len();
         let counts = checked.call(None, Gradients::default(), |call| {
-            gradient_counts(bins, &loss.operands(&call))
+            gradient_counts(loss.kind(), bins, &operands(&call, loss.ignored()))
         })?;
         for (mean, count) in self.means.iter_mut().zip(counts) {
             if count > 0.0 {
@@ -118,15 +123,99 @@ impl GradientDensity {
     }
 }
 
-impl GhmLoss {
-    fn operands<'i>(&self, call: &Call<'i, '_>) -> Operands<'i> {
-        Operands {
-            input: call.input.clone(),
-            target: call.target.clone(),
-            auxiliary: None,
-            weight: call.weight.clone(),
-            ignore: self.ignore_index,
+/// A loss over the density of equally hard elements.
+pub(crate) trait Harmonised: Fused {
+    /// The loss as the kernel knows it.
+    fn kind(&self) -> DensityKind;
+
+    /// The target of elements that do not count.
+    fn ignored(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// What a harmonised loss reads.
+pub(super) fn operands<'i>(call: &Call<'i, '_>, ignore: Option<f64>) -> Operands<'i> {
+    Operands {
+        input: call.input.clone(),
+        target: call.target.clone(),
+        auxiliary: None,
+        weight: call.weight.clone(),
+        ignore,
+    }
+}
+
+/// Fails if bins or densities are out of range.
+pub(super) fn check_harmony<L: Harmonised>(
+    loss: &L,
+    bins: usize,
+    densities: Option<&[f64]>,
+) -> error::Result<()> {
+    let checked = loss.kind().check().and_then(|()| check_bins(bins));
+    checked
+        .and_then(|()| check_densities(densities, bins))
+        .map_err(Error::kernel(L::NAME))
+}
+
+/// The composed form of elements with `values` and gradients of such `lengths`; it counts on the host.
+pub(super) fn harmonise<L: Harmonised>(
+    loss: &L,
+    (bins, densities): (usize, Option<&[f64]>),
+    inputs: &Inputs<'_>,
+    values: &Tensor,
+    lengths: &Tensor,
+) -> Result<Tensor> {
+    let x = inputs.input;
+    let t = inputs.target.to_dtype(x.dtype())?;
+    let (ignore, reduction) = (loss.ignored(), loss.reduction());
+    let mask = ops::keep_mask(&t, ignore, x.dtype())?;
+    let weights = match inputs.weight {
+        Some(weight) => mask.broadcast_mul(weight)?,
+        None => mask,
+    };
+    let numbers = |tensor: &Tensor| -> Result<Vec<f64>> {
+        let tensor = tensor.detach().to_dtype(DType::F64)?;
+        tensor.flatten_all()?.to_vec1()
+    };
+    let (lengths, counting) = (numbers(lengths)?, numbers(&weights)?);
+    let found: Vec<_> = lengths.iter().map(|d| bin_of(d.abs(), bins)).collect();
+    let mut counts = vec![0.0; bins];
+    for (bin, weight) in found.iter().zip(&counting) {
+        if let (Some(bin), true) = (bin, *weight != 0.0) {
+            counts[*bin] += 1.0;
         }
+    }
+    let by_bin = bin_weights(&counts, densities);
+    let harmony: Vec<_> = found
+        .iter()
+        .zip(&counting)
+        .map(|(bin, weight)| match (bin, *weight == 0.0) {
+            (_, true) => 0.0,
+            (None, false) => f64::NAN,
+            (Some(bin), false) => by_bin[*bin],
+        })
+        .collect();
+    let harmony = Tensor::from_vec(harmony, x.shape(), x.device())?.to_dtype(x.dtype())?;
+    let values = (values * harmony)?;
+    let (reduction, factor) = match reduction {
+        Reduction::None => (Reduction::None, 1.0),
+        Reduction::Sum => (Reduction::Sum, 1.0),
+        Reduction::Mean => {
+            let counted: f64 = counts.iter().sum();
+            (Reduction::Sum, 1.0 / counted.max(1.0))
+        }
+    };
+    let elements = Normalizer::Elements;
+    finish_elements(&values, &t, inputs.weight, ignore, reduction, elements)? * factor
+}
+
+impl Harmonised for GhmLoss {
+    fn kind(&self) -> DensityKind {
+        DensityKind::CrossEntropy
+    }
+
+    fn ignored(&self) -> Option<f64> {
+        self.ignore_index
     }
 }
 
@@ -143,16 +232,14 @@ impl Fused for GhmLoss {
     }
 
     fn check(&self, _: &Tensor) -> error::Result<()> {
-        let densities = check_densities(self.densities.as_deref(), self.bins);
-        check_bins(self.bins)
-            .and(densities)
-            .map_err(Error::kernel(Self::NAME))
+        check_harmony(self, self.bins, self.densities.as_deref())
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let operands = self.operands(&call);
+        let operands = operands(&call, self.ignore_index);
         let densities = self.densities.as_deref();
         kernels::imbalance::evaluate_density(
+            self.kind(),
             self.bins,
             densities,
             self.reduction,
@@ -165,48 +252,10 @@ impl Fused for GhmLoss {
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
         let x = inputs.input;
         let t = inputs.target.to_dtype(x.dtype())?;
-        let mask = ops::keep_mask(&t, self.ignore_index, x.dtype())?;
-        let weights = match inputs.weight {
-            Some(weight) => mask.broadcast_mul(weight)?,
-            None => mask,
-        };
-        let numbers = |tensor: &Tensor| -> Result<Vec<f64>> {
-            let tensor = tensor.detach().to_dtype(DType::F64)?;
-            tensor.flatten_all()?.to_vec1()
-        };
-        let lengths = numbers(&(ops::sigmoid(x)? - &t)?)?;
-        let counting = numbers(&weights)?;
-        let bins: Vec<_> = lengths.iter().map(|d| bin_of(d.abs(), self.bins)).collect();
-        let mut counts = vec![0.0; self.bins];
-        for (bin, weight) in bins.iter().zip(&counting) {
-            if let (Some(bin), true) = (bin, *weight != 0.0) {
-                counts[*bin] += 1.0;
-            }
-        }
-        let by_bin = bin_weights(&counts, self.densities.as_deref());
-        let harmony: Vec<_> = bins
-            .iter()
-            .zip(&counting)
-            .map(|(bin, weight)| match (bin, *weight == 0.0) {
-                (_, true) => 0.0,
-                (None, false) => f64::NAN,
-                (Some(bin), false) => by_bin[*bin],
-            })
-            .collect();
-        let harmony = Tensor::from_vec(harmony, x.shape(), x.device())?.to_dtype(x.dtype())?;
         let positive = (&t * ops::softplus(&x.neg()?)?)?;
         let negative = (t.affine(-1.0, 1.0)? * ops::softplus(x)?)?;
-        let values = ((positive + negative)? * harmony)?;
-        let (reduction, factor) = match self.reduction {
-            Reduction::None => (Reduction::None, 1.0),
-            Reduction::Sum => (Reduction::Sum, 1.0),
-            Reduction::Mean => {
-                let counted: f64 = counts.iter().sum();
-                (Reduction::Sum, 1.0 / counted.max(1.0))
-            }
-        };
-        let (weight, ignore) = (inputs.weight, self.ignore_index);
-        let elements = Normalizer::Elements;
-        finish_elements(&values, &t, weight, ignore, reduction, elements)? * factor
+        let lengths = (ops::sigmoid(x)? - t)?;
+        let bins = (self.bins, self.densities.as_deref());
+        harmonise(self, bins, inputs, &(positive + negative)?, &lengths)
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
-use kernels::cl_dice::Options;
+use kernels::cl_dice::{NOTHING, Options};
 use kernels::region::{Activation, Classes, Operands, Pooling, Smooth};
 use kernels::{Gradient, Reduction, ViewMut};
 
@@ -33,9 +33,10 @@ use crate::loss::{Call, Fused, Geometry, Inputs};
 /// - value: `[]`; with [`Reduction::None`] `(N)`, one value per image
 ///
 /// # Edge cases
-/// No skeleton, because a mask is empty or full: the smoothing decides; 0/0 is a share of 1. Ignored points have
-/// probability 0, are outside of every class and leave all sums. Where several points are the extreme, the slope goes to
-/// one of them, the middle one first. NaN in, NaN out.
+/// No skeleton, because a mask is empty or full: the smoothing decides; 0/0 is a share of 1. Without smoothing, a
+/// denominator below 1e-18 counts as 0 (and two shares that small as a loss of 1 without a slope), so that slopes are
+/// finite. Ignored points have probability 0, are outside of every class and leave all sums. Where several points are
+/// the extreme, the slope goes to one of them, the middle one first. NaN in, NaN out.
 ///
 /// # Agrees with
 /// `monai.losses.SoftclDiceLoss`. The authors' own class ignores its number of iterations, and pools the batch.
@@ -328,7 +329,7 @@ fn compose(loss: &ClDiceLoss, inputs: &Inputs<'_>) -> Result<Tensor> {
     );
     let share = |hits: Tensor, all: Tensor| -> Result<Tensor> {
         let (hits, all) = ((hits + loss.smooth_nr)?, (all + loss.smooth_dr)?);
-        let is_empty = all.eq(0.0)?;
+        let is_empty = all.lt(NOTHING)?;
         let ones = all.ones_like()?;
         let share = (hits / is_empty.where_cond(&ones, &all)?)?;
         is_empty.where_cond(&ones, &share)
@@ -336,10 +337,10 @@ fn compose(loss: &ClDiceLoss, inputs: &Inputs<'_>) -> Result<Tensor> {
     let a = share(sum(&(&of_input * &t)?)?, sum(&of_input)?)?;
     let b = share(sum(&(&of_target * &p)?)?, sum(&of_target)?)?;
     let both = ((&a + &b)? + loss.smooth)?;
-    let is_nothing = both.eq(0.0)?;
-    let both = is_nothing.where_cond(&both.ones_like()?, &both)?;
-    let losses = (((a * b)? * -2.0)? / both)?;
-    let losses = (losses + 1.0)?;
+    let is_nothing = both.lt(NOTHING)?;
+    let ones = both.ones_like()?;
+    let score = (((a * b)? * 2.0)? / is_nothing.where_cond(&ones, &both)?)?;
+    let losses = is_nothing.where_cond(&ones, &score.affine(-1.0, 1.0)?)?;
     match loss.reduction {
         Reduction::Mean => losses.mean_all(),
         Reduction::Sum => losses.sum_all(),

@@ -6,6 +6,7 @@ use kernels::Reduction;
 use kernels::imbalance::{Points, SiteKind};
 use kernels::region::{Operands, Options, Pooling};
 
+use super::asymmetric_softmax::asymmetric_values;
 use super::cross_entropy::{check_classes, class_target};
 use super::region::{compose as compose_region, region_items};
 use crate::error::{self, Error};
@@ -108,6 +109,11 @@ pub(super) fn compose<L: CompoundLoss>(loss: &L, inputs: &Inputs<'_>) -> Result<
                 false => damped,
             }
         }
+        SiteKind::Asymmetric {
+            gamma_positive,
+            gamma_negative,
+            smoothing,
+        } => asymmetric_values(&ln_p, &hot, (gamma_positive, gamma_negative, smoothing))?,
     };
     let values = match &points.class_weights {
         Some(weights) => {

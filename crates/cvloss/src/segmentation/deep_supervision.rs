@@ -1,23 +1,10 @@
 //! One loss of several scales.
 
 use candle_core::{DType, Device, Tensor};
+use cvloss_kernels::scales::ScaleWeights;
 
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-
-/// The weight of each scale in deep supervision, the first being the finest.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ScaleWeights {
-    /// 1, ½, ¼, …, at least 1/16: MONAI's `"exp"`.
-    #[default]
-    Halving,
-    /// 1 for all: MONAI's `"same"`.
-    Same,
-    /// 1 for the first, ½ for the others: MONAI's `"two"`.
-    Half,
-    /// These, at least as many as there are scales.
-    Listed(Vec<f64>),
-}
 
 /// Deep supervision: a weighted sum of one loss over predictions at several scales, against one target.
 ///
@@ -144,24 +131,9 @@ impl<L: Loss> DeepSupervision<L> {
         if scales == 0 {
             return Err(self.error("there is no input, expected one per scale".into()));
         }
-        let weight = |k: usize| match &self.weights {
-            ScaleWeights::Halving => 0.5f64.powi(k.min(4) as i32),
-            ScaleWeights::Same => 1.0,
-            ScaleWeights::Half if k == 0 => 1.0,
-            ScaleWeights::Half => 0.5,
-            ScaleWeights::Listed(weights) => weights.get(k).copied().unwrap_or(f64::NAN),
-        };
-        let weights: Vec<_> = (0..scales).map(weight).collect();
-        match weights.iter().all(|weight| weight.is_finite()) {
-            true => Ok(weights),
-            false => {
-                let message = format!(
-                    "weights are {:?}, expected {scales} finite numbers",
-                    self.weights
-                );
-                Err(self.error(message))
-            }
-        }
+        self.weights
+            .of(scales)
+            .map_err(Error::kernel(self.loss.name()))
     }
 
     fn error(&self, message: String) -> Error {

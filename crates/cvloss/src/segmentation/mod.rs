@@ -1,6 +1,7 @@
 //! Losses of segmentation and dense classification.
 
 mod asymmetric;
+mod asymmetric_softmax;
 mod balanced_bce;
 pub(crate) mod bce;
 mod cl_dice;
@@ -15,10 +16,12 @@ mod distance_transform;
 pub(crate) mod elements;
 mod exp_log;
 mod focal;
+mod generalized_wasserstein_dice;
 mod jaccard;
 mod lovasz;
 mod mcc;
 mod mined;
+mod multi_scale;
 mod poly_cross_entropy;
 mod poly_focal;
 mod reduced_focal;
@@ -29,22 +32,25 @@ mod tversky;
 mod unified_focal;
 
 pub use asymmetric::AsymmetricLoss;
+pub use asymmetric_softmax::AsymmetricSoftmaxLoss;
 pub use balanced_bce::BalancedBceLoss;
 pub use bce::BceLoss;
 pub use cl_dice::{ClDiceLoss, DiceClDiceLoss};
 pub use class_weights::effective_number_weights;
 pub use combo::{ComboLoss, DiceCeLoss, DiceFocalLoss};
 pub use cross_entropy::CrossEntropyLoss;
-pub use deep_supervision::{DeepSupervision, ScaleWeights};
+pub use deep_supervision::DeepSupervision;
 pub use dice::DiceLoss;
 pub use distance::{BoundaryLoss, HausdorffLoss};
 pub use distance_transform::{distance_transform, signed_distance_map};
 pub use exp_log::ExpLogLoss;
 pub use focal::FocalLoss;
+pub use generalized_wasserstein_dice::GeneralizedWassersteinDiceLoss;
 pub use jaccard::JaccardLoss;
 pub use lovasz::{LovaszHingeLoss, LovaszSoftmaxLoss};
 pub use mcc::MccLoss;
 pub use mined::{OhemCrossEntropyLoss, TopKCrossEntropyLoss};
+pub use multi_scale::MultiScale;
 pub use poly_cross_entropy::PolyCrossEntropyLoss;
 pub use poly_focal::PolyFocalLoss;
 pub use reduced_focal::ReducedFocalLoss;

@@ -184,6 +184,36 @@ def balanced_bce(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) ->
     return reduce(terms, below, config.get("reduction", "Mean"))
 
 
+def harmonised(
+    terms: Callable[[Tensor, Tensor, Config], tuple[Tensor, Tensor]],
+) -> Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]:
+    """An element's term over how many elements have as long a gradient, by a histogram of bin numbers."""
+
+    def loss(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+        keep, t, mass = pointwise(x, t, weight, config)
+        keep = keep & (mass != 0)
+        values, length = terms(x, t, config)
+        bins = config.get("bins", 10)
+        bin = (length.detach() * bins).floor().long().clamp(max=bins - 1)
+        counts = torch.bincount(bin[keep], minlength=bins).double()
+        density = torch.tensor(config.get("densities") or [0.0] * bins).double()
+        density = torch.where(density > 0, density, counts.clamp(min=1))
+        values = torch.where(keep, values * mass / density[bin], 0.0) * counts.sum() / (counts > 0).sum()
+        return reduce(values, counts.sum(), config.get("reduction", "Mean"))
+
+    return loss
+
+
+def ghm_terms(x: Tensor, t: Tensor, config: Config) -> tuple[Tensor, Tensor]:
+    return t * softplus(-x) + (1 - t) * softplus(x), (x.sigmoid() - t).abs()
+
+
+def ghm_regression_terms(x: Tensor, t: Tensor, config: Config) -> tuple[Tensor, Tensor]:
+    mu = config.get("mu", 0.02)
+    root = ((x - t) ** 2 + mu**2).sqrt()
+    return root - mu, (x - t).abs() / root
+
+
 def without_channel(target: Tensor, x: Tensor) -> Tensor:
     """`(N, *)` from `(N, *)` or `(N, 1, *)`."""
     return target.squeeze(1) if target.ndim == x.ndim else target
@@ -244,6 +274,157 @@ def softmax_focal(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -
     return reduce(
         terms, denominator(config, "Elements", keep, mass, t), config.get("reduction", "Mean")
     )
+
+
+def class_points(
+    terms: Callable[[Tensor, Tensor, Config], Tensor], default: str
+) -> Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]:
+    """A loss with one term per point, of ln p of all classes and the true class's one-hot."""
+
+    def loss(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+        keep, t = indices(t, x, config)
+        values = terms(x.log_softmax(1), expand_classes(t, x.shape[1]), config)
+        point = torch.ones_like(values) if weight is None else without_channel(weight, x)
+        mass = torch.tensor(config.get("class_weights") or [1.0] * x.shape[1]).double()[t]
+        values = torch.where(keep, values * mass * point, 0.0)
+        below = denominator(config, default, keep, mass * point, t)
+        return reduce(values, below, config.get("reduction", "Mean"))
+
+    return loss
+
+
+def asymmetric_softmax_terms(log_p: Tensor, hot: Tensor, config: Config) -> Tensor:
+    p, s = log_p.exp(), config.get("label_smoothing", 0.1)
+    powers = hot * config.get("gamma_positive", 1.0) + (1 - hot) * config.get("gamma_negative", 4.0)
+    miss = torch.where(hot > 0, -torch.expm1(log_p), p)
+    return -((hot * (1 - s) + s / hot.shape[1]) * miss**powers * log_p).sum(1)
+
+
+def poly_cross_entropy_terms(log_p: Tensor, hot: Tensor, config: Config) -> Tensor:
+    return ((-log_p - config.get("epsilon", 2.0) * torch.expm1(log_p)) * hot).sum(1)
+
+
+def mined(x: Tensor, t: Tensor, weight: Tensor | None, config: Config, hardest: bool) -> Tensor:
+    """Cross-entropy of points with few points below them in probability, which are counted one by one."""
+    keep, t = indices(t, x, config)
+    losses = cross_entropy(x, t, None, {"reduction": "None"})
+    point = torch.ones_like(losses) if weight is None else without_channel(weight, x)
+    keep = keep & (point != 0)
+    p = (-losses.detach())[keep].exp()
+    below = (p[:, None] > p).sum(1)
+    count = len(p)
+    if hardest:
+        chosen = below < max(1, math.floor(config.get("share", 0.1) * count))
+    else:
+        chosen = p < config.get("threshold", 0.7)
+        least = min(config.get("min_kept", 100000) * len(x), count)
+        chosen = chosen if chosen.sum() >= least else below < least
+    selected = torch.zeros_like(keep)
+    selected[keep] = chosen
+    mass = point * torch.tensor(config.get("class_weights") or [1.0] * x.shape[1]).double()[t]
+    values = torch.where(selected, losses * mass, 0.0)
+    of = selected if config.get("mean", "Selected") == "Selected" else keep
+    return reduce(values, of.sum(), config.get("reduction", "Mean"))
+
+
+def extension(errors: Tensor, own: Tensor, mass: Tensor) -> Tensor:
+    """The Lovasz extension of the Jaccard loss as an integral over its level sets: no error is sorted."""
+    levels = torch.cat([errors.detach().unique(), torch.zeros(1).double()]).unique()
+    above = errors.detach() >= levels[:, None]
+    missed = (above * own * mass).sum(1)
+    extra = (above * (1 - own) * mass).sum(1)
+    total = (own * mass).sum()
+    union = total + extra
+    jaccard = torch.where(union > 0, (missed + extra) / union.where(union > 0, 1.0), 0.0)
+    # What a level adds: the height above the one below it, and a slope shared by the errors that are just as high.
+    heights = levels.diff(prepend=torch.zeros(1).double())
+    steps = torch.cat([jaccard[:-1] - jaccard[1:], jaccard[-1:]])
+    at = errors.detach() == levels[:, None]
+    share = (at * (steps / at.sum(1).clamp(min=1))[:, None]).sum(0)
+    return (heights * jaccard).sum() + (share * (errors - errors.detach())).sum()
+
+
+def lovasz(errors: Tensor, own: Tensor, mass: Tensor, config: Config, default: str) -> Tensor:
+    """Extensions of regions (N, C, S), averaged over classes."""
+    if config.get("pooling", "Image") == "Batch":
+        errors, own, mass = (v.transpose(0, 1).flatten(1)[None] for v in (errors, own, mass.expand_as(errors)))
+    mass = mass.expand_as(errors)
+    losses = torch.stack(
+        [torch.stack([extension(*region) for region in zip(*image)]) for image in zip(errors, own, mass)]
+    )
+    match config.get("classes", default):
+        case "All":
+            counts = torch.ones_like(losses)
+        case "Present":
+            counts = ((own * mass).sum(2) > 0).double()
+        case {"Listed": listed}:
+            counts = torch.zeros_like(losses)
+            counts[:, listed] = 1.0
+    losses = (losses * counts).sum(1) / counts.sum(1).clamp(min=1)
+    if config.get("pooling", "Image") == "Batch":
+        return losses[0]
+    return reduce(losses, torch.tensor(losses.numel()), config.get("reduction", "Mean"))
+
+
+def flat_target(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> tuple[Tensor, Tensor]:
+    """One-hot targets (N, C, S), and what each point counts (N, 1, S)."""
+    classes, keep = x.shape[1], torch.ones_like(x[:, :1])
+    if not t.is_floating_point():
+        valid, t = indices(t, x, config)
+        keep = valid.unsqueeze(1).double()
+        t = t.unsqueeze(1).double() if classes == 1 else expand_classes(t, classes)
+    if weight is not None:
+        keep = keep * without_channel(weight, x).unsqueeze(1)
+    return t.reshape(len(x), classes, -1), keep.reshape(len(x), 1, -1)
+
+
+def lovasz_softmax(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    own, mass = flat_target(x, t, weight, config)
+    p = x.sigmoid() if config.get("activation") == "Sigmoid" else x.softmax(1)
+    errors = (own - p.reshape(own.shape)).abs()
+    # What is ignored has no error.
+    return lovasz(errors * (mass != 0), own, mass, config, "Present")
+
+
+def lovasz_hinge(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    own, mass = flat_target(x, t, weight, config)
+    errors = (1 - x.reshape(own.shape) * (2 * own - 1)).clamp(min=0)
+    return lovasz(errors * (mass != 0), own, mass, config, "All")
+
+
+def confusion(x: Tensor, t: Tensor, weight: Tensor | None, region: Config) -> list[Tensor]:
+    """True positives, false positives, false negatives, true negatives: (items, classes that count)."""
+    t, mass = flat_target(x, t, weight, region)
+    p = x.sigmoid() if region["activation"] == "Sigmoid" else x.softmax(1)
+    p = p.reshape(t.shape)
+    pairs = ((p, t), (p, 1 - t), (1 - p, t), (1 - p, 1 - t))
+    counts = [(a * b * mass).sum(2) for a, b in pairs]
+    if region["pooling"] == "Batch":
+        counts = [v.sum(0, keepdim=True) for v in counts]
+    first = 1 if region["classes"] == "Foreground" else 0
+    return [v[:, first:] for v in counts]
+
+
+def mcc(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    region = REGION | config["region"]
+    tp, fp, fn, tn = (v + config.get("counts", 0.0) for v in confusion(x, t, weight, region))
+    smooth = region["smooth"]
+    square = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) + smooth["denominator"]
+    losses = (1 - (tp * tn - fp * fn + smooth["numerator"]) / square.sqrt()).mean(1)
+    return reduce(losses, torch.tensor(losses.numel()), region["reduction"])
+
+
+def soft_f1(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    region = REGION | {"pooling": "Batch"} | config["region"]
+    tp, fp, fn, tn = confusion(x, t, weight, region)
+    smooth = region["smooth"]
+
+    def loss(hits: Tensor) -> Tensor:
+        return 1 - (2 * hits + smooth["numerator"]) / (2 * hits + fp + fn + smooth["denominator"])
+
+    losses = loss(tp) if config.get("sides") == "Positives" else (loss(tp) + loss(tn)) / 2
+    losses = losses.mean(1)
+    return reduce(losses, torch.tensor(losses.numel()), region["reduction"])
 
 
 def region_loss(
@@ -313,6 +494,30 @@ def region_loss(
     return reduce(losses, torch.tensor(losses.numel()), region["reduction"])
 
 
+def generalized_wasserstein_dice(
+    x: Tensor, t: Tensor, weight: Tensor | None, config: Config
+) -> Tensor:
+    classes = x.shape[1]
+    keep, t = indices(t, x, config)
+    mass = keep.double() if weight is None else keep * without_channel(weight, x)
+    hot = (expand_classes(t, classes) * mass[:, None]).reshape(len(x), classes, -1)
+    given = config.get("distances")
+    m = 1 - torch.eye(classes).double() if given is None else torch.tensor(given).double()
+    # How much of each predicted class lies on points of each true class.
+    confusion = torch.einsum("nys,ncs->nyc", hot, x.softmax(1).reshape(hot.shape))
+    far = (confusion * m / m.max()).sum(2)
+    volume = hot.sum(2)
+    if config.get("weighting") == "Volume":
+        hits = ((volume - far) / (volume + 1)).sum(1)
+        everything = ((2 * volume - far) / (volume + 1)).sum(1)
+    else:
+        hits = (volume - far)[:, 1:].sum(1)
+        everything = 2 * hits + far.sum(1)
+    numerator = 2 * hits + config.get("smooth_nr", 1e-5)
+    losses = 1 - numerator / (everything + config.get("smooth_dr", 1e-5))
+    return reduce(losses, torch.tensor(losses.numel()), config.get("reduction", "Mean"))
+
+
 def transform(config: Config) -> Callable[[Tensor], Tensor]:
     floor = config["region"]["smooth"]["floor"]
     return {
@@ -355,6 +560,42 @@ def focal_tversky(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -
             x, t, weight, config["region"], score, transform=lambda s: (1 - s) ** gamma
         )
     return region_loss(x, t, weight, config["region"], score, after=lambda v: v**gamma)
+
+
+def unified_focal(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    """Mean points and mean regions, with powers and weights by class."""
+    share, delta, gamma = (config.get(k, v) for k, v in (("weight", 0.5), ("delta", 0.7), ("gamma", 0.5)))
+    is_plain = torch.zeros(x.shape[1]).double()
+    if config.get("form", "Asymmetric") == "Asymmetric":
+        is_plain[0] = 1.0
+    background = (torch.arange(x.shape[1]) == 0).double()
+    balance = background * (1 - delta) + (1 - background) * delta
+    damped = is_plain if config.get("form", "Asymmetric") == "Asymmetric" else torch.ones_like(is_plain)
+
+    def terms(log_p: Tensor, hot: Tensor, _: Config) -> Tensor:
+        own = (log_p * hot).sum(1)
+        of = torch.einsum("nc...,kc->kn...", hot, torch.stack([balance, damped]))
+        return -of[0] * own * torch.where(of[1] > 0, (-torch.expm1(own)) ** gamma, 1.0)
+
+    points = class_points(terms, "Elements")(x, t, weight, {}) / x.shape[1]
+    power = 1 - gamma * (1 - is_plain)
+    regions = region_loss(
+        x, t, weight, config["region"], tversky_score(1 - delta, delta), transform=lambda s: (1 - s) ** power
+    )
+    return share * points + (1 - share) * regions
+
+
+def exp_log(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    def terms(log_p: Tensor, hot: Tensor, _: Config) -> Tensor:
+        return (-(log_p * hot).sum(1)) ** config.get("gamma_ce", 0.3)
+
+    options = {"class_weights": config.get("class_weights")}
+    points = class_points(terms, "Elements")(x, t, weight, options)
+    power = config.get("gamma_dice", 0.3)
+    regions = region_loss(
+        x, t, weight, config["region"], lambda i, p, t: (2 * i, p + t), transform=lambda s: (-s.log()) ** power
+    )
+    return config.get("lambda_dice", 0.8) * regions + config.get("lambda_ce", 0.2) * points
 
 
 def dice_ce(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
@@ -771,6 +1012,42 @@ def ms_ssim_l1(x: Tensor, y: Tensor, weight: Tensor | None, config: Config) -> T
     return images(config.get("scale", 200.0) * mix, config)
 
 
+def multi_scale(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    """Cross-entropy at several scales: means by matrices, and labels by comparison of positions."""
+    weights = config["weights"]
+    total = torch.zeros((), dtype=x.dtype)
+    for k, factor in enumerate(config["factors"]):
+        small, labels, mass = x, t, weight
+        for axis in range(2, x.ndim):
+            size = x.shape[axis]
+            count = -(-size // factor) if config["uneven"] == "SmallCell" else size // factor
+            at = torch.arange(size)
+            inside = (at // factor == torch.arange(count)[:, None]).double()
+            points = inside.sum(1)
+            middle = torch.arange(count) * factor + (points / 2).floor().long()
+            average = inside / points[:, None]
+            pick = (at == middle[:, None]).double()
+
+            def along(v: Tensor, matrix: Tensor, axis: int = axis) -> Tensor:
+                return torch.tensordot(v, matrix, ([axis], [1])).movedim(-1, axis)
+
+            small = along(small, average)
+            labels = along(labels.double(), pick, axis - 1).long()
+            if mass is not None:
+                mass = along(mass, average if config["pooling"] == "Average" else pick, axis - 1)
+        match weights:
+            case "Halving":
+                share = 0.5**k
+            case "Same":
+                share = 1.0
+            case "Half":
+                share = 1.0 if k == 0 else 0.5
+            case {"Listed": shares}:
+                share = shares[k]
+        total = total + share * cross_entropy(small, labels, mass, config["loss"])
+    return total
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     loss.__name__: loss
     for loss in (
@@ -785,6 +1062,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         dice_ce,
         dice_focal,
         combo,
+        generalized_wasserstein_dice,
+        lovasz_softmax,
+        lovasz_hinge,
+        mcc,
+        soft_f1,
+        unified_focal,
+        exp_log,
+        multi_scale,
         psnr,
         total_variation,
         edge,
@@ -805,10 +1090,16 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
     "poly_focal": elements(poly_focal_terms),
     "reduced_focal": elements(reduced_focal_terms),
     "asymmetric": elements(asymmetric_terms),
+    "poly_cross_entropy": class_points(poly_cross_entropy_terms, "Weights"),
+    "ohem_cross_entropy": lambda x, t, w, c: mined(x, t, w, c, hardest=False),
+    "top_k_cross_entropy": lambda x, t, w, c: mined(x, t, w, c, hardest=True),
+    "asymmetric_softmax": class_points(asymmetric_softmax_terms, "Weights"),
     "quality_focal": elements(quality_focal_terms),
     "varifocal": elements(varifocal_terms),
     "gaussian_focal": elements(gaussian_focal_terms, "Positives", 1 - 1e-12),
     "balanced_bce": balanced_bce,
+    "ghm": harmonised(ghm_terms),
+    "ghm_regression": harmonised(ghm_regression_terms),
     "l1": differences(lambda d, _: d.abs()),
     "mse": differences(lambda d, _: d * d),
     "huber": differences(huber_value),

@@ -1,6 +1,7 @@
 """Golden values of losses of elements for unequal classes: timm, smp, and own formulas of the papers.
 
-Writes `asymmetric`, `balanced_bce`, `gaussian_focal`, `ghm`, `poly_focal`, `quality_focal`, `reduced_focal`, `varifocal`.
+Writes `asymmetric`, `balanced_bce`, `gaussian_focal`, `ghm`, `ghm_regression`, `poly_focal`, `quality_focal`,
+`reduced_focal`, `varifocal`.
 """
 
 from __future__ import annotations
@@ -238,4 +239,41 @@ densities = [20.0, 3.5, 0.0, 1.0]
 loss = {"bins": 4, "densities": densities}
 g.add(loss, ghm(4, "Mean", densities), g.logits(*ROWS), g.soft(*ROWS))
 g.add(loss, ghm(4, "Mean", densities), g.logits(*PLANE), g.soft(*PLANE), g.weights(*PLANE) * g.mask(*PLANE))
+g.write()
+
+g = Golden("ghm_regression")
+
+
+def ghm_regression(bins: int, mu: float, reduction: str, densities: list[float] | None = None):
+    """mmdetection's GHMR, bin by bin between edges, in which a density of 0 is unknown."""
+
+    def run(x: Tensor, t: Tensor, weight: Tensor | None = None) -> Tensor:
+        weight = torch.ones_like(x) if weight is None else weight
+        valid = weight > 0
+        root = torch.sqrt((x - t) ** 2 + mu**2)
+        length = ((x - t) / root).detach().abs()
+        edges = [i / bins for i in range(bins)] + [1e3]
+        scale, filled, total = torch.zeros_like(x), 0, valid.sum().double()
+        for i in range(bins):
+            inside = (length >= edges[i]) & (length < edges[i + 1]) & valid
+            if inside.any():
+                known = densities is not None and densities[i] > 0
+                scale[inside] = total / (densities[i] if known else inside.sum().double())
+                filled += 1
+        values = (root - mu) * scale / filled * weight
+        return {"None": values, "Sum": values.sum(), "Mean": values.sum() / total}[reduction]
+
+    return own(f"GHMR of mmdetection, mu {mu}, {bins} bins, {reduction}, densities {densities}", run)
+
+
+# Differences of dyadic numbers over a mu of 1/4 and 3/4 reach no edge of a bin.
+for bins, mu in ((10, 0.02), (30, 0.25), (1, 0.75), (4, 2.0)):
+    g.add({"bins": bins, "mu": mu}, ghm_regression(bins, mu, "Mean"), g.logits(*PLANE), g.soft(*PLANE))
+for reduction in ("None", "Sum"):
+    loss = {"reduction": reduction, "mu": 0.5}
+    weights = g.weights(*PLANE) * g.mask(*PLANE)
+    g.add(loss, ghm_regression(10, 0.5, reduction), g.logits(*PLANE), g.soft(*PLANE), weights)
+loss = {"bins": 4, "mu": 0.75, "densities": densities}
+g.add(loss, ghm_regression(4, 0.75, "Mean", densities), g.logits(*ROWS), g.soft(*ROWS))
+g.add(loss, ghm_regression(4, 0.75, "Mean", densities), g.logits(*PLANE), g.soft(*PLANE), g.mask(*PLANE))
 g.write()

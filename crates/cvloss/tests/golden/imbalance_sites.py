@@ -1,6 +1,7 @@
 """Golden values of losses over a softmax for unequal classes: timm, MONAI, smp, torch, and own formulas of the papers.
 
-Writes `exp_log`, `mcc`, `ohem_cross_entropy`, `poly_cross_entropy`, `soft_f1`, `top_k_cross_entropy`, `unified_focal`.
+Writes `asymmetric_softmax`, `exp_log`, `mcc`, `ohem_cross_entropy`, `poly_cross_entropy`, `soft_f1`,
+`top_k_cross_entropy`, `unified_focal`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import torch
 from monai.losses import AsymmetricUnifiedFocalLoss, MCCLoss as MonaiMcc
 from segmentation_models_pytorch.losses import MCCLoss as SmpMcc
-from timm.loss import PolyCrossEntropy
+from timm.loss import AsymmetricLossSingleLabel, PolyCrossEntropy
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -69,6 +70,47 @@ g.add(
     g.ignoring(g.indices(3, *POINTS), -100),
     g.weights(*POINTS),
 )
+g.write()
+
+
+g = Golden("asymmetric_softmax")
+for positive, negative, smoothing in (
+    (1.0, 4.0, 0.1),
+    (2.0, 1.0, 0.3),
+    (0.0, 0.0, 0.2),
+    (1.5, 0.7, 0.0),
+    (1.0, 2.5, 1.0),
+):
+    options = {"gamma_pos": positive, "gamma_neg": negative, "eps": smoothing}
+    loss = {"gamma_positive": positive, "gamma_negative": negative, "label_smoothing": smoothing}
+    g.add(loss, module(AsymmetricLossSingleLabel, **options), g.logits(*ROWS), g.indices(5, 7))
+peer = module(AsymmetricLossSingleLabel, reduction="none")
+g.add({"reduction": "None"}, peer, g.logits(*ROWS), g.indices(5, 7))
+
+
+def points_as_rows(loss: AsymmetricLossSingleLabel, keep: str = "all"):
+    """timm knows rows alone: each point is one."""
+
+    def run(x: Tensor, t: Tensor, w: Tensor | None = None) -> Tensor:
+        rows, labels = x.movedim(1, -1).flatten(0, -2), t.flatten()
+        valid = labels != -100
+        values = loss(rows[valid], labels[valid])
+        if keep == "weights":
+            scale = f64(*WEIGHTS)[labels[valid]] * w.flatten()[valid]
+            return (values * scale).sum() / scale.sum()
+        return values.mean()
+
+    return run
+
+
+single = AsymmetricLossSingleLabel(reduction="none")
+for shape in (PLANE, VOLUME):
+    peer = own("mean of timm's AsymmetricLossSingleLabel of points as rows", points_as_rows(single))
+    labels = g.indices(shape[1], shape[0], *shape[2:])
+    g.add({}, peer, g.logits(*shape), g.ignoring(labels, -100))
+peer = own("the same, weighted, / weights", points_as_rows(single, "weights"))
+loss = {"class_weights": WEIGHTS}
+g.add(loss, peer, g.logits(*PLANE), g.ignoring(g.indices(3, *POINTS), -100), g.weights(*POINTS))
 g.write()
 
 
