@@ -10,6 +10,7 @@ pub mod adversarial;
 mod axes;
 pub mod balanced_l1;
 pub mod bce;
+pub mod bi_tempered;
 pub mod boxes;
 pub mod cl_dice;
 pub mod conv;

@@ -37,6 +37,7 @@ golden! {
     siou: cvloss::SiouLoss, 10;
     wise_iou: cvloss::WiseIouLoss, 10;
     asymmetric: cvloss::AsymmetricLoss, 10;
+    bi_tempered: cvloss::BiTemperedLoss, 20;
     balanced_bce: cvloss::BalancedBceLoss, 5;
     gaussian_focal: cvloss::GaussianFocalLoss, 5;
     ghm: cvloss::GhmLoss, 6;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cvloss::{
-    Activation, Average, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean, Normalizer,
+    Activation, Average, BiTemperedLoss, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean, Normalizer,
     OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region, SoftF1Loss,
     TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
 };
@@ -33,6 +33,7 @@ const COMPOUND: Family = Family::Region {
 };
 
 known! {
+    BiTemperedLoss: Family::Points;
     PolyCrossEntropyLoss: Family::Points;
     OhemCrossEntropyLoss: Family::Points;
     TopKCrossEntropyLoss: Family::Points;
@@ -58,6 +59,7 @@ macro_rules! known_regions {
 known_regions!(MccLoss SoftF1Loss);
 
 pub(super) fn add(list: &mut List) {
+    bi_tempered(list);
     poly_cross_entropy(list);
     ohem(list);
     top_k(list);
@@ -149,6 +151,59 @@ fn poly_cross_entropy(list: &mut List) {
             ..PolyCrossEntropyLoss::default()
         };
         list.add(name, classes(FLAT).weighted().ignoring(-100), loss);
+    }
+}
+
+fn bi_tempered(list: &mut List) {
+    points!(list, BiTemperedLoss);
+    // Both tails, cut off and not; temperatures near 1; cross-entropy.
+    for (t1, t2) in [
+        (1.0, 1.0),
+        (0.0, 1.0),
+        (0.3, 1.0),
+        (1.0, 1.5),
+        (0.2, 4.0),
+        (0.95, 1.05),
+        (0.5, 0.5),
+        (0.1, 0.5),
+        (0.0, 0.9),
+    ] {
+        let loss = BiTemperedLoss {
+            t1,
+            t2,
+            ..BiTemperedLoss::default()
+        };
+        let name = format!("{t1}-{t2}");
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(&name, spec, loss.clone());
+        let soft = Spec::new(Kind::Distribution, FLAT).weighted();
+        list.add(&format!("{name}-soft"), soft, loss.clone());
+        let smooth = BiTemperedLoss {
+            label_smoothing: 0.1,
+            class_weights: three(),
+            reduction: Reduction::None,
+            ..loss
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(&format!("{name}-smooth"), spec, smooth.clone());
+        let soft = BiTemperedLoss {
+            reduction: Reduction::Sum,
+            ..smooth
+        };
+        let spec = Spec::new(Kind::Distribution, VOLUME).weighted();
+        list.add(&format!("{name}-smooth-soft"), spec, soft);
+    }
+    for (normalizer, name) in [
+        (Normalizer::Elements, "elements"),
+        (Normalizer::Positives, "positives"),
+    ] {
+        let loss = BiTemperedLoss {
+            normalizer,
+            class_weights: three(),
+            ..BiTemperedLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(name, spec, loss);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Options out of range of losses for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss, OhemCrossEntropyLoss,
+    AsymmetricLoss, BiTemperedLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss, OhemCrossEntropyLoss,
     PolyCrossEntropyLoss, PolyFocalLoss, QualityFocalLoss, ReducedFocalLoss, Region,
     TopKCrossEntropyLoss, UnifiedFocalLoss, VarifocalLoss,
 };
@@ -40,6 +40,7 @@ const NOT_SIZES: [f64; 3] = [-0.5, NAN, INFINITY];
 pub(super) fn add(list: &mut List) {
     elements(list);
     densities(list);
+    bi_tempered(list);
     sites(list);
 }
 
@@ -138,6 +139,36 @@ fn densities(list: &mut List) {
             &["densities is", "expected"],
         );
     }
+}
+
+fn bi_tempered(list: &mut List) {
+    bad!(list, Kind::Classes, BiTemperedLoss { t1: NOT_SHARES });
+    bad!(
+        list,
+        Kind::Classes,
+        BiTemperedLoss {
+            t2: [0.0, -1.0, 11.0, NAN, INFINITY]
+        }
+    );
+    bad!(
+        list,
+        Kind::Classes,
+        BiTemperedLoss {
+            label_smoothing: NOT_SHARES
+        }
+    );
+    let loss = BiTemperedLoss {
+        t1: 0.8,
+        t2: 0.5,
+        ..BiTemperedLoss::default()
+    };
+    let words: &[&str] = &["t1 is 0.8", "at most t2, which is 0.5"];
+    list.add("t1 above t2", Kind::Classes, loss, words);
+    let loss = BiTemperedLoss {
+        class_weights: Some(vec![1.0, 2.0]),
+        ..BiTemperedLoss::default()
+    };
+    list.add("weights", Kind::Classes, loss, &["class_weights"]);
 }
 
 fn sites(list: &mut List) {

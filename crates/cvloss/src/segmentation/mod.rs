@@ -3,6 +3,7 @@
 mod asymmetric;
 mod balanced_bce;
 pub(crate) mod bce;
+mod bi_tempered;
 mod cl_dice;
 mod class_weights;
 mod combo;
@@ -31,6 +32,7 @@ mod unified_focal;
 pub use asymmetric::AsymmetricLoss;
 pub use balanced_bce::BalancedBceLoss;
 pub use bce::BceLoss;
+pub use bi_tempered::BiTemperedLoss;
 pub use cl_dice::{ClDiceLoss, DiceClDiceLoss};
 pub use class_weights::effective_number_weights;
 pub use combo::{ComboLoss, DiceCeLoss, DiceFocalLoss};
