@@ -49,12 +49,15 @@ golden! {
     soft_f1: cvloss::SoftF1Loss, 4;
     top_k_cross_entropy: cvloss::TopKCrossEntropyLoss, 5;
     unified_focal: cvloss::UnifiedFocalLoss, 5;
+    seesaw: cvloss::SeesawLoss, 10;
     quality_focal: cvloss::QualityFocalLoss, 5;
     reduced_focal: cvloss::ReducedFocalLoss, 8;
     varifocal: cvloss::VarifocalLoss, 5;
     boundary: cvloss::BoundaryLoss, 9;
     cl_dice: cvloss::ClDiceLoss, 8;
     dice_cl_dice: cvloss::DiceClDiceLoss, 8;
+    distance_cross_entropy: cvloss::DistanceCrossEntropyLoss, 12;
+    hausdorff_erosion: cvloss::HausdorffErosionLoss, 10;
     hausdorff: cvloss::HausdorffLoss, 10;
     bce: cvloss::BceLoss, 10;
     charbonnier: cvloss::CharbonnierLoss, 4;

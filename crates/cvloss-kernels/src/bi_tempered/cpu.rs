@@ -1,7 +1,7 @@
 //! The formulas of tempered exponentials.
 //!
-//! With `p = exp_t(−u)`, `u ≥ 0`, `exp_t(−u) = (1 + (t − 1) u)^(1/(1 − t))`, and `e^(−u)` for `t = 1`. Everything is computed
-//! from `−ln p`, which keeps its digits where `p` is near 1 and where `t` is.
+//! With `p = exp_t(−u)`, `u ≥ 0`, `exp_t(−u) = (1 + (t − 1) u)^(1/(1 − t))`, and `e^(−u)` for `t = 1`. Everything is
+//! computed from `−ln p`, which keeps its digits where `p` is near 1 and where `t` is.
 
 #![forbid(unsafe_code)]
 
@@ -17,8 +17,8 @@ pub(super) trait Temperature: Copy + Send + Sync {
 
     /// How far to go from a `λ` where the probabilities' sum is `1 + excess` and their slope is `−escort`.
     ///
-    /// Newton's method on `(Σ p)^(1−t) = 1`. The left side is a norm of numbers that are affine in `λ`: from `λ = 0` the steps
-    /// approach the root from one side, and few of them do.
+    /// Newton's method on `(Σ p)^(1−t) = 1`. The left side is a norm of numbers that are affine in `λ`: from `λ = 0`
+    /// the steps approach the root from one side, and few of them do.
     fn step<R: Real>(self, excess: R, escort: R) -> R;
 
     /// `p^e` of `−ln p` for `e ≥ 0`, 0 where `exp_t` is cut off.
@@ -95,10 +95,7 @@ impl Temperature for Light {
         let safe = R::select(is_cut, R::one(), base);
         // −ln (1 − y) = ln (1 + y/(1 − y)).
         let minus_ln = ln_1p(y / safe) / below;
-        (
-            R::select(is_cut, R::of(f64::INFINITY), minus_ln),
-            safe,
-        )
+        (R::select(is_cut, R::of(f64::INFINITY), minus_ln), safe)
     }
 
     #[inline(always)]

@@ -47,8 +47,8 @@ impl Options {
 
 /// The divergence of the tempered softmax of logits (N, C, S) from class indices (N, 1, S) or distributions (N, C, S).
 ///
-/// A class index weighs what its class does; a distribution `Σ_c w_c t_c`. [`Normalizer::Weights`] sums the weight map alone
-/// for distributions. See [`site::evaluate`](crate::loops::site::evaluate).
+/// A class index weighs what its class does; a distribution `Σ_c w_c t_c`. [`Normalizer::Weights`] sums the weight map
+/// alone for distributions. See [`site::evaluate`](crate::loops::site::evaluate).
 pub fn evaluate(
     options: &Options,
     operands: &Operands<'_>,
@@ -58,9 +58,21 @@ pub fn evaluate(
     options.check()?;
     let t2 = options.t2;
     if t2 > 1.0 {
-        run(Heavy { above: t2 - 1.0 }, options, operands, values, gradient)
+        run(
+            Heavy { above: t2 - 1.0 },
+            options,
+            operands,
+            values,
+            gradient,
+        )
     } else if t2 < 1.0 {
-        run(Light { below: 1.0 - t2 }, options, operands, values, gradient)
+        run(
+            Light { below: 1.0 - t2 },
+            options,
+            operands,
+            values,
+            gradient,
+        )
     } else {
         run(One, options, operands, values, gradient)
     }
@@ -80,5 +92,7 @@ fn run(
         smoothing: options.label_smoothing,
     };
     let (reduction, normalizer) = (options.reduction, options.normalizer);
-    start(divergence, operands, reduction, normalizer, values, gradient)
+    start(
+        divergence, operands, reduction, normalizer, values, gradient,
+    )
 }

@@ -69,8 +69,8 @@ impl<T: Temperature, P: Prim> Task for Evaluate<'_, '_, '_, T, P> {
 }
 
 impl<T: Temperature> Divergence<T> {
-    /// How far each logit is below the largest, into `below`; and `λ`, by which all are to be lowered so that the tempered
-    /// exponentials of the rest add up to 1.
+    /// How far each logit is below the largest, into `below`; and `λ`, by which all are to be lowered so that the
+    /// tempered exponentials of the rest add up to 1.
     #[inline(always)]
     fn normalise<R: Real>(
         &self,
@@ -97,7 +97,11 @@ impl<T: Temperature> Divergence<T> {
             }
         }
         // A relative change below which the next is beyond the last digit.
-        let enough = R::of(if size_of::<R::Prim>() == 4 { 1e-5 } else { 1e-9 });
+        let enough = R::of(if size_of::<R::Prim>() == 4 {
+            1e-5
+        } else {
+            1e-9
+        });
         let (mut rest, mut escorts) = (zeros, zeros);
         let (rest, escorts) = (&mut rest[..n], &mut escorts[..n]);
         // 1 until a pixel's own step is short enough: what its neighbours need is not its business.
@@ -184,7 +188,10 @@ impl<T: Temperature> Divergence<T> {
             let value = minus_log(self.m, minus_ln_p) + less / whole;
             values[i] = kept(value * R::new(weights[i]));
             let factor = R::new(weights[i]) * R::new(tile.scale);
-            let (q, d) = (R::new(own_escort[i]), R::new(own_power[i]) * exp_m1(-minus_ln_p));
+            let (q, d) = (
+                R::new(own_escort[i]),
+                R::new(own_power[i]) * exp_m1(-minus_ln_p),
+            );
             let (q_rest, d_rest) = (R::new(escort_sum[i]), R::new(slope_sum[i]));
             let over = factor / (q + q_rest);
             // The true class's slope without the difference of numbers that are nearly equal.
@@ -295,7 +302,10 @@ impl<P: Prim> Rows<'_, P> {
         let (factor, pull) = (&self.factor[..n], &self.pull[..n]);
         let mut buffer = [P::default(); PIXELS];
         let buffer = &mut buffer[..n];
-        let rows = self.escorts.chunks_exact(n).zip(self.slopes.chunks_exact(n));
+        let rows = self
+            .escorts
+            .chunks_exact(n)
+            .zip(self.slopes.chunks_exact(n));
         for (c, (q, d)) in rows.enumerate() {
             let class = P::of(c as f64);
             let row = &mut gradient.row(c, buffer)[..n];

@@ -20,8 +20,8 @@ use super::sum::sum;
 
 /// The formula of a loss on the probability of the true class.
 pub trait Term: Copy + Send + Sync {
-    /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true class's
-    /// `−ln p`, `p` and `1 − p` (each accurate on its own).
+    /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true
+    /// class's `−ln p`, `p` and `1 − p` (each accurate on its own).
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R);
@@ -139,8 +139,8 @@ impl Formula for Smoothed {
 
 /// Evaluates `term` at every pixel; the target must be class indices.
 ///
-/// Returns the reduced value; with [`Reduction::None`] it writes one value per pixel to `values`, (N, 1, S), and returns
-/// their sum. The gradient is that of the reduced value, or with [`Reduction::None`] of each pixel's own value.
+/// Returns the reduced value; with [`Reduction::None`] it writes one value per pixel to `values`, (N, 1, S), and
+/// returns their sum. The gradient is that of the reduced value, or with [`Reduction::None`] of each pixel's own value.
 pub fn evaluate<T: Term>(
     term: T,
     operands: &Operands<'_>,

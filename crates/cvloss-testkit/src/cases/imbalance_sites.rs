@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use cvloss::{
-    Activation, Average, BiTemperedLoss, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean, Normalizer,
-    OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region, SoftF1Loss,
-    TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
+    Activation, Average, BiTemperedLoss, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean,
+    Normalizer, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region,
+    SeesawLoss, SoftF1Loss, TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
 };
 
 use super::{Family, Known, List};
@@ -36,6 +36,7 @@ known! {
     BiTemperedLoss: Family::Points;
     PolyCrossEntropyLoss: Family::Points;
     OhemCrossEntropyLoss: Family::Points;
+    SeesawLoss: Family::Points;
     TopKCrossEntropyLoss: Family::Points;
     UnifiedFocalLoss: COMPOUND;
     ExpLogLoss: COMPOUND;
@@ -61,6 +62,7 @@ known_regions!(MccLoss SoftF1Loss);
 pub(super) fn add(list: &mut List) {
     bi_tempered(list);
     poly_cross_entropy(list);
+    seesaw(list);
     ohem(list);
     top_k(list);
     mcc(list);
@@ -88,8 +90,12 @@ fn three() -> Option<Vec<f64>> {
 
 /// Shapes, and the options that all losses of points have but for the mean.
 macro_rules! points {
-    ($list:expr, $type:ident) => {{
+    ($list:expr, $type:ident) => {
+        points!($list, classes, $type)
+    };
+    ($list:expr, $draw:expr, $type:ident) => {{
         let list: &mut List = $list;
+        let classes: &dyn Fn(&[usize]) -> Spec = &$draw;
         let plain = $type::default();
         let with = |reduction, ignore_index| $type {
             reduction,
@@ -203,6 +209,41 @@ fn bi_tempered(list: &mut List) {
             ..BiTemperedLoss::default()
         };
         let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(name, spec, loss);
+    }
+}
+
+/// The factors count as constant.
+fn seesaw(list: &mut List) {
+    points!(list, |shape| classes(shape).detached(), SeesawLoss);
+    let counts = Some(vec![100.0, 0.0, 7.5]);
+    for (p, q, eps) in [
+        (0.0, 0.0, 0.01),
+        (0.8, 0.0, 0.01),
+        (0.0, 2.0, 0.3),
+        (1.5, 0.7, 1.0),
+    ] {
+        let loss = SeesawLoss {
+            counts: counts.clone(),
+            p,
+            q,
+            eps,
+            ..SeesawLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100).detached();
+        list.add(&format!("{p}-{q}-{eps}"), spec, loss);
+    }
+    for (normalizer, name) in [
+        (Normalizer::Weights, "weights"),
+        (Normalizer::Positives, "positives"),
+    ] {
+        let loss = SeesawLoss {
+            normalizer,
+            counts: counts.clone(),
+            class_weights: three(),
+            ..SeesawLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100).detached();
         list.add(name, spec, loss);
     }
 }

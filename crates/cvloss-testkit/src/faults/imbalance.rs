@@ -1,9 +1,9 @@
 //! Options out of range of losses for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, BiTemperedLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss, OhemCrossEntropyLoss,
-    PolyCrossEntropyLoss, PolyFocalLoss, QualityFocalLoss, ReducedFocalLoss, Region,
-    TopKCrossEntropyLoss, UnifiedFocalLoss, VarifocalLoss,
+    AsymmetricLoss, BiTemperedLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss, MccLoss,
+    OhemCrossEntropyLoss, PolyCrossEntropyLoss, PolyFocalLoss, QualityFocalLoss, ReducedFocalLoss,
+    Region, SeesawLoss, TopKCrossEntropyLoss, UnifiedFocalLoss, VarifocalLoss,
 };
 
 use super::options::List;
@@ -41,6 +41,7 @@ pub(super) fn add(list: &mut List) {
     elements(list);
     densities(list);
     bi_tempered(list);
+    seesaw(list);
     sites(list);
 }
 
@@ -169,6 +170,32 @@ fn bi_tempered(list: &mut List) {
         ..BiTemperedLoss::default()
     };
     list.add("weights", Kind::Classes, loss, &["class_weights"]);
+}
+
+fn seesaw(list: &mut List) {
+    bad!(list, Kind::Classes, SeesawLoss { p: NOT_SIZES });
+    bad!(list, Kind::Classes, SeesawLoss { q: NOT_SIZES });
+    bad!(
+        list,
+        Kind::Classes,
+        SeesawLoss {
+            eps: [0.0, -1.0, 1.5, NAN]
+        }
+    );
+    for counts in [
+        vec![1.0, 2.0],
+        vec![1.0, -1.0, 2.0],
+        vec![NAN, 1.0, 1.0],
+        vec![INFINITY, 1.0, 1.0],
+    ] {
+        let loss = SeesawLoss {
+            counts: Some(counts),
+            ..SeesawLoss::default()
+        };
+        list.add("counts", Kind::Classes, loss, &["counts is", "expected"]);
+    }
+    let words: &[&str] = &["target has dtype", "class indices"];
+    list.add("soft", Kind::Distribution, SeesawLoss::default(), words);
 }
 
 fn sites(list: &mut List) {
