@@ -215,7 +215,13 @@ fn bi_tempered(list: &mut List) {
 
 /// The factors count as constant.
 fn seesaw(list: &mut List) {
-    points!(list, |shape| classes(shape).detached(), SeesawLoss);
+    let mut shared = List::default();
+    points!(&mut shared, |shape| classes(shape).detached(), SeesawLoss);
+    // Points of weight 0 stay in the mean.
+    for case in &mut shared.0 {
+        case.spec.mask_is_ignore &= case.name != "seesaw/ignore";
+    }
+    list.0.append(&mut shared.0);
     let counts = Some(vec![100.0, 0.0, 7.5]);
     for (p, q, eps) in [
         (0.0, 0.0, 0.01),

@@ -34,6 +34,9 @@ use crate::loss::{Call, Fused, Geometry, Inputs};
 /// regions. Equal extremes share their part of the gradient. Ignored points leave the mean, and are outside of every
 /// class. No point that counts: 0. NaN in, NaN out.
 ///
+/// In `f32`, errors of rounding are divided by each range too: after ten erosions the gradient is right to some 1e-5 of
+/// its largest, after 25 to 1e-4.
+///
 /// # Agrees with
 /// `kornia.losses.HausdorffERLoss` and `HausdorffERLoss3D` of probabilities, whose weights of the cross are rounded to
 /// f32. Their `"none"` is per point, class axis first.
