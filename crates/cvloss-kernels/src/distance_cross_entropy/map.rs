@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::distance_transform::distances;
-use crate::error::Result;
+use crate::distance_transform::{check_spacing, distances};
+use crate::error::{Error, Result};
 
 use super::DistanceWeighting;
 
@@ -46,7 +46,7 @@ pub fn point_weights(
 /// `w0 exp(−(d1 + d2)² / 2σ²)` at points of object 0, the background, and 0 elsewhere: `d1` and `d2` are the distances
 /// to the nearest two of the objects 1, 2 and so on. 0 everywhere unless there are two.
 ///
-/// It takes one distance transform per object.
+/// However many objects there are, it takes one pass along each axis.
 pub fn border_weights(
     objects: &[usize],
     w0: f64,
@@ -54,27 +54,82 @@ pub fn border_weights(
     space: &[usize],
     spacing: &[f64],
 ) -> Result<Vec<f64>> {
-    let (mut first, mut second) = (
-        vec![f64::INFINITY; objects.len()],
-        vec![f64::INFINITY; objects.len()],
-    );
-    let mut names = objects.to_vec();
-    names.sort_unstable();
-    names.dedup();
-    for object in names.into_iter().filter(|object| *object > 0) {
-        let outside: Vec<bool> = objects.iter().map(|other| *other != object).collect();
-        let found = distances(&outside, space, spacing)?;
-        for ((first, second), found) in first.iter_mut().zip(&mut second).zip(found) {
-            *second = second.min(first.max(found));
-            *first = first.min(found);
-        }
+    check_spacing(spacing, space.len())?;
+    if objects.len() != space.iter().product::<usize>() {
+        return Err(Error::Layout {
+            argument: "objects",
+            reason: format!("{} points, expected those of {space:?}", objects.len()),
+        });
     }
-    let weight = |((first, second), object): ((f64, f64), &usize)| match *object {
-        0 => w0 * (-(first + second).powi(2) / (2.0 * sigma * sigma)).exp(),
+    let weight = |(near, object): (Nearest, &usize)| match *object {
+        0 => {
+            let sum = near.first.0.sqrt() + near.second.0.sqrt();
+            w0 * (-sum.powi(2) / (2.0 * sigma * sigma)).exp()
+        }
         _ => 0.0,
     };
-    let pairs = first.into_iter().zip(second);
-    Ok(pairs.zip(objects).map(weight).collect())
+    let near = nearest_two(objects, space, spacing);
+    Ok(near.into_iter().zip(objects).map(weight).collect())
+}
+
+/// Squared distances to the nearest two objects, and their numbers; infinite where there is none.
+#[derive(Clone, Copy)]
+struct Nearest {
+    first: (f64, usize),
+    second: (f64, usize),
+}
+
+impl Nearest {
+    /// Takes in an object at some distance; one that is known already may come nearer.
+    fn offer(&mut self, (distance, object): (f64, usize)) {
+        if object == self.first.1 {
+            self.first.0 = self.first.0.min(distance);
+        } else if distance < self.first.0 {
+            self.second = self.first;
+            self.first = (distance, object);
+        } else if distance < self.second.0 {
+            self.second = (distance, object);
+        }
+    }
+}
+
+/// Along one axis after the other. The nearest two of a point are among the nearest two of the points on its line.
+fn nearest_two(objects: &[usize], space: &[usize], spacing: &[f64]) -> Vec<Nearest> {
+    let none = (f64::INFINITY, 0);
+    let own = |object: &usize| Nearest {
+        first: if *object > 0 { (0.0, *object) } else { none },
+        second: none,
+    };
+    let mut near: Vec<Nearest> = objects.iter().map(own).collect();
+    let mut line = Vec::new();
+    for (axis, (len, spacing)) in space.iter().zip(spacing).enumerate() {
+        let step: usize = space[axis + 1..].iter().product();
+        for start in (0..near.len()).filter(|at| at / step % len == 0) {
+            line.clear();
+            line.extend((0..*len).map(|at| near[start + at * step]));
+            for at in 0..*len {
+                let best = &mut near[start + at * step];
+                for k in 1..*len {
+                    let further = (spacing * k as f64).powi(2);
+                    // What lies beyond is farther than both.
+                    if further >= best.second.0 {
+                        break;
+                    }
+                    let before = at.checked_sub(k);
+                    let after = Some(at + k).filter(|after| after < len);
+                    for other in [before, after].into_iter().flatten() {
+                        let Nearest { first, second } = line[other];
+                        for (distance, object) in [first, second] {
+                            if object > 0 {
+                                best.offer((distance + further, object));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    near
 }
 
 /// The connected regions of each class but 0, numbered from 1; 0 elsewhere. Neighbours share a face.

@@ -44,7 +44,7 @@ use crate::ops;
 ///
 /// # Agrees with
 /// The formula of the U-Net paper on the background, where it is usually applied, and for two classes SegLossOdyssey's
-/// distance map of `DisPenalizedCE`, which then leaves it out of its mean. Distances are scipy's
+/// distance map of `DisPenalizedCE`, which then leaves it out of its mean. Those distances are scipy's
 /// `distance_transform_edt`, to the bit.
 ///
 /// # Reference
@@ -196,7 +196,7 @@ impl Fused for DistanceCrossEntropyLoss {
 /// - spacing: the distance of neighbours along each axis of space; 1 where absent
 /// - result: the shape of `objects`, f64, on the CPU
 ///
-/// One distance transform per object: make it once, in the data loader. Add the weights of classes, and hand it to
+/// Make it once, in the data loader. Add the weights of classes, and hand it to
 /// [`Loss::forward_weighted`](crate::Loss::forward_weighted) of a [`CrossEntropyLoss`](crate::CrossEntropyLoss) with
 /// [`Normalizer::Elements`].
 ///
