@@ -773,6 +773,18 @@ class Boundary(Loss):
     )
 
 
+class DistanceCrossEntropy(Loss):
+    """Cross-entropy weighted by distances to surfaces in the target."""
+
+    config = _points(
+        "distance_cross_entropy",
+        _CLASS_WEIGHTS + _SPACING,
+        ["w0", "sigma"],
+        {"weighting": ("border", "penalty"), **_SHARED},
+    )
+    drops_channels = True
+
+
 class Hausdorff(Loss):
     """Hausdorff loss by distance transforms."""
 
@@ -786,6 +798,17 @@ class Hausdorff(Loss):
             "classes": _CLASSES,
             "reduction": _REDUCTION,
         },
+    )
+
+
+class HausdorffErosion(Loss):
+    """Hausdorff loss by erosion."""
+
+    config = _points(
+        "hausdorff_erosion",
+        [*_LISTED, ("erosions", _SIZE)],
+        ["alpha"],
+        {"activation": _ACTIVATION, "classes": _CLASSES, "reduction": _REDUCTION},
     )
 
 
@@ -833,6 +856,22 @@ class ReducedFocal(Loss):
     config = _elements(
         "reduced_focal", ["alpha", "gamma", "threshold"], {"scale": ("threshold", "continuous")}, alpha=True
     )
+
+
+class BiTempered(Loss):
+    """Bi-tempered logistic loss."""
+
+    config = _points("bi_tempered", _CLASS_WEIGHTS, ["t1", "t2", "label_smoothing"], _SHARED)
+    drops_channels = True
+
+
+class Seesaw(Loss):
+    """Seesaw loss; the counts of classes are yours."""
+
+    config = _points(
+        "seesaw", [*_CLASS_WEIGHTS, ("counts", _DOUBLES), ("num_counts", _SIZE)], ["p", "q", "eps"], _SHARED
+    )
+    drops_channels = True
 
 
 class PolyCrossEntropy(Loss):

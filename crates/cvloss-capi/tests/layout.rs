@@ -233,6 +233,22 @@ fn structs_keep_their_sizes() {
             56,
         ),
         (
+            "cvl_bi_tempered_config",
+            size_of::<cvl_bi_tempered_config>(),
+            64,
+        ),
+        (
+            "cvl_distance_cross_entropy_config",
+            size_of::<cvl_distance_cross_entropy_config>(),
+            80,
+        ),
+        (
+            "cvl_hausdorff_erosion_config",
+            size_of::<cvl_hausdorff_erosion_config>(),
+            64,
+        ),
+        ("cvl_seesaw_config", size_of::<cvl_seesaw_config>(), 80),
+        (
             "cvl_poly_cross_entropy_config",
             size_of::<cvl_poly_cross_entropy_config>(),
             48,

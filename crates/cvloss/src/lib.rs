@@ -47,6 +47,7 @@ pub use cvloss_kernels::adversarial::{
 };
 pub use cvloss_kernels::boxes::{BoxFormat, IouForm, SiouSign, WeightSlope, WiseVersion};
 pub use cvloss_kernels::distance::{BoundaryTarget, HausdorffTransform};
+pub use cvloss_kernels::distance_cross_entropy::DistanceWeighting;
 pub use cvloss_kernels::edge::{EdgeBorder, EdgeFilter, EdgePenalty, EdgeScale};
 pub use cvloss_kernels::focal::{ClassAlpha, SoftTargets};
 pub use cvloss_kernels::frequency::{

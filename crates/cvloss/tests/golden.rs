@@ -38,6 +38,7 @@ golden! {
     wise_iou: cvloss::WiseIouLoss, 10;
     asymmetric: cvloss::AsymmetricLoss, 10;
     asymmetric_softmax: cvloss::AsymmetricSoftmaxLoss, 9;
+    bi_tempered: cvloss::BiTemperedLoss, 20;
     balanced_bce: cvloss::BalancedBceLoss, 5;
     gaussian_focal: cvloss::GaussianFocalLoss, 5;
     ghm: cvloss::GhmLoss, 6;
@@ -50,6 +51,7 @@ golden! {
     soft_f1: cvloss::SoftF1Loss, 4;
     top_k_cross_entropy: cvloss::TopKCrossEntropyLoss, 5;
     unified_focal: cvloss::UnifiedFocalLoss, 5;
+    seesaw: cvloss::SeesawLoss, 10;
     quality_focal: cvloss::QualityFocalLoss, 5;
     reduced_focal: cvloss::ReducedFocalLoss, 8;
     varifocal: cvloss::VarifocalLoss, 5;
@@ -57,6 +59,8 @@ golden! {
     cl_dice: cvloss::ClDiceLoss, 8;
     dice_cl_dice: cvloss::DiceClDiceLoss, 8;
     generalized_wasserstein_dice: cvloss::GeneralizedWassersteinDiceLoss, 20;
+    distance_cross_entropy: cvloss::DistanceCrossEntropyLoss, 12;
+    hausdorff_erosion: cvloss::HausdorffErosionLoss, 10;
     hausdorff: cvloss::HausdorffLoss, 10;
     bce: cvloss::BceLoss, 10;
     charbonnier: cvloss::CharbonnierLoss, 4;

@@ -179,6 +179,9 @@ static void configurations(void) {
   SPOIL(ghm, bins, 0, "ghm: bins is 0", cvl_ghm_new);
   SPOIL(ghm, densities, (c.num_densities = 3, weights), "densities is 3 numbers, expected 10", cvl_ghm_new);
   SPOIL(ghm_regression, mu, 0, "ghm_regression: mu is 0", cvl_ghm_regression_new);
+  SPOIL(bi_tempered, t2, 0, "bi_tempered: t2 is 0", cvl_bi_tempered_new);
+  SPOIL(bi_tempered, t2, 0.5, "t1 is 0.8, expected at most t2", cvl_bi_tempered_new);
+  SPOIL(seesaw, eps, 0, "seesaw: eps is 0", cvl_seesaw_new);
   SPOIL(poly_cross_entropy, epsilon, NAN, "poly_cross_entropy: epsilon is NaN", cvl_poly_cross_entropy_new);
   SPOIL(ohem_cross_entropy, threshold, 0, "ohem_cross_entropy: threshold is 0", cvl_ohem_cross_entropy_new);
   SPOIL(ohem_cross_entropy, mean, 2, "mean is 2", cvl_ohem_cross_entropy_new);
@@ -204,6 +207,9 @@ static void configurations(void) {
   SPOIL(lovasz_hinge, pooling, 2, "lovasz_hinge: pooling is 2", cvl_lovasz_hinge_new);
   SPOIL(boundary, target, 2, "boundary: target is 2", cvl_boundary_new);
   SPOIL(boundary, spacing, (c.num_spacing = 4, weights), "boundary: spacing", cvl_boundary_new);
+  SPOIL(distance_cross_entropy, sigma, 0, "distance_cross_entropy: sigma is 0", cvl_distance_cross_entropy_new);
+  SPOIL(distance_cross_entropy, weighting, 2, "weighting is 2", cvl_distance_cross_entropy_new);
+  SPOIL(hausdorff_erosion, erosions, 0, "hausdorff_erosion: erosions is 0", cvl_hausdorff_erosion_new);
   SPOIL(hausdorff, alpha, -1, "hausdorff: alpha is -1", cvl_hausdorff_new);
   SPOIL(hausdorff, transform, 2, "transform is 2", cvl_hausdorff_new);
   SPOIL(cl_dice, smooth_nr, -1, "cl_dice: smooth_nr is -1", cvl_cl_dice_new);

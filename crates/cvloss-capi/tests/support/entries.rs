@@ -68,6 +68,8 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "BalancedBceLoss" => balanced_bce(options),
         "PolyFocalLoss" => poly_focal(options),
         "ReducedFocalLoss" => reduced_focal(options),
+        "BiTemperedLoss" => bi_tempered(options),
+        "SeesawLoss" => seesaw(options),
         "PolyCrossEntropyLoss" => poly_cross_entropy(options),
         "OhemCrossEntropyLoss" => ohem_cross_entropy(options),
         "TopKCrossEntropyLoss" => top_k_cross_entropy(options),
@@ -80,6 +82,8 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "LovaszSoftmaxLoss" => lovasz_softmax(options),
         "LovaszHingeLoss" => lovasz_hinge(options),
         "BoundaryLoss" => boundary(options),
+        "DistanceCrossEntropyLoss" => distance_cross_entropy(options),
+        "HausdorffErosionLoss" => hausdorff_erosion(options),
         "HausdorffLoss" => hausdorff(options),
         "ClDiceLoss" => with_cl_dice(options, |config| Handle::new(config, cvl_cl_dice_new)),
         "DiceClDiceLoss" => dice_cl_dice(options),
@@ -985,6 +989,43 @@ fn asymmetric_softmax(options: &Value) -> Result<Handle> {
     Handle::new(&config, cvl_asymmetric_softmax_new)
 }
 
+fn bi_tempered(options: &Value) -> Result<Handle> {
+    let weights = list(&options["class_weights"]);
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let config = cvl_bi_tempered_config {
+        class_weights,
+        num_class_weights,
+        t1: number(options, "t1")?,
+        t2: number(options, "t2")?,
+        label_smoothing: number(options, "label_smoothing")?,
+        ignore_index: ignored(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_bi_tempered_config::default()
+    };
+    Handle::new(&config, cvl_bi_tempered_new)
+}
+
+fn seesaw(options: &Value) -> Result<Handle> {
+    let (weights, seen) = (list(&options["class_weights"]), list(&options["counts"]));
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let (counts, num_counts) = pointer(seen.as_ref());
+    let config = cvl_seesaw_config {
+        class_weights,
+        num_class_weights,
+        counts,
+        num_counts,
+        p: number(options, "p")?,
+        q: number(options, "q")?,
+        eps: number(options, "eps")?,
+        ignore_index: ignored(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_seesaw_config::default()
+    };
+    Handle::new(&config, cvl_seesaw_new)
+}
+
 fn poly_cross_entropy(options: &Value) -> Result<Handle> {
     let weights = list(&options["class_weights"]);
     let (class_weights, num_class_weights) = pointer(weights.as_ref());
@@ -1189,6 +1230,46 @@ fn boundary(options: &Value) -> Result<Handle> {
         ..cvl_boundary_config::default()
     };
     Handle::new(&config, cvl_boundary_new)
+}
+
+fn distance_cross_entropy(options: &Value) -> Result<Handle> {
+    let (weights, distances) = (list(&options["class_weights"]), list(&options["spacing"]));
+    let (class_weights, num_class_weights) = pointer(weights.as_ref());
+    let (spacing, num_spacing) = pointer(distances.as_ref());
+    let mut config = cvl_distance_cross_entropy_config {
+        class_weights,
+        num_class_weights,
+        spacing,
+        num_spacing,
+        weighting: index(&options["weighting"], &["Border", "Penalty"])?,
+        ignore_index: ignored(options),
+        normalizer: normalizer(options)?,
+        reduction: reduction(options)?,
+        ..cvl_distance_cross_entropy_config::default()
+    };
+    let border = &options["weighting"]["Border"];
+    if border.is_object() {
+        config.w0 = number(border, "w0")?;
+        config.sigma = number(border, "sigma")?;
+    }
+    Handle::new(&config, cvl_distance_cross_entropy_new)
+}
+
+fn hausdorff_erosion(options: &Value) -> Result<Handle> {
+    let classes = listed(options);
+    let (listed_classes, num_listed_classes) = pointer(classes.as_ref());
+    let config = cvl_hausdorff_erosion_config {
+        listed_classes,
+        num_listed_classes,
+        erosions: number(options, "erosions")? as usize,
+        alpha: number(options, "alpha")?,
+        activation: index(&options["activation"], &ACTIVATIONS)?,
+        classes: index(&options["classes"], &CLASSES)?,
+        ignore_index: ignored(options),
+        reduction: reduction(options)?,
+        ..cvl_hausdorff_erosion_config::default()
+    };
+    Handle::new(&config, cvl_hausdorff_erosion_new)
 }
 
 fn hausdorff(options: &Value) -> Result<Handle> {

@@ -26,8 +26,8 @@ pub trait Term: Copy + Send + Sync {
     /// Whether the other classes have a part in the value, which is [`other`](Self::other).
     const OTHERS: bool = false;
 
-    /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true class's
-    /// `−ln p`, `p` and `1 − p` (each accurate on its own).
+    /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true
+    /// class's `−ln p`, `p` and `1 − p` (each accurate on its own).
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, minus_ln_p: R, p: R, one_minus_p: R) -> (R, R);
@@ -61,19 +61,111 @@ pub struct Operands<'a> {
     pub ignore: Option<i64>,
 }
 
-/// How the target becomes a distribution over classes.
+/// What is evaluated in a tile.
+pub(crate) trait Formula: Copy + Send + Sync {
+    /// Whether the target may be distributions.
+    const TAKES_SOFT: bool;
+    /// Rows of work memory per class.
+    const ROWS: usize = 1;
+
+    /// Writes values and gradient of some pixels; returns the sum of the values.
+    fn tile<P: Prim>(self, tile: Tile<'_, '_, '_, P>) -> f64;
+}
+
+/// Some pixels of an item, and where their results go.
+pub(crate) struct Tile<'a, 'i, 'o, P> {
+    pub(crate) input: Source<'a, 'i>,
+    /// Work memory: [`Formula::ROWS`] numbers per class and pixel, of any content.
+    pub(crate) memory: &'a mut [P],
+    pub(crate) target: &'a Target<'i>,
+    pub(crate) class_weights: Option<&'a [f64]>,
+    pub(crate) labels: &'a [P],
+    /// Whether a label may be [`IGNORED`].
+    pub(crate) ignores: bool,
+    pub(crate) weights: &'a mut [P],
+    /// Multiplies slopes.
+    pub(crate) scale: P,
+    pub(crate) values: &'a mut [P],
+    pub(crate) gradient: Option<Sink<'a, 'o>>,
+}
+
+impl<P: Prim> Tile<'_, '_, '_, P> {
+    /// Multiplies each pixel's weight by that of its class; the target must be class indices.
+    pub(crate) fn weigh_by_class(&mut self) {
+        if let Some(class_weights) = self.class_weights {
+            for (weight, label) in self.weights.iter_mut().zip(self.labels) {
+                let class = label.to_f64().max(0.0) as usize;
+                *weight = P::of(weight.to_f64() * class_weights[class]);
+            }
+        }
+    }
+}
+
+/// A term of the true class.
 #[derive(Clone, Copy)]
-enum Formula<T> {
-    /// A term of the true class.
-    Hard(T),
-    /// Cross-entropy with `(1 − smoothing)·target + smoothing / C`, each class times its weight.
-    Soft { smoothing: f64 },
+struct OfTrueClass<T>(T);
+
+impl<T: Term> Formula for OfTrueClass<T> {
+    const TAKES_SOFT: bool = false;
+
+    fn tile<P: Prim>(self, mut tile: Tile<'_, '_, '_, P>) -> f64 {
+        tile.weigh_by_class();
+        if T::OTHERS {
+            return dispatch(Each {
+                term: self.0,
+                input: tile.input,
+                tile: tile.memory,
+                labels: tile.labels,
+                weights: tile.weights,
+                scale: tile.scale,
+                values: tile.values,
+                gradient: tile.gradient,
+            });
+        }
+        dispatch(Hard {
+            term: self.0,
+            input: tile.input,
+            tile: tile.memory,
+            labels: tile.labels,
+            ignores: tile.ignores,
+            weights: tile.weights,
+            scale: tile.scale,
+            values: tile.values,
+            gradient: tile.gradient,
+        })
+    }
+}
+
+/// Cross-entropy with `(1 − smoothing)·target + smoothing / C`, each class times its weight.
+#[derive(Clone, Copy)]
+struct Smoothed {
+    smoothing: f64,
+}
+
+impl Formula for Smoothed {
+    const TAKES_SOFT: bool = true;
+
+    fn tile<P: Prim>(self, tile: Tile<'_, '_, '_, P>) -> f64 {
+        dispatch(Soft {
+            smoothing: self.smoothing,
+            input: tile.input,
+            tile: tile.memory,
+            target: tile.target,
+            class_weights: tile.class_weights,
+            labels: tile.labels,
+            ignores: tile.ignores,
+            weights: tile.weights,
+            scale: tile.scale,
+            values: tile.values,
+            gradient: tile.gradient,
+        })
+    }
 }
 
 /// Evaluates `term` at every pixel; the target must be class indices.
 ///
-/// Returns the reduced value; with [`Reduction::None`] it writes one value per pixel to `values`, (N, 1, S), and returns
-/// their sum. The gradient is that of the reduced value, or with [`Reduction::None`] of each pixel's own value.
+/// Returns the reduced value; with [`Reduction::None`] it writes one value per pixel to `values`, (N, 1, S), and
+/// returns their sum. The gradient is that of the reduced value, or with [`Reduction::None`] of each pixel's own value.
 pub fn evaluate<T: Term>(
     term: T,
     operands: &Operands<'_>,
@@ -83,7 +175,7 @@ pub fn evaluate<T: Term>(
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
     start(
-        Formula::Hard(term),
+        OfTrueClass(term),
         operands,
         reduction,
         normalizer,
@@ -101,22 +193,13 @@ pub fn evaluate_soft(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    let formula = Formula::<NoTerm>::Soft { smoothing };
+    let formula = Smoothed { smoothing };
     start(formula, operands, reduction, normalizer, values, gradient)
 }
 
-/// Stands where no term is used.
-#[derive(Clone, Copy)]
-struct NoTerm;
-impl Term for NoTerm {
-    #[inline(always)]
-    fn eval<R: Real>(&self, _: R, _: R, _: R) -> (R, R) {
-        (R::zero(), R::zero())
-    }
-}
-
-fn start<T: Term>(
-    formula: Formula<T>,
+/// Evaluates a formula of whole tiles; otherwise as [`evaluate`].
+pub(crate) fn start<F: Formula>(
+    formula: F,
     operands: &Operands<'_>,
     reduction: Reduction,
     normalizer: Normalizer,
@@ -134,7 +217,7 @@ fn start<T: Term>(
         check_shape("gradient", shape, gradient.view.shape())?;
     }
     let (target, kept) = Target::new(&operands.target, shape, classes, operands.ignore)?;
-    if let (Formula::Hard(_), Target::Soft(view)) = (&formula, &target) {
+    if let (false, Target::Soft(view)) = (F::TAKES_SOFT, &target) {
         return Err(Error::DType {
             argument: "target",
             expected: "u8, u32 or i64 class indices",
@@ -161,8 +244,8 @@ fn start<T: Term>(
 }
 
 /// A checked call.
-struct Call<'i, 'v, 'g, T> {
-    formula: Formula<T>,
+struct Call<'i, 'v, 'g, F> {
+    formula: F,
     /// How many points are not ignored.
     kept: f64,
     input: View<'i>,
@@ -173,7 +256,7 @@ struct Call<'i, 'v, 'g, T> {
     gradient: Option<Gradient<'g>>,
 }
 
-impl<T: Term> Call<'_, '_, '_, T> {
+impl<F: Formula> Call<'_, '_, '_, F> {
     /// N×C logits as one image of N pixels, so that tiles are full.
     fn swap_items_and_space(self) -> Self {
         Self {
@@ -285,8 +368,8 @@ impl<T: Term> Call<'_, '_, '_, T> {
 }
 
 /// A block of pixels of some items and where their results go.
-struct Piece<'i, 'v, 'g, T> {
-    formula: Formula<T>,
+struct Piece<'i, 'v, 'g, F> {
+    formula: F,
     input: View<'i>,
     target: Target<'i>,
     weight: Option<View<'i>>,
@@ -297,25 +380,26 @@ struct Piece<'i, 'v, 'g, T> {
     accumulate: bool,
 }
 
-impl<T: Term> Piece<'_, '_, '_, T> {
+impl<F: Formula> Piece<'_, '_, '_, F> {
     /// Evaluates tile by tile; returns the sum of all values.
     fn run<P: Prim>(mut self) -> f64 {
         let [items, classes, space] = self.input.shape();
         let stride = tile_pixels(classes);
-        with_scratch(classes * stride, |tile: &mut [P]| {
+        with_scratch(F::ROWS * classes * stride, |memory: &mut [P]| {
             let mut total = 0.0;
             for n in 0..items {
                 for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
-                    total += self.tile(&mut tile[..classes * pixels], pixels, n, start);
+                    let memory = &mut memory[..F::ROWS * classes * pixels];
+                    total += self.tile(memory, pixels, n, start);
                 }
             }
             total
         })
     }
 
-    /// Evaluates `pixels` of item `n`; `tile` is work memory for one number per class and pixel.
-    fn tile<P: Prim>(&mut self, tile: &mut [P], pixels: usize, n: usize, start: usize) -> f64 {
+    /// Evaluates `pixels` of item `n`.
+    fn tile<P: Prim>(&mut self, memory: &mut [P], pixels: usize, n: usize, start: usize) -> f64 {
         let mut labels = [P::default(); PIXELS];
         let mut weights = [P::of(1.0); PIXELS];
         let mut values = [P::default(); PIXELS];
@@ -337,55 +421,18 @@ impl<T: Term> Piece<'_, '_, '_, T> {
             start,
             accumulate,
         });
-        let scale = P::of(self.scale);
-        let ignores = self.target.ignores();
-        let total = match self.formula {
-            Formula::Hard(term) => {
-                if let Some(class_weights) = self.class_weights {
-                    for (weight, label) in weights.iter_mut().zip(&*labels) {
-                        let class = label.to_f64().max(0.0) as usize;
-                        *weight = P::of(weight.to_f64() * class_weights[class]);
-                    }
-                }
-                if T::OTHERS {
-                    dispatch(Each {
-                        term,
-                        input,
-                        tile,
-                        labels,
-                        weights,
-                        scale,
-                        values,
-                        gradient,
-                    })
-                } else {
-                    dispatch(Hard {
-                        term,
-                        input,
-                        tile,
-                        labels,
-                        ignores,
-                        weights,
-                        scale,
-                        values,
-                        gradient,
-                    })
-                }
-            }
-            Formula::Soft { smoothing } => dispatch(Soft {
-                smoothing,
-                input,
-                tile,
-                target: &self.target,
-                class_weights: self.class_weights,
-                labels,
-                ignores,
-                weights,
-                scale,
-                values,
-                gradient,
-            }),
-        };
+        let total = self.formula.tile(Tile {
+            input,
+            memory,
+            target: &self.target,
+            class_weights: self.class_weights,
+            labels,
+            ignores: self.target.ignores(),
+            weights,
+            scale: P::of(self.scale),
+            values: &mut *values,
+            gradient,
+        });
         if let Some(view) = &mut self.values {
             view.write_row(n, 0, start, values, false);
         }

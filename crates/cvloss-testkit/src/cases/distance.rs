@@ -1,7 +1,8 @@
 //! Losses of distances to surfaces.
 
 use cvloss::{
-    Activation, BoundaryLoss, BoundaryTarget, Classes, HausdorffLoss, HausdorffTransform, Reduction,
+    Activation, BoundaryLoss, BoundaryTarget, Classes, DistanceCrossEntropyLoss, DistanceWeighting,
+    HausdorffErosionLoss, HausdorffLoss, HausdorffTransform, Normalizer, Reduction,
 };
 
 use super::{Family, Known, List};
@@ -21,11 +22,73 @@ macro_rules! known {
         }
     )*};
 }
-known!(BoundaryLoss, HausdorffLoss);
+known!(BoundaryLoss, HausdorffErosionLoss, HausdorffLoss);
+
+impl Known for DistanceCrossEntropyLoss {
+    fn family(&self) -> Family {
+        Family::Points
+    }
+}
 
 pub(super) fn add(list: &mut List) {
+    distance_cross_entropy(list);
     boundary(list);
     hausdorff(list);
+    hausdorff_erosion(list);
+}
+
+fn distance_cross_entropy(list: &mut List) {
+    let plain = DistanceCrossEntropyLoss::default();
+    let classes = |shape| Spec::new(Kind::Classes, shape);
+    for (weighting, name) in [
+        (plain.weighting, "border"),
+        (
+            DistanceWeighting::Border {
+                w0: 3.0,
+                sigma: 1.5,
+            },
+            "near",
+        ),
+        (DistanceWeighting::Penalty, "penalty"),
+    ] {
+        let with = |reduction, normalizer, spacing| DistanceCrossEntropyLoss {
+            weighting,
+            reduction,
+            normalizer,
+            spacing,
+            class_weights: Some(vec![0.5, 2.0, 0.8]),
+            ..plain.clone()
+        };
+        let mut add =
+            |what: &str, spec: Spec, loss| list.add(&format!("{name}-{what}"), spec, loss);
+        let loss = DistanceCrossEntropyLoss {
+            weighting,
+            ..plain.clone()
+        };
+        let (mean, sum, none) = (Reduction::Mean, Reduction::Sum, Reduction::None);
+        let (elements, weights) = (Normalizer::Elements, Normalizer::Weights);
+        add("plain", classes(FLAT), loss.clone());
+        add("line", classes(LINE), loss.clone());
+        add("volume", classes(VOLUME).keeping_axis(), loss.clone());
+        add("lacking", classes(FLAT).lacking_classes(), loss.clone());
+        add("ignore", classes(FLAT).ignoring(-100), loss.clone());
+        let spacing = Some(vec![2.5, 0.7]);
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        add(
+            "weights",
+            spec.clone(),
+            with(mean, weights, spacing.clone()),
+        );
+        add("positives", spec, with(mean, Normalizer::Positives, None));
+        let spec = classes(VOLUME).weighted();
+        let spacing = Some(vec![2.5, 0.7, 1.0]);
+        add("sum", spec.clone(), with(sum, elements, spacing));
+        let other = DistanceCrossEntropyLoss {
+            ignore_index: Some(255),
+            ..with(none, elements, None)
+        };
+        add("none", classes(FLAT).weighted().ignoring(255), other);
+    }
 }
 
 fn boundary(list: &mut List) {
@@ -133,4 +196,50 @@ fn hausdorff(list: &mut List) {
     };
     let probabilities = spec(Kind::Classes, FLAT).probabilities().ignoring(255);
     list.add("spaced", probabilities.weighted(), spaced);
+}
+
+fn hausdorff_erosion(list: &mut List) {
+    let plain = HausdorffErosionLoss::default();
+    let spec = Spec::new;
+    list.add("plain", spec(Kind::Classes, FLAT), plain.clone());
+    list.add("line", spec(Kind::Classes, LINE), plain.clone());
+    list.add("volume", spec(Kind::Distribution, VOLUME), plain.clone());
+    list.add(
+        "ignore",
+        spec(Kind::Classes, FLAT).ignoring(-100),
+        plain.clone(),
+    );
+    list.add(
+        "one-hot",
+        spec(Kind::OneHot, FLAT).weighted(),
+        plain.clone(),
+    );
+    list.add(
+        "binary",
+        spec(Kind::Classes, SINGLE).weighted(),
+        HausdorffErosionLoss::binary(),
+    );
+    list.add(
+        "multilabel",
+        spec(Kind::Binary, FLAT),
+        HausdorffErosionLoss::binary(),
+    );
+    let few = HausdorffErosionLoss {
+        erosions: 1,
+        alpha: 0.5,
+        classes: Classes::Foreground,
+        reduction: Reduction::Sum,
+        ..plain.clone()
+    };
+    list.add("few", spec(Kind::Classes, FLAT), few);
+    let many = HausdorffErosionLoss {
+        activation: Activation::Identity,
+        erosions: 40,
+        alpha: 0.0,
+        classes: Classes::Listed(vec![1]),
+        ignore_index: Some(255),
+        reduction: Reduction::None,
+    };
+    let probabilities = spec(Kind::Classes, VOLUME).probabilities().ignoring(255);
+    list.add("many", probabilities.weighted(), many);
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use cvloss::{
-    Activation, AsymmetricSoftmaxLoss, Average, DiceLoss, ExpLogLoss, F1Sides, MccLoss, MinedMean,
-    Normalizer, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss, Pooling, Reduction, Region,
-    SoftF1Loss, TopKCrossEntropyLoss, Transform, UnifiedFocalLoss, UnifiedForm,
+    Activation, AsymmetricSoftmaxLoss, Average, BiTemperedLoss, DiceLoss, ExpLogLoss, F1Sides,
+    MccLoss, MinedMean, Normalizer, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PooledLoss,
+    Pooling, Reduction, Region, SeesawLoss, SoftF1Loss, TopKCrossEntropyLoss, Transform,
+    UnifiedFocalLoss, UnifiedForm,
 };
 
 use super::{Family, Known, List};
@@ -34,8 +35,10 @@ const COMPOUND: Family = Family::Region {
 
 known! {
     AsymmetricSoftmaxLoss: Family::Points;
+    BiTemperedLoss: Family::Points;
     PolyCrossEntropyLoss: Family::Points;
     OhemCrossEntropyLoss: Family::Points;
+    SeesawLoss: Family::Points;
     TopKCrossEntropyLoss: Family::Points;
     UnifiedFocalLoss: COMPOUND;
     ExpLogLoss: COMPOUND;
@@ -59,7 +62,9 @@ macro_rules! known_regions {
 known_regions!(MccLoss SoftF1Loss);
 
 pub(super) fn add(list: &mut List) {
+    bi_tempered(list);
     poly_cross_entropy(list);
+    seesaw(list);
     asymmetric_softmax(list);
     ohem(list);
     top_k(list);
@@ -88,8 +93,12 @@ fn three() -> Option<Vec<f64>> {
 
 /// Shapes, and the options that all losses of points have but for the mean.
 macro_rules! points {
-    ($list:expr, $type:ident) => {{
+    ($list:expr, $type:ident) => {
+        points!($list, classes, $type)
+    };
+    ($list:expr, $draw:expr, $type:ident) => {{
         let list: &mut List = $list;
+        let classes: &dyn Fn(&[usize]) -> Spec = &$draw;
         let plain = $type::default();
         let with = |reduction, ignore_index| $type {
             reduction,
@@ -181,6 +190,100 @@ fn asymmetric_softmax(list: &mut List) {
             ..AsymmetricSoftmaxLoss::default()
         };
         list.add(name, classes(FLAT).weighted().ignoring(-100), loss);
+    }
+}
+
+fn bi_tempered(list: &mut List) {
+    points!(list, BiTemperedLoss);
+    // Both tails, cut off and not; temperatures near 1; cross-entropy.
+    for (t1, t2) in [
+        (1.0, 1.0),
+        (0.0, 1.0),
+        (0.3, 1.0),
+        (1.0, 1.5),
+        (0.2, 4.0),
+        (0.95, 1.05),
+        (0.5, 0.5),
+        (0.1, 0.5),
+        (0.0, 0.9),
+    ] {
+        let loss = BiTemperedLoss {
+            t1,
+            t2,
+            ..BiTemperedLoss::default()
+        };
+        let name = format!("{t1}-{t2}");
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(&name, spec, loss.clone());
+        let soft = Spec::new(Kind::Distribution, FLAT).weighted();
+        list.add(&format!("{name}-soft"), soft, loss.clone());
+        let smooth = BiTemperedLoss {
+            label_smoothing: 0.1,
+            class_weights: three(),
+            reduction: Reduction::None,
+            ..loss
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(&format!("{name}-smooth"), spec, smooth.clone());
+        let soft = BiTemperedLoss {
+            reduction: Reduction::Sum,
+            ..smooth
+        };
+        let spec = Spec::new(Kind::Distribution, VOLUME).weighted();
+        list.add(&format!("{name}-smooth-soft"), spec, soft);
+    }
+    for (normalizer, name) in [
+        (Normalizer::Elements, "elements"),
+        (Normalizer::Positives, "positives"),
+    ] {
+        let loss = BiTemperedLoss {
+            normalizer,
+            class_weights: three(),
+            ..BiTemperedLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100);
+        list.add(name, spec, loss);
+    }
+}
+
+/// The factors count as constant.
+fn seesaw(list: &mut List) {
+    let mut shared = List::default();
+    points!(&mut shared, |shape| classes(shape).detached(), SeesawLoss);
+    // Points of weight 0 stay in the mean.
+    for case in &mut shared.0 {
+        case.spec.mask_is_ignore &= case.name != "seesaw/ignore";
+    }
+    list.0.append(&mut shared.0);
+    let counts = Some(vec![100.0, 0.0, 7.5]);
+    for (p, q, eps) in [
+        (0.0, 0.0, 0.01),
+        (0.8, 0.0, 0.01),
+        (0.0, 2.0, 0.3),
+        (1.5, 0.7, 1.0),
+    ] {
+        let loss = SeesawLoss {
+            counts: counts.clone(),
+            p,
+            q,
+            eps,
+            ..SeesawLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100).detached();
+        list.add(&format!("{p}-{q}-{eps}"), spec, loss);
+    }
+    for (normalizer, name) in [
+        (Normalizer::Weights, "weights"),
+        (Normalizer::Positives, "positives"),
+    ] {
+        let loss = SeesawLoss {
+            normalizer,
+            counts: counts.clone(),
+            class_weights: three(),
+            ..SeesawLoss::default()
+        };
+        let spec = classes(FLAT).weighted().ignoring(-100).detached();
+        list.add(name, spec, loss);
     }
 }
 

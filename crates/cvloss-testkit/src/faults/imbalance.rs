@@ -1,9 +1,9 @@
 //! Options out of range of losses for unequal classes.
 
 use cvloss::{
-    AsymmetricLoss, AsymmetricSoftmaxLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss,
+    AsymmetricLoss, AsymmetricSoftmaxLoss, BiTemperedLoss, ExpLogLoss, GaussianFocalLoss, GhmLoss,
     GhmRegressionLoss, MccLoss, OhemCrossEntropyLoss, PolyCrossEntropyLoss, PolyFocalLoss,
-    QualityFocalLoss, ReducedFocalLoss, Region, TopKCrossEntropyLoss, UnifiedFocalLoss,
+    QualityFocalLoss, ReducedFocalLoss, Region, SeesawLoss, TopKCrossEntropyLoss, UnifiedFocalLoss,
     VarifocalLoss,
 };
 
@@ -41,6 +41,8 @@ const NOT_SIZES: [f64; 3] = [-0.5, NAN, INFINITY];
 pub(super) fn add(list: &mut List) {
     elements(list);
     densities(list);
+    bi_tempered(list);
+    seesaw(list);
     sites(list);
 }
 
@@ -162,6 +164,62 @@ fn densities(list: &mut List) {
             &["densities is", "expected"],
         );
     }
+}
+
+fn bi_tempered(list: &mut List) {
+    bad!(list, Kind::Classes, BiTemperedLoss { t1: NOT_SHARES });
+    bad!(
+        list,
+        Kind::Classes,
+        BiTemperedLoss {
+            t2: [0.0, -1.0, 11.0, NAN, INFINITY]
+        }
+    );
+    bad!(
+        list,
+        Kind::Classes,
+        BiTemperedLoss {
+            label_smoothing: NOT_SHARES
+        }
+    );
+    let loss = BiTemperedLoss {
+        t1: 0.8,
+        t2: 0.5,
+        ..BiTemperedLoss::default()
+    };
+    let words: &[&str] = &["t1 is 0.8", "at most t2, which is 0.5"];
+    list.add("t1 above t2", Kind::Classes, loss, words);
+    let loss = BiTemperedLoss {
+        class_weights: Some(vec![1.0, 2.0]),
+        ..BiTemperedLoss::default()
+    };
+    list.add("weights", Kind::Classes, loss, &["class_weights"]);
+}
+
+fn seesaw(list: &mut List) {
+    bad!(list, Kind::Classes, SeesawLoss { p: NOT_SIZES });
+    bad!(list, Kind::Classes, SeesawLoss { q: NOT_SIZES });
+    bad!(
+        list,
+        Kind::Classes,
+        SeesawLoss {
+            eps: [0.0, -1.0, 1.5, NAN]
+        }
+    );
+    for counts in [
+        vec![1.0, 2.0],
+        vec![1.0, -1.0, 2.0],
+        vec![NAN, 1.0, 1.0],
+        vec![INFINITY, 1.0, 1.0],
+    ] {
+        let loss = SeesawLoss {
+            counts: Some(counts),
+            ..SeesawLoss::default()
+        };
+        list.add("counts", Kind::Classes, loss, &["counts is", "expected"]);
+    }
+    let words: &[&str] = &["target has dtype", "class indices"];
+    list.add("soft", Kind::Distribution, SeesawLoss::default(), words);
 }
 
 fn sites(list: &mut List) {
