@@ -96,6 +96,10 @@ typedef enum cvl_status {
    * A defect of this library: a panic was caught. Outputs are unspecified.
    */
   CVL_STATUS_PANIC,
+  /**
+   * This library was built without what the call needs.
+   */
+  CVL_STATUS_UNSUPPORTED,
 } cvl_status;
 
 /**
@@ -1139,6 +1143,136 @@ typedef enum cvl_lecam_form {
    */
   CVL_LECAM_FORM_SQUARED,
 } cvl_lecam_form;
+
+/**
+ * A network of torchvision, of which losses use the convolution layers.
+ */
+typedef enum cvl_trunk {
+  /**
+   * `torchvision.models.vgg16`. Features: conv1_1, relu1_1, pool1 … relu5_3, pool5.
+   */
+  CVL_TRUNK_VGG16 = 0,
+  /**
+   * `torchvision.models.vgg19`. Features: conv1_1, relu1_1, pool1 … relu5_4, pool5.
+   */
+  CVL_TRUNK_VGG19,
+  /**
+   * `torchvision.models.alexnet`. Features: conv1, relu1 … relu5, pool1, pool2, pool5.
+   */
+  CVL_TRUNK_ALEXNET,
+  /**
+   * `torchvision.models.squeezenet1_1`. Features: conv1, relu1, pool1, fire2 … fire9, pool3, pool5.
+   */
+  CVL_TRUNK_SQUEEZENET,
+} cvl_trunk;
+
+/**
+ * What the numbers of an image mean.
+ */
+typedef enum cvl_input_range {
+  /**
+   * 0 to 1, as torchvision and piq take images.
+   */
+  CVL_INPUT_RANGE_ZERO_ONE = 0,
+  /**
+   * -1 to 1, as `lpips` takes images.
+   */
+  CVL_INPUT_RANGE_MINUS_ONE_ONE,
+  /**
+   * 0 to 255.
+   */
+  CVL_INPUT_RANGE_BYTES,
+} cvl_input_range;
+
+/**
+ * How images in 0 to 1 are normalised before a network.
+ */
+typedef enum cvl_image_normalization {
+  /**
+   * By ImageNet's mean and deviation, as the networks were trained.
+   */
+  CVL_IMAGE_NORMALIZATION_IMAGENET = 0,
+  /**
+   * Not at all.
+   */
+  CVL_IMAGE_NORMALIZATION_NONE,
+  /**
+   * By the constants of `lpips`, which are ImageNet's, rounded.
+   */
+  CVL_IMAGE_NORMALIZATION_LPIPS,
+} cvl_image_normalization;
+
+/**
+ * How features of a layer are compared; `C H W` is their number.
+ */
+typedef enum cvl_feature_metric {
+  /**
+   * `sum |x - t| / (C H W)`.
+   */
+  CVL_FEATURE_METRIC_L1 = 0,
+  /**
+   * `sqrt(sum (x - t)^2 / (C H W))`; slope 0 where both are equal.
+   */
+  CVL_FEATURE_METRIC_L2,
+  /**
+   * `sum (x - t)^2 / (C H W)`.
+   */
+  CVL_FEATURE_METRIC_SQUARED_L2,
+} cvl_feature_metric;
+
+/**
+ * What a Gram matrix of C channels and M pixels is divided by.
+ */
+typedef enum cvl_gram_normalization {
+  /**
+   * Nothing.
+   */
+  CVL_GRAM_NORMALIZATION_NONE = 0,
+  /**
+   * `C M`.
+   */
+  CVL_GRAM_NORMALIZATION_CHW,
+  /**
+   * `2 C M`, so that CVL_GRAM_METRIC_SQUARED_SUM gives what Gatys et al. have.
+   */
+  CVL_GRAM_NORMALIZATION_GATYS,
+} cvl_gram_normalization;
+
+/**
+ * How Gram matrices of C x C numbers are compared.
+ */
+typedef enum cvl_gram_metric {
+  /**
+   * The sum of squared differences.
+   */
+  CVL_GRAM_METRIC_SQUARED_SUM = 0,
+  /**
+   * The same over `C^2`.
+   */
+  CVL_GRAM_METRIC_SQUARED_MEAN,
+  /**
+   * The sum of absolute differences over `C^2`.
+   */
+  CVL_GRAM_METRIC_ABSOLUTE_MEAN,
+} cvl_gram_metric;
+
+/**
+ * The network of LPIPS.
+ */
+typedef enum cvl_lpips_network {
+  /**
+   * AlexNet: the authors' advice for comparing images.
+   */
+  CVL_LPIPS_NETWORK_ALEX = 0,
+  /**
+   * VGG16: the authors' advice for optimisation.
+   */
+  CVL_LPIPS_NETWORK_VGG,
+  /**
+   * SqueezeNet 1.1: the smallest.
+   */
+  CVL_LPIPS_NETWORK_SQUEEZE,
+} cvl_lpips_network;
 
 /**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
@@ -2604,6 +2738,212 @@ typedef struct cvl_wing_config {
    */
   uint32_t reduction;
 } cvl_wing_config;
+
+/**
+ * The weights of a frozen network: the name of a safetensors file, or the bytes of one.
+ *
+ * Tensors have torchvision's names (`features.0.weight` …) and are checked: there, in torchvision's shape, of floats,
+ * and finite. Others in the same file are left aside. Which network they are of, the loss says.
+ */
+typedef struct cvl_weights_config {
+  /**
+   * Set by `cvl_weights_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The file's name, ending in NUL, in UTF-8 but on Unix, where it may be any bytes; NULL if `bytes` is given.
+   */
+  const char *path;
+  /**
+   * A whole file in memory, read by the constructor alone; NULL if `path` is given.
+   */
+  const void *bytes;
+  /**
+   * How many `bytes` there are.
+   */
+  size_t num_bytes;
+  /**
+   * What errors call `bytes`, ending in NUL; NULL for "the weights in memory".
+   */
+  const char *name;
+} cvl_weights_config;
+
+/**
+ * Options of DISTS.
+ */
+typedef struct cvl_dists_config {
+  /**
+   * Set by `cvl_dists_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The weights of VGG16; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_dists_config;
+
+/**
+ * Options of LPIPS.
+ */
+typedef struct cvl_lpips_config {
+  /**
+   * Set by `cvl_lpips_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_lpips_network`. Default CVL_LPIPS_NETWORK_ALEX.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE, which is not `lpips`'s: there it is -1 to 1.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_lpips_config;
+
+/**
+ * Options of a perceptual loss. The defaults are ESRGAN's; `docs/perceptual.md` lists other presets.
+ */
+typedef struct cvl_perceptual_config {
+  /**
+   * Set by `cvl_perceptual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: conv5_4, before the ReLU.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes a call may use at a time; images are done one after the other where they take more. Default
+   * 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG19.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_feature_metric`. Default CVL_FEATURE_METRIC_L1.
+   */
+  uint32_t metric;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_perceptual_config;
+
+/**
+ * Options of a style loss. The defaults are those of Johnson et al.
+ */
+typedef struct cvl_style_config {
+  /**
+   * Set by `cvl_style_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: relu1_2, relu2_2, relu3_3, relu4_3.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG16.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_gram_normalization`. Default CVL_GRAM_NORMALIZATION_CHW.
+   */
+  uint32_t gram_normalization;
+  /**
+   * A `cvl_gram_metric`. Default CVL_GRAM_METRIC_SQUARED_SUM.
+   */
+  uint32_t metric;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_style_config;
 
 /**
  * Options of asymmetric loss.
@@ -4474,6 +4814,69 @@ CVL_NODISCARD const char *cvl_loss_name(const struct cvl_loss *loss);
  * Frees a loss. NULL is fine. No call with it may be running, and none may follow.
  */
 void cvl_loss_free(struct cvl_loss *loss);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_dists_config_init(struct cvl_dists_config *config, size_t struct_size);
+
+/**
+ * Deep image structure and texture similarity (DISTS), as a loss: 0 for equal images. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `DISTS_pytorch.DISTS`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dists_new(const struct cvl_dists_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_lpips_config_init(struct cvl_lpips_config *config, size_t struct_size);
+
+/**
+ * Learned perceptual image patch similarity (LPIPS), version 0.1. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `lpips.LPIPS(version="0.1")`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_lpips_new(const struct cvl_lpips_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults: no weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_weights_config_init(struct cvl_weights_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_perceptual_config_init(struct cvl_perceptual_config *config, size_t struct_size);
+
+/**
+ * A perceptual (content) loss: the distance of two images' features. `config` must have weights.
+ *
+ * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their memory. Of a library without the feature `perceptual`, CVL_STATUS_UNSUPPORTED.
+ *
+ * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_perceptual_new(const struct cvl_perceptual_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_style_config_init(struct cvl_style_config *config, size_t struct_size);
+
+/**
+ * A style loss: the distance of Gram matrices of two images' features. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `piq.StyleLoss` and the papers of Gatys and Johnson.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_style_new(const struct cvl_style_config *config,
+                              struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

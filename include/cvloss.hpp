@@ -137,6 +137,7 @@ using overlap_config = with_defaults<cvl_overlap_config, cvl_overlap_config_init
 using rotated_boxes_config = with_defaults<cvl_rotated_boxes_config, cvl_rotated_boxes_config_init>;
 using similarity_config = with_defaults<cvl_similarity_config, cvl_similarity_config_init>;
 using region_config = with_defaults<cvl_region_config, cvl_region_config_init>;
+using weights_config = with_defaults<cvl_weights_config, cvl_weights_config_init>;
 
 // One function per loss, of a configuration that may serve several; and one configuration type per loss.
 #define CVL_LOSS_OF(name, options)                                                                                     \
@@ -166,6 +167,7 @@ CVL_LOSS(dice_cl_dice)
 CVL_LOSS(dice_focal)
 CVL_LOSS(diou)
 CVL_LOSS(distribution_focal)
+CVL_LOSS(dists)
 CVL_LOSS(edge)
 CVL_LOSS(efficient_iou)
 CVL_LOSS(exp_log)
@@ -191,6 +193,7 @@ CVL_LOSS(lecam)
 CVL_LOSS(log_cosh)
 CVL_LOSS(lovasz_hinge)
 CVL_LOSS(lovasz_softmax)
+CVL_LOSS(lpips)
 CVL_LOSS(mcc)
 CVL_LOSS(mpdiou)
 CVL_LOSS(ms_ssim)
@@ -198,6 +201,7 @@ CVL_LOSS(ms_ssim_l1)
 CVL_LOSS(mse)
 CVL_LOSS(nwd)
 CVL_LOSS(ohem_cross_entropy)
+CVL_LOSS(perceptual)
 CVL_LOSS(poly_cross_entropy)
 CVL_LOSS(poly_focal)
 CVL_LOSS(probiou)
@@ -211,6 +215,7 @@ CVL_LOSS(smooth_l1)
 CVL_LOSS(soft_f1)
 CVL_LOSS(softmax_focal)
 CVL_LOSS(ssim)
+CVL_LOSS(style)
 CVL_LOSS(top_k_cross_entropy)
 CVL_LOSS(total_variation)
 CVL_LOSS(tversky)

@@ -12,7 +12,6 @@ mod distance;
 mod elements;
 mod exp_log;
 mod focal;
-mod half;
 mod jaccard;
 mod lovasz;
 mod mcc;

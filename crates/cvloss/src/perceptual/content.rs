@@ -7,7 +7,7 @@ use kernels::perceptual::{Content, Extractor, FeatureMetric};
 use kernels::{Axes, Reduction};
 
 use super::networks::{Computed, FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items, mean_of_items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items, mean_of_items};
 use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::host;
@@ -311,6 +311,8 @@ pub(super) fn as_kernel(error: Error) -> kernels::Error {
         reason: error.to_string(),
     }
 }
+
+impl OfFeatures for PerceptualLoss {}
 
 impl Fused for PerceptualLoss {
     const NAME: &'static str = "perceptual";

@@ -8,7 +8,7 @@ use kernels::perceptual::Statistics;
 use super::content::{as_kernel, check_trunk};
 use super::heads;
 use super::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -122,6 +122,8 @@ impl DistsLoss {
         Ok(plan)
     }
 }
+
+impl OfFeatures for DistsLoss {}
 
 impl Fused for DistsLoss {
     const NAME: &'static str = "dists";

@@ -15,4 +15,5 @@ pub mod weights;
 pub use content::{FeatureWeight, PerceptualLoss, PerceptualOptions, TargetFeatures};
 pub use dists::{DistsLoss, DistsOptions};
 pub use lpips::{LpipsLoss, LpipsNetwork, LpipsOptions};
+pub use run::FeatureLoss;
 pub use style::{StyleLoss, StyleOptions};

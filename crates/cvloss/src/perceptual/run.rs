@@ -8,8 +8,41 @@ use kernels::{DType, Reduction};
 
 use super::networks::{FeatureNetwork, InputRange, Normalization};
 use crate::error::{Error, Result};
-use crate::loss::Call;
+use crate::loss::{Call, Fused, Loss};
 use crate::ops;
+
+/// A loss of images by their features, on memory that a caller lends instead of candle's tensors: what bindings to other
+/// languages call.
+pub trait FeatureLoss: Loss {
+    /// One value per image, or their mean or sum.
+    fn reduction(&self) -> Reduction;
+
+    /// Compares images of three channels on the CPU, and returns the reduced value.
+    fn evaluate_views(&self, operands: Operands<'_>, results: Results<'_>) -> kernels::Result<f64>;
+}
+
+/// A loss of this room.
+pub(super) trait OfFeatures {}
+
+#[allow(private_bounds)]
+impl<L: Fused + OfFeatures> FeatureLoss for L {
+    fn reduction(&self) -> Reduction {
+        Fused::reduction(self)
+    }
+
+    fn evaluate_views(&self, operands: Operands<'_>, results: Results<'_>) -> kernels::Result<f64> {
+        self.run(Call {
+            input: operands.input,
+            target: operands.target,
+            weight: None,
+            values: results.values,
+            gradient: results.input,
+            target_gradient: results.target,
+            channel_axis: 1,
+            space: &[operands.space.0, operands.space.1],
+        })
+    }
+}
 
 /// Where a loss's features come from.
 pub(super) struct Plan<'a> {

@@ -7,7 +7,7 @@ use kernels::perceptual::{Gram, GramMetric, GramNormalization};
 
 use super::content::{FeatureWeight, as_kernel, check_trunk};
 use super::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items, mean_of_items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items, mean_of_items};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -146,6 +146,8 @@ impl StyleLoss {
         )
     }
 }
+
+impl OfFeatures for StyleLoss {}
 
 impl Fused for StyleLoss {
     const NAME: &'static str = "style";
