@@ -4856,9 +4856,11 @@ void cvl_perceptual_config_init(struct cvl_perceptual_config *config, size_t str
 /**
  * A perceptual (content) loss: the distance of two images' features. `config` must have weights.
  *
- * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their memory. Of a library without the feature `perceptual`, CVL_STATUS_UNSUPPORTED.
+ * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their
+ * memory. A library that was built without the feature `perceptual` returns CVL_STATUS_UNSUPPORTED.
  *
- * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
+ * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with
+ * CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
  */
 CVL_NODISCARD
 enum cvl_status cvl_perceptual_new(const struct cvl_perceptual_config *config,

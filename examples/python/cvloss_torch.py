@@ -1088,6 +1088,23 @@ class Style(_Network):
     )
 
 
+class Contextual(_Network):
+    """How well the target's features are found in the input, wherever they are."""
+
+    config = _options(
+        "contextual",
+        [_WEIGHTS, *_LAYERS, _MEMORY],
+        ["bandwidth"],
+        {"network": _TRUNK, "range": _RANGE, "normalization": _IMAGE, "reduction": _REDUCTION},
+    )
+
+
+class FeatureContextual(Loss):
+    """The same of features that are given, in any library."""
+
+    config = _options("feature_contextual", [], ["bandwidth"], {"reduction": _REDUCTION})
+
+
 class LPIPS(_Network):
     """Learned perceptual image patch similarity, version 0.1; images in 0 to 1 unless `range` says otherwise."""
 

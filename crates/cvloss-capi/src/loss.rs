@@ -82,7 +82,6 @@ pub(crate) const PAIR_WEIGHT: &[Input] = &[
 ];
 
 /// The inputs of losses of two images, without a weight.
-#[cfg(feature = "perceptual")]
 pub(crate) const PAIR: &[Input] = &[
     PAIR_WEIGHT[0],
     PAIR_WEIGHT[1],

@@ -254,6 +254,16 @@ fn structs_keep_their_sizes() {
             size_of::<cvl_perceptual_config>(),
             80,
         ),
+        (
+            "cvl_contextual_config",
+            size_of::<cvl_contextual_config>(),
+            80,
+        ),
+        (
+            "cvl_feature_contextual_config",
+            size_of::<cvl_feature_contextual_config>(),
+            24,
+        ),
         ("cvl_style_config", size_of::<cvl_style_config>(), 80),
         ("cvl_lpips_config", size_of::<cvl_lpips_config>(), 40),
         ("cvl_dists_config", size_of::<cvl_dists_config>(), 32),

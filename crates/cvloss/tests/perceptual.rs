@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use cvloss::perceptual::networks::{FeatureNetwork, TensorSpec, Trunk};
 use cvloss::perceptual::weights::Weights;
 use cvloss::perceptual::{
-    DistsLoss, DistsOptions, LpipsLoss, LpipsOptions, PerceptualLoss, PerceptualOptions, StyleLoss,
-    StyleOptions,
+    ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureContextualLoss, LpipsLoss,
+    LpipsOptions, PerceptualLoss, PerceptualOptions, StyleLoss, StyleOptions,
 };
 use cvloss::{Inputs, Loss, Reduction};
 use cvloss_testkit::cases::{Case, each, network_cases};
@@ -67,6 +67,8 @@ enum Configuration {
     Style(StyleOptions),
     Lpips(LpipsOptions),
     Dists(DistsOptions),
+    Contextual(ContextualOptions),
+    FeatureContextual(FeatureContextualLoss),
 }
 
 impl Configuration {
@@ -75,7 +77,8 @@ impl Configuration {
             Self::Perceptual(options) => options.trunk,
             Self::Style(options) => options.trunk,
             Self::Lpips(options) => options.network.trunk(),
-            Self::Dists(_) => Trunk::Vgg16,
+            Self::Contextual(options) => options.trunk,
+            Self::Dists(_) | Self::FeatureContextual(_) => Trunk::Vgg16,
         }
     }
 
@@ -96,6 +99,17 @@ impl Configuration {
                     ..options
                 },
             )?),
+            Self::Contextual(options) => Arc::new(ContextualLoss::with_network(
+                network,
+                ContextualOptions {
+                    reduction,
+                    ..options
+                },
+            )?),
+            Self::FeatureContextual(options) => Arc::new(FeatureContextualLoss {
+                reduction,
+                ..options
+            }),
             Self::Lpips(options) => Arc::new(LpipsLoss::new(
                 weights,
                 LpipsOptions {
@@ -257,6 +271,18 @@ fn style_equals_piq_and_papers() -> Result<()> {
 #[test]
 fn lpips_equals_lpips() -> Result<()> {
     check_golden(|golden| matches!(golden.loss, Configuration::Lpips(_)), 6)
+}
+
+#[test]
+fn contextual_equals_the_paper() -> Result<()> {
+    check_golden(
+        |golden| matches!(golden.loss, Configuration::Contextual(_)),
+        2,
+    )?;
+    check_golden(
+        |golden| matches!(golden.loss, Configuration::FeatureContextual(_)),
+        3,
+    )
 }
 
 #[test]

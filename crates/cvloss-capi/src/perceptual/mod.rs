@@ -2,7 +2,9 @@
 //!
 //! All of it is declared without the feature too, so that there is one header; constructors then say what is missing.
 
+mod contextual;
 mod dists;
+mod feature_contextual;
 mod lpips;
 #[cfg(feature = "perceptual")]
 mod network;
@@ -10,7 +12,9 @@ mod options;
 mod perceptual;
 mod style;
 
+pub use contextual::*;
 pub use dists::*;
+pub use feature_contextual::*;
 pub use lpips::*;
 pub use options::*;
 pub use perceptual::*;

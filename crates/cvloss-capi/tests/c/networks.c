@@ -105,6 +105,7 @@ static void wrong_weights(void) {
   EXPECT(NULL_POINTER, "dists: weights is NULL", cvl_dists_new(NULL, &loss));
   EXPECT(NULL_POINTER, "perceptual: weights is NULL", cvl_perceptual_new(NULL, &loss));
   EXPECT(NULL_POINTER, "style: weights is NULL", cvl_style_new(NULL, &loss));
+  EXPECT(NULL_POINTER, "contextual: weights is NULL", cvl_contextual_new(NULL, &loss));
   EXPECT(NULL_POINTER, "out is NULL", cvl_lpips_new(NULL, NULL));
   cvl_weights_config_init(NULL, sizeof w);
   w = weights();
@@ -195,6 +196,8 @@ static void wrong_options(void) {
   SPOIL(perceptual, layers, (c.num_layers = 1, c.network = CVL_TRUNK_SQUEEZENET, garbled), "not UTF-8");
   /* The default's layers are those of VGG. */
   SPOIL(perceptual, network, CVL_TRUNK_SQUEEZENET, "no features conv5_4, expected one of conv1");
+  SPOIL(contextual, bandwidth, 0, "contextual: bandwidth is 0");
+  SPOIL(contextual, network, 4, "network is 4");
   SPOIL(style, network, 9, "style: network is 9");
   SPOIL(style, gram_normalization, 3, "gram_normalization is 3");
   SPOIL(style, metric, 3, "metric is 3");
@@ -367,6 +370,7 @@ int main(void) {
     EXPECT(UNSUPPORTED, "--features perceptual", cvl_perceptual_new(NULL, &loss));
     EXPECT(UNSUPPORTED, "style: ", cvl_style_new(NULL, &loss));
     EXPECT(UNSUPPORTED, "dists: ", cvl_dists_new(NULL, &loss));
+    EXPECT(UNSUPPORTED, "contextual: ", cvl_contextual_new(NULL, &loss));
     EXPECT(NULL_POINTER, "out is NULL", cvl_dists_new(NULL, NULL));
   }
   free(file);

@@ -95,9 +95,12 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "MsSsimL1Loss" => ms_ssim_l1(options),
         "EdgeLoss" => edge(options),
         #[cfg(feature = "perceptual")]
-        "PerceptualLoss" | "StyleLoss" | "LpipsLoss" | "DistsLoss" => {
-            super::networks::create(type_name, options)
-        }
+        "PerceptualLoss"
+        | "StyleLoss"
+        | "LpipsLoss"
+        | "DistsLoss"
+        | "ContextualLoss"
+        | "FeatureContextualLoss" => super::networks::create(type_name, options),
         "FftL1Loss" => fft_l1(options),
         "FocalFrequencyLoss" => focal_frequency(options),
         "TotalVariation" => total_variation(options),

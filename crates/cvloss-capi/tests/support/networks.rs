@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use cvloss::perceptual::networks::{InputRange, Normalization, Trunk};
 use cvloss::perceptual::weights::Weights;
 use cvloss::perceptual::{
-    DistsLoss, DistsOptions, FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss,
-    PerceptualOptions, StyleLoss, StyleOptions,
+    ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureContextualLoss,
+    FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
+    StyleLoss, StyleOptions,
 };
 use cvloss::{FeatureMetric, GramMetric, GramNormalization, Loss, Reduction};
 use cvloss_capi::*;
@@ -89,6 +90,14 @@ fn memory(options: &Value) -> Result<usize> {
 
 /// The loss of a type with its options.
 pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
+    if type_name == "FeatureContextualLoss" {
+        let config = cvl_feature_contextual_config {
+            bandwidth: number(options, "bandwidth")?,
+            reduction: reduction(options)?,
+            ..cvl_feature_contextual_config::default()
+        };
+        return Handle::new(&config, cvl_feature_contextual_new);
+    }
     let trunk = match type_name {
         "LpipsLoss" => {
             let networks = [Trunk::AlexNet, Trunk::Vgg16, Trunk::SqueezeNet];
@@ -119,6 +128,25 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
                 ..cvl_perceptual_config::default()
             };
             Handle::new(&config, cvl_perceptual_new)
+        }
+        "ContextualLoss" => {
+            let layers = Layers::of(options)?;
+            let (layer_weights, num_layer_weights) = pointer(Some(&layers.weights));
+            let config = cvl_contextual_config {
+                weights: &weights,
+                layers: layers.pointers.as_ptr(),
+                num_layers: layers.pointers.len(),
+                layer_weights,
+                num_layer_weights,
+                memory,
+                bandwidth: number(options, "bandwidth")?,
+                network: index(&options["trunk"], &TRUNKS)?,
+                range,
+                normalization: index(&options["normalization"], &NORMALIZATIONS)?,
+                reduction,
+                ..cvl_contextual_config::default()
+            };
+            Handle::new(&config, cvl_contextual_new)
         }
         "StyleLoss" => {
             let layers = Layers::of(options)?;
@@ -204,6 +232,16 @@ fn dists(name: &str, side: usize, options: DistsOptions) -> Result<Case> {
     case(name, side, loss, &options)
 }
 
+fn contextual(name: &str, side: usize, options: ContextualOptions) -> Result<Case> {
+    let loss = ContextualLoss::new(weights(options.trunk), options.clone());
+    case(name, side, loss, &options)
+}
+
+fn feature_contextual(name: &str, shape: &[usize], loss: FeatureContextualLoss) -> Case {
+    let spec = Spec::new(Kind::Image, shape);
+    Case::with_options(name, spec, loss.clone(), &loss, Family::Network)
+}
+
 fn layers(names: &[(&str, f64)]) -> Vec<FeatureWeight> {
     let layer = |(name, weight): &(&str, f64)| FeatureWeight {
         name: (*name).into(),
@@ -284,6 +322,37 @@ pub fn small_cases() -> Result<Vec<Case>> {
                 ..grams
             },
         )?,
+        contextual(
+            "mean",
+            19,
+            ContextualOptions {
+                trunk: Trunk::SqueezeNet,
+                layers: layers(&[("relu1", 1.0), ("fire3", 2.0)]),
+                ..ContextualOptions::default()
+            },
+        )?,
+        contextual(
+            "none",
+            19,
+            ContextualOptions {
+                trunk: Trunk::SqueezeNet,
+                layers: layers(&[("pool1", 1.5)]),
+                bandwidth: 0.2,
+                range: InputRange::MinusOneOne,
+                normalization: Normalization::None,
+                reduction: Reduction::None,
+                memory: 1,
+            },
+        )?,
+        feature_contextual("mean", &[2, 5, 4, 3], FeatureContextualLoss::default()),
+        feature_contextual(
+            "none",
+            &[2, 20, 71],
+            FeatureContextualLoss {
+                bandwidth: 0.2,
+                reduction: Reduction::None,
+            },
+        ),
         lpips("alex", 40, LpipsOptions::default())?,
         lpips(
             "squeeze",

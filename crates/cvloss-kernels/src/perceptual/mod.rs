@@ -4,6 +4,7 @@
 //! one batch, and the slopes of the features go back through it.
 
 mod content;
+mod contextual;
 mod gram;
 mod lpips;
 mod pieces;
@@ -17,6 +18,7 @@ use crate::scalar::Prim;
 use crate::view::{View, ViewMut};
 
 pub use content::{Content, FeatureMetric};
+pub use contextual::{Contextual, evaluate_features};
 pub use gram::{Gram, GramMetric, GramNormalization};
 pub use lpips::Lpips;
 pub use statistics::Statistics;

@@ -318,6 +318,7 @@ impl Fused for PerceptualLoss {
     const NAME: &'static str = "perceptual";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

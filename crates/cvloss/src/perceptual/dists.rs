@@ -129,6 +129,7 @@ impl Fused for DistsLoss {
     const NAME: &'static str = "dists";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

@@ -223,6 +223,7 @@ impl Fused for LpipsLoss {
     const NAME: &'static str = "lpips";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

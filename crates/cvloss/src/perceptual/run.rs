@@ -105,12 +105,6 @@ impl<'a> Plan<'a> {
         comparison: &impl Comparison<T>,
         call: Call<'_, '_>,
     ) -> kernels::Result<f64> {
-        if call.weight.is_some() {
-            return Err(kernels::Error::Layout {
-                argument: "weight",
-                reason: "losses of features take none".into(),
-            });
-        }
         let [height, width] = call.space else {
             return Err(kernels::Error::Layout {
                 argument: "input",
@@ -157,11 +151,16 @@ impl<'a> Plan<'a> {
 
     /// Reduces one value per item.
     pub(super) fn reduce(&self, values: &Tensor) -> candle_core::Result<Tensor> {
-        match self.reduction {
-            Reduction::None => Ok(values.clone()),
-            Reduction::Sum => ops::total(values),
-            Reduction::Mean => ops::total(values)? / values.elem_count().max(1) as f64,
-        }
+        reduce(values, self.reduction)
+    }
+}
+
+/// Reduces one value per item.
+pub(super) fn reduce(values: &Tensor, reduction: Reduction) -> candle_core::Result<Tensor> {
+    match reduction {
+        Reduction::None => Ok(values.clone()),
+        Reduction::Sum => ops::total(values),
+        Reduction::Mean => ops::total(values)? / values.elem_count().max(1) as f64,
     }
 }
 

@@ -153,6 +153,7 @@ impl Fused for StyleLoss {
     const NAME: &'static str = "style";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction
