@@ -421,6 +421,27 @@ fn faults_are_errors() -> Result<()> {
     let weight = Tensor::ones((1, 1, 16, 16), DType::F32, &Device::Cpu)?;
     let error = refusal(loss.value_and_grad_weighted(&image, &image, &weight))?;
     ensure!(error.contains("weight"), "{error}");
+    for bandwidth in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let features = FeatureContextualLoss {
+            bandwidth,
+            ..FeatureContextualLoss::default()
+        };
+        let error = refusal(features.value_and_grad(&image, &image))?;
+        ensure!(
+            error.contains("feature_contextual: bandwidth is"),
+            "{error}"
+        );
+        let options = ContextualOptions {
+            trunk: Trunk::Vgg16,
+            bandwidth,
+            ..ContextualOptions::default()
+        };
+        let error = refusal(ContextualLoss::with_network(
+            narrow(Trunk::Vgg16).clone(),
+            options,
+        ))?;
+        ensure!(error.contains("contextual: bandwidth is"), "{error}");
+    }
     // An empty batch is nothing.
     let empty = Tensor::zeros((0, 3, 16, 16), DType::F32, &Device::Cpu)?;
     let (value, _) = loss.value_and_grad(&empty, &empty)?;
