@@ -2769,66 +2769,6 @@ typedef struct cvl_weights_config {
 } cvl_weights_config;
 
 /**
- * Options of DISTS.
- */
-typedef struct cvl_dists_config {
-  /**
-   * Set by `cvl_dists_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * The weights of VGG16; must be given, and may go once the loss is made. The learned heads are in the library.
-   */
-  const struct cvl_weights_config *weights;
-  /**
-   * About how many bytes a call may use at a time. Default 1 GiB.
-   */
-  size_t memory;
-  /**
-   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
-   */
-  uint32_t range;
-  /**
-   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
-   */
-  uint32_t reduction;
-} cvl_dists_config;
-
-/**
- * Options of LPIPS.
- */
-typedef struct cvl_lpips_config {
-  /**
-   * Set by `cvl_lpips_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * The network's weights; must be given, and may go once the loss is made. The learned heads are in the library.
-   */
-  const struct cvl_weights_config *weights;
-  /**
-   * About how many bytes a call may use at a time. Default 1 GiB.
-   */
-  size_t memory;
-  /**
-   * A `cvl_lpips_network`. Default CVL_LPIPS_NETWORK_ALEX.
-   */
-  uint32_t network;
-  /**
-   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE, which is not `lpips`'s: there it is -1 to 1.
-   */
-  uint32_t range;
-  /**
-   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
-   */
-  uint32_t reduction;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-} cvl_lpips_config;
-
-/**
  * Options of a perceptual loss. The defaults are ESRGAN's; `docs/perceptual.md` lists other presets.
  */
 typedef struct cvl_perceptual_config {
@@ -2886,6 +2826,142 @@ typedef struct cvl_perceptual_config {
    */
   uint32_t reserved;
 } cvl_perceptual_config;
+
+/**
+ * Options of a contextual loss.
+ */
+typedef struct cvl_contextual_config {
+  /**
+   * Set by `cvl_contextual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: relu3_4.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes the network may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * The bandwidth, above 0. Default 0.5.
+   */
+  double bandwidth;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG19.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_contextual_config;
+
+/**
+ * Options of DISTS.
+ */
+typedef struct cvl_dists_config {
+  /**
+   * Set by `cvl_dists_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The weights of VGG16; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_dists_config;
+
+/**
+ * Options of a contextual loss of features.
+ */
+typedef struct cvl_feature_contextual_config {
+  /**
+   * Set by `cvl_feature_contextual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The bandwidth, above 0. Default 0.5.
+   */
+  double bandwidth;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_feature_contextual_config;
+
+/**
+ * Options of LPIPS.
+ */
+typedef struct cvl_lpips_config {
+  /**
+   * Set by `cvl_lpips_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_lpips_network`. Default CVL_LPIPS_NETWORK_ALEX.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE, which is not `lpips`'s: there it is -1 to 1.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_lpips_config;
 
 /**
  * Options of a style loss. The defaults are those of Johnson et al.
@@ -4818,6 +4894,39 @@ void cvl_loss_free(struct cvl_loss *loss);
 /**
  * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
  */
+void cvl_perceptual_config_init(struct cvl_perceptual_config *config, size_t struct_size);
+
+/**
+ * A perceptual (content) loss: the distance of two images' features. `config` must have weights.
+ *
+ * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their
+ * memory. A library that was built without the feature `perceptual` returns CVL_STATUS_UNSUPPORTED.
+ *
+ * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with
+ * CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_perceptual_new(const struct cvl_perceptual_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_contextual_config_init(struct cvl_contextual_config *config, size_t struct_size);
+
+/**
+ * A contextual loss: how well the target's features are found in the input, wherever they are. `config` must have
+ * weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. The formula is that of Mechrez et al., with cosine distances.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_contextual_new(const struct cvl_contextual_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
 void cvl_dists_config_init(struct cvl_dists_config *config, size_t struct_size);
 
 /**
@@ -4828,6 +4937,22 @@ void cvl_dists_config_init(struct cvl_dists_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_dists_new(const struct cvl_dists_config *config,
                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_feature_contextual_config_init(struct cvl_feature_contextual_config *config,
+                                        size_t struct_size);
+
+/**
+ * The contextual loss of features that are given, of any network, in any library. NULL `config`: defaults.
+ *
+ * Inputs: features (N, C, *) of input and target with 1 to 3 axes of space, of the same shape and type; no weight. Both
+ * have a gradient. Value: [], or (N) with CVL_REDUCTION_NONE.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_feature_contextual_new(const struct cvl_feature_contextual_config *config,
+                                           struct cvl_loss **out);
 
 /**
  * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
@@ -4847,24 +4972,6 @@ enum cvl_status cvl_lpips_new(const struct cvl_lpips_config *config,
  * Writes the defaults: no weights. `struct_size` is `sizeof *config`.
  */
 void cvl_weights_config_init(struct cvl_weights_config *config, size_t struct_size);
-
-/**
- * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
- */
-void cvl_perceptual_config_init(struct cvl_perceptual_config *config, size_t struct_size);
-
-/**
- * A perceptual (content) loss: the distance of two images' features. `config` must have weights.
- *
- * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their
- * memory. A library that was built without the feature `perceptual` returns CVL_STATUS_UNSUPPORTED.
- *
- * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with
- * CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
- */
-CVL_NODISCARD
-enum cvl_status cvl_perceptual_new(const struct cvl_perceptual_config *config,
-                                   struct cvl_loss **out);
 
 /**
  * Writes the defaults, without weights. `struct_size` is `sizeof *config`.

@@ -1,5 +1,7 @@
 //! Losses of feature networks through C: equal to the Rust front bit for bit, and weights from files and from memory.
 
+#![allow(clippy::cast_possible_wrap, reason = "small numbers of tests")]
+
 mod support;
 
 use std::ffi::CString;

@@ -82,7 +82,8 @@ pub unsafe extern "C" fn cvl_contextual_config_init(
     unsafe { init(config, struct_size) }
 }
 
-/// A contextual loss: how well the target's features are found in the input, wherever they are. `config` must have weights.
+/// A contextual loss: how well the target's features are found in the input, wherever they are. `config` must have
+/// weights.
 ///
 /// Inputs, value and weights as `cvl_perceptual_new`. The formula is that of Mechrez et al., with cosine distances.
 #[must_use]

@@ -2,6 +2,7 @@
 //!
 //! All of it is declared without the feature too, so that there is one header; constructors then say what is missing.
 
+mod content;
 mod contextual;
 mod dists;
 mod feature_contextual;
@@ -9,13 +10,12 @@ mod lpips;
 #[cfg(feature = "perceptual")]
 mod network;
 mod options;
-mod perceptual;
 mod style;
 
+pub use content::*;
 pub use contextual::*;
 pub use dists::*;
 pub use feature_contextual::*;
 pub use lpips::*;
 pub use options::*;
-pub use perceptual::*;
 pub use style::*;
