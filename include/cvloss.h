@@ -96,6 +96,10 @@ typedef enum cvl_status {
    * A defect of this library: a panic was caught. Outputs are unspecified.
    */
   CVL_STATUS_PANIC,
+  /**
+   * This library was built without what the call needs.
+   */
+  CVL_STATUS_UNSUPPORTED,
 } cvl_status;
 
 /**
@@ -1141,72 +1145,134 @@ typedef enum cvl_lecam_form {
 } cvl_lecam_form;
 
 /**
- * How generalised Wasserstein Dice weighs classes.
+ * A network of torchvision, of which losses use the convolution layers.
  */
-typedef enum cvl_wasserstein_weighting {
+typedef enum cvl_trunk {
   /**
-   * Hits of class 0 do not count, errors of all classes do.
+   * `torchvision.models.vgg16`. Features: conv1_1, relu1_1, pool1 … relu5_3, pool5.
    */
-  CVL_WASSERSTEIN_WEIGHTING_FOREGROUND = 0,
+  CVL_TRUNK_VGG16 = 0,
   /**
-   * A class counts by one over one more than its points.
+   * `torchvision.models.vgg19`. Features: conv1_1, relu1_1, pool1 … relu5_4, pool5.
    */
-  CVL_WASSERSTEIN_WEIGHTING_VOLUME,
-} cvl_wasserstein_weighting;
+  CVL_TRUNK_VGG19,
+  /**
+   * `torchvision.models.alexnet`. Features: conv1, relu1 … relu5, pool1, pool2, pool5.
+   */
+  CVL_TRUNK_ALEXNET,
+  /**
+   * `torchvision.models.squeezenet1_1`. Features: conv1, relu1, pool1, fire2 … fire9, pool3, pool5.
+   */
+  CVL_TRUNK_SQUEEZENET,
+} cvl_trunk;
 
 /**
- * The weight of each scale of `cvl_multi_scale_new`.
+ * What the numbers of an image mean.
  */
-typedef enum cvl_scale_weights {
+typedef enum cvl_input_range {
   /**
-   * 1, 1/2, 1/4, ..., at least 1/16.
+   * 0 to 1, as torchvision and piq take images.
    */
-  CVL_SCALE_WEIGHTS_HALVING = 0,
+  CVL_INPUT_RANGE_ZERO_ONE = 0,
   /**
-   * 1 for all.
+   * -1 to 1, as `lpips` takes images.
    */
-  CVL_SCALE_WEIGHTS_SAME,
+  CVL_INPUT_RANGE_MINUS_ONE_ONE,
   /**
-   * 1 for the first, 1/2 for the others.
+   * 0 to 255.
    */
-  CVL_SCALE_WEIGHTS_HALF,
-  /**
-   * `weights`.
-   */
-  CVL_SCALE_WEIGHTS_LISTED,
-} cvl_scale_weights;
+  CVL_INPUT_RANGE_BYTES,
+} cvl_input_range;
 
 /**
- * What becomes of an axis that cells do not divide.
+ * How images in 0 to 1 are normalised before a network.
  */
-typedef enum cvl_uneven_scale {
+typedef enum cvl_image_normalization {
   /**
-   * It is an error.
+   * By ImageNet's mean and deviation, as the networks were trained.
    */
-  CVL_UNEVEN_SCALE_REFUSE = 0,
+  CVL_IMAGE_NORMALIZATION_IMAGENET = 0,
   /**
-   * What is left at its end is dropped.
+   * Not at all.
    */
-  CVL_UNEVEN_SCALE_DROP_REST,
+  CVL_IMAGE_NORMALIZATION_NONE,
   /**
-   * What is left at its end is a smaller cell.
+   * By the constants of `lpips`, which are ImageNet's, rounded.
    */
-  CVL_UNEVEN_SCALE_SMALL_CELL,
-} cvl_uneven_scale;
+  CVL_IMAGE_NORMALIZATION_LPIPS,
+} cvl_image_normalization;
 
 /**
- * How soft targets, images and weight maps are brought to a scale.
+ * How features of a layer are compared; `C H W` is their number.
  */
-typedef enum cvl_scale_pooling {
+typedef enum cvl_feature_metric {
   /**
-   * The mean of each cell.
+   * `sum |x - t| / (C H W)`.
    */
-  CVL_SCALE_POOLING_AVERAGE = 0,
+  CVL_FEATURE_METRIC_L1 = 0,
   /**
-   * The point in the middle of each cell.
+   * `sqrt(sum (x - t)^2 / (C H W))`; slope 0 where both are equal.
    */
-  CVL_SCALE_POOLING_NEAREST,
-} cvl_scale_pooling;
+  CVL_FEATURE_METRIC_L2,
+  /**
+   * `sum (x - t)^2 / (C H W)`.
+   */
+  CVL_FEATURE_METRIC_SQUARED_L2,
+} cvl_feature_metric;
+
+/**
+ * What a Gram matrix of C channels and M pixels is divided by.
+ */
+typedef enum cvl_gram_normalization {
+  /**
+   * Nothing.
+   */
+  CVL_GRAM_NORMALIZATION_NONE = 0,
+  /**
+   * `C M`.
+   */
+  CVL_GRAM_NORMALIZATION_CHW,
+  /**
+   * `2 C M`, so that CVL_GRAM_METRIC_SQUARED_SUM gives what Gatys et al. have.
+   */
+  CVL_GRAM_NORMALIZATION_GATYS,
+} cvl_gram_normalization;
+
+/**
+ * How Gram matrices of C x C numbers are compared.
+ */
+typedef enum cvl_gram_metric {
+  /**
+   * The sum of squared differences.
+   */
+  CVL_GRAM_METRIC_SQUARED_SUM = 0,
+  /**
+   * The same over `C^2`.
+   */
+  CVL_GRAM_METRIC_SQUARED_MEAN,
+  /**
+   * The sum of absolute differences over `C^2`.
+   */
+  CVL_GRAM_METRIC_ABSOLUTE_MEAN,
+} cvl_gram_metric;
+
+/**
+ * The network of LPIPS.
+ */
+typedef enum cvl_lpips_network {
+  /**
+   * AlexNet: the authors' advice for comparing images.
+   */
+  CVL_LPIPS_NETWORK_ALEX = 0,
+  /**
+   * VGG16: the authors' advice for optimisation.
+   */
+  CVL_LPIPS_NETWORK_VGG,
+  /**
+   * SqueezeNet 1.1: the smallest.
+   */
+  CVL_LPIPS_NETWORK_SQUEEZE,
+} cvl_lpips_network;
 
 /**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
@@ -1593,41 +1659,6 @@ typedef struct cvl_ghm_config {
    */
   uint32_t reserved;
 } cvl_ghm_config;
-
-/**
- * Options of gradient harmonised regression loss.
- */
-typedef struct cvl_ghm_regression_config {
-  /**
-   * Set by `cvl_ghm_regression_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * The density of each bin, as running means over steps that you keep; a bin with 0 has its number of this call.
-   * Copied by `cvl_ghm_regression_new`. NULL for the numbers of this call.
-   */
-  const double *densities;
-  /**
-   * How many numbers `densities` has.
-   */
-  size_t num_densities;
-  /**
-   * How many bins, 1 to 65536. Default 10.
-   */
-  size_t bins;
-  /**
-   * Above 0: differences below it count little. Default 0.02.
-   */
-  double mu;
-  /**
-   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
-   */
-  uint32_t reduction;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-} cvl_ghm_regression_config;
 
 /**
  * Options of generalised IoU.
@@ -2709,6 +2740,288 @@ typedef struct cvl_wing_config {
 } cvl_wing_config;
 
 /**
+ * The weights of a frozen network: the name of a safetensors file, or the bytes of one.
+ *
+ * Tensors have torchvision's names (`features.0.weight` …) and are checked: there, in torchvision's shape, of floats,
+ * and finite. Others in the same file are left aside. Which network they are of, the loss says.
+ */
+typedef struct cvl_weights_config {
+  /**
+   * Set by `cvl_weights_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The file's name, ending in NUL, in UTF-8 but on Unix, where it may be any bytes; NULL if `bytes` is given.
+   */
+  const char *path;
+  /**
+   * A whole file in memory, read by the constructor alone; NULL if `path` is given.
+   */
+  const void *bytes;
+  /**
+   * How many `bytes` there are.
+   */
+  size_t num_bytes;
+  /**
+   * What errors call `bytes`, ending in NUL; NULL for "the weights in memory".
+   */
+  const char *name;
+} cvl_weights_config;
+
+/**
+ * Options of a perceptual loss. The defaults are ESRGAN's; `docs/perceptual.md` lists other presets.
+ */
+typedef struct cvl_perceptual_config {
+  /**
+   * Set by `cvl_perceptual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: conv5_4, before the ReLU.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes a call may use at a time; images are done one after the other where they take more. Default
+   * 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG19.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_feature_metric`. Default CVL_FEATURE_METRIC_L1.
+   */
+  uint32_t metric;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_perceptual_config;
+
+/**
+ * Options of a contextual loss.
+ */
+typedef struct cvl_contextual_config {
+  /**
+   * Set by `cvl_contextual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: relu3_4.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes the network may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * The bandwidth, above 0. Default 0.5.
+   */
+  double bandwidth;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG19.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_contextual_config;
+
+/**
+ * Options of DISTS.
+ */
+typedef struct cvl_dists_config {
+  /**
+   * Set by `cvl_dists_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The weights of VGG16; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_dists_config;
+
+/**
+ * Options of a contextual loss of features.
+ */
+typedef struct cvl_feature_contextual_config {
+  /**
+   * Set by `cvl_feature_contextual_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The bandwidth, above 0. Default 0.5.
+   */
+  double bandwidth;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_feature_contextual_config;
+
+/**
+ * Options of LPIPS.
+ */
+typedef struct cvl_lpips_config {
+  /**
+   * Set by `cvl_lpips_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made. The learned heads are in the library.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_lpips_network`. Default CVL_LPIPS_NETWORK_ALEX.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE, which is not `lpips`'s: there it is -1 to 1.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_lpips_config;
+
+/**
+ * Options of a style loss. The defaults are those of Johnson et al.
+ */
+typedef struct cvl_style_config {
+  /**
+   * Set by `cvl_style_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The network's weights; must be given, and may go once the loss is made.
+   */
+  const struct cvl_weights_config *weights;
+  /**
+   * Names of features, ending in NUL, in the network's order; copied. NULL: relu1_2, relu2_2, relu3_3, relu4_3.
+   */
+  const char *const *layers;
+  /**
+   * How many names `layers` has.
+   */
+  size_t num_layers;
+  /**
+   * The factor of each layer's distance; copied. NULL: all 1.
+   */
+  const double *layer_weights;
+  /**
+   * How many numbers `layer_weights` has.
+   */
+  size_t num_layer_weights;
+  /**
+   * About how many bytes a call may use at a time. Default 1 GiB.
+   */
+  size_t memory;
+  /**
+   * A `cvl_trunk`. Default CVL_TRUNK_VGG16.
+   */
+  uint32_t network;
+  /**
+   * A `cvl_gram_normalization`. Default CVL_GRAM_NORMALIZATION_CHW.
+   */
+  uint32_t gram_normalization;
+  /**
+   * A `cvl_gram_metric`. Default CVL_GRAM_METRIC_SQUARED_SUM.
+   */
+  uint32_t metric;
+  /**
+   * A `cvl_input_range`. Default CVL_INPUT_RANGE_ZERO_ONE.
+   */
+  uint32_t range;
+  /**
+   * A `cvl_image_normalization`. Default CVL_IMAGE_NORMALIZATION_IMAGENET.
+   */
+  uint32_t normalization;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_style_config;
+
+/**
  * Options of asymmetric loss.
  */
 typedef struct cvl_asymmetric_config {
@@ -2749,48 +3062,6 @@ typedef struct cvl_asymmetric_config {
    */
   uint32_t reserved;
 } cvl_asymmetric_config;
-
-/**
- * Options of asymmetric loss over a softmax.
- */
-typedef struct cvl_asymmetric_softmax_config {
-  /**
-   * Set by `cvl_asymmetric_softmax_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * One weight per class, copied by `cvl_asymmetric_softmax_new`. NULL for 1.
-   */
-  const double *class_weights;
-  /**
-   * How many numbers `class_weights` has.
-   */
-  size_t num_class_weights;
-  /**
-   * Power of the true class, at least 0. Default 1.
-   */
-  double gamma_positive;
-  /**
-   * Power of the other classes, at least 0. Default 4.
-   */
-  double gamma_negative;
-  /**
-   * Share of the target that is spread over all classes, in [0, 1]. Default 0.1.
-   */
-  double label_smoothing;
-  /**
-   * Points with this index have value 0 and leave the mean's denominator. Default -100.
-   */
-  int64_t ignore_index;
-  /**
-   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
-   */
-  uint32_t normalizer;
-  /**
-   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
-   */
-  uint32_t reduction;
-} cvl_asymmetric_softmax_config;
 
 /**
  * Options of class-balanced binary cross-entropy.
@@ -3370,45 +3641,6 @@ typedef struct cvl_focal_config {
 } cvl_focal_config;
 
 /**
- * Options of generalised Wasserstein Dice.
- */
-typedef struct cvl_generalized_wasserstein_dice_config {
-  /**
-   * Set by `cvl_generalized_wasserstein_dice_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * The distance of each true class from each predicted one, one row of numbers for each true class, copied by
-   * `cvl_generalized_wasserstein_dice_new`. NULL for 1 between any two.
-   */
-  const double *distances;
-  /**
-   * How many numbers `distances` has: the square of the number of classes.
-   */
-  size_t num_distances;
-  /**
-   * Added to the numerator, at least 0. Default 1e-5.
-   */
-  double smooth_nr;
-  /**
-   * Added to the denominator, at least 0. Default 1e-5.
-   */
-  double smooth_dr;
-  /**
-   * Points with this index leave all sums. Default -100.
-   */
-  int64_t ignore_index;
-  /**
-   * A `cvl_wasserstein_weighting`. Default CVL_WASSERSTEIN_WEIGHTING_FOREGROUND.
-   */
-  uint32_t weighting;
-  /**
-   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
-   */
-  uint32_t reduction;
-} cvl_generalized_wasserstein_dice_config;
-
-/**
  * Options of Jaccard loss.
  */
 typedef struct cvl_jaccard_config {
@@ -3600,52 +3832,6 @@ typedef struct cvl_top_k_cross_entropy_config {
    */
   uint32_t reduction;
 } cvl_top_k_cross_entropy_config;
-
-/**
- * Options of a loss at several scales.
- */
-typedef struct cvl_multi_scale_config {
-  /**
-   * Set by `cvl_multi_scale_config_init`.
-   */
-  size_t struct_size;
-  /**
-   * The loss of each scale, which must reduce its values. It stays yours, and may be freed once the handle is there.
-   */
-  const struct cvl_loss *loss;
-  /**
-   * The length of each scale's cells, at least 1, copied by `cvl_multi_scale_new`. NULL for 1, 2, 4.
-   */
-  const size_t *factors;
-  /**
-   * How many numbers `factors` has.
-   */
-  size_t num_factors;
-  /**
-   * The weight of each scale, copied by `cvl_multi_scale_new`; only read for CVL_SCALE_WEIGHTS_LISTED.
-   */
-  const double *weights;
-  /**
-   * How many numbers `weights` has.
-   */
-  size_t num_weights;
-  /**
-   * A `cvl_scale_weights`. Default CVL_SCALE_WEIGHTS_HALVING.
-   */
-  uint32_t scale_weights;
-  /**
-   * A `cvl_uneven_scale`. Default CVL_UNEVEN_SCALE_REFUSE.
-   */
-  uint32_t uneven;
-  /**
-   * A `cvl_scale_pooling`. Default CVL_SCALE_POOLING_AVERAGE.
-   */
-  uint32_t pooling;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-} cvl_multi_scale_config;
 
 /**
  * Options of poly-1 cross-entropy.
@@ -4170,26 +4356,6 @@ void cvl_ghm_config_init(struct cvl_ghm_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_ghm_new(const struct cvl_ghm_config *config,
                             struct cvl_loss **out);
-
-/**
- * Writes the defaults. `struct_size` is `sizeof *config`.
- */
-void cvl_ghm_regression_config_init(struct cvl_ghm_regression_config *config, size_t struct_size);
-
-/**
- * Gradient harmonised regression loss: elements that are as far off as very many others weigh less. NULL `config`:
- * defaults.
- *
- * `L = sum_i w_b(i) (sqrt(d_i^2 + mu^2) - mu) / n`, `w_b = n / (density_b M)`, `d` input less target.
- *
- * `|d| / sqrt(d^2 + mu^2)` puts an element into one of equal bins, `M` of which hold any; `n` elements have a weight
- * other than 0.
- *
- * Inputs and value: as `cvl_balanced_l1_new`. Agrees with `GHMR` of mmdetection.
- */
-CVL_NODISCARD
-enum cvl_status cvl_ghm_regression_new(const struct cvl_ghm_regression_config *config,
-                                       struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -4726,6 +4892,102 @@ CVL_NODISCARD const char *cvl_loss_name(const struct cvl_loss *loss);
 void cvl_loss_free(struct cvl_loss *loss);
 
 /**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_perceptual_config_init(struct cvl_perceptual_config *config, size_t struct_size);
+
+/**
+ * A perceptual (content) loss: the distance of two images' features. `config` must have weights.
+ *
+ * The first call in float32 (or half) and the first in float64 prepare the weights, which takes eight times their
+ * memory. A library that was built without the feature `perceptual` returns CVL_STATUS_UNSUPPORTED.
+ *
+ * Inputs: two images (N, 3, H, W) of the same type; no weight. Both have a gradient. Value: [], or (N) with
+ * CVL_REDUCTION_NONE. Agrees with `piq.ContentLoss` and BasicSR's `PerceptualLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_perceptual_new(const struct cvl_perceptual_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_contextual_config_init(struct cvl_contextual_config *config, size_t struct_size);
+
+/**
+ * A contextual loss: how well the target's features are found in the input, wherever they are. `config` must have
+ * weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. The formula is that of Mechrez et al., with cosine distances.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_contextual_new(const struct cvl_contextual_config *config,
+                                   struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_dists_config_init(struct cvl_dists_config *config, size_t struct_size);
+
+/**
+ * Deep image structure and texture similarity (DISTS), as a loss: 0 for equal images. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `DISTS_pytorch.DISTS`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_dists_new(const struct cvl_dists_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_feature_contextual_config_init(struct cvl_feature_contextual_config *config,
+                                        size_t struct_size);
+
+/**
+ * The contextual loss of features that are given, of any network, in any library. NULL `config`: defaults.
+ *
+ * Inputs: features (N, C, *) of input and target with 1 to 3 axes of space, of the same shape and type; no weight. Both
+ * have a gradient. Value: [], or (N) with CVL_REDUCTION_NONE.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_feature_contextual_new(const struct cvl_feature_contextual_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_lpips_config_init(struct cvl_lpips_config *config, size_t struct_size);
+
+/**
+ * Learned perceptual image patch similarity (LPIPS), version 0.1. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `lpips.LPIPS(version="0.1")`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_lpips_new(const struct cvl_lpips_config *config,
+                              struct cvl_loss **out);
+
+/**
+ * Writes the defaults: no weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_weights_config_init(struct cvl_weights_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults, without weights. `struct_size` is `sizeof *config`.
+ */
+void cvl_style_config_init(struct cvl_style_config *config, size_t struct_size);
+
+/**
+ * A style loss: the distance of Gram matrices of two images' features. `config` must have weights.
+ *
+ * Inputs, value and weights as `cvl_perceptual_new`. Agrees with `piq.StyleLoss` and the papers of Gatys and Johnson.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_style_new(const struct cvl_style_config *config,
+                              struct cvl_loss **out);
+
+/**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
 void cvl_asymmetric_config_init(struct cvl_asymmetric_config *config, size_t struct_size);
@@ -4740,26 +5002,6 @@ void cvl_asymmetric_config_init(struct cvl_asymmetric_config *config, size_t str
 CVL_NODISCARD
 enum cvl_status cvl_asymmetric_new(const struct cvl_asymmetric_config *config,
                                    struct cvl_loss **out);
-
-/**
- * Writes the defaults. `struct_size` is `sizeof *config`.
- */
-void cvl_asymmetric_softmax_config_init(struct cvl_asymmetric_softmax_config *config,
-                                        size_t struct_size);
-
-/**
- * Asymmetric loss over a softmax: a true class that is sure is damped, and so are the others where they are not. NULL
- * `config`: defaults.
- *
- * `L = -w_y (a (1 - p_y)^gamma_positive ln p_y + b sum_{c != y} p_c^gamma_negative ln p_c)`, `b` the label smoothing
- * over the number of classes, `a` the rest of the target.
- *
- * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
- * weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with `AsymmetricLossSingleLabel` of timm.
- */
-CVL_NODISCARD
-enum cvl_status cvl_asymmetric_softmax_new(const struct cvl_asymmetric_softmax_config *config,
-                                           struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -4978,29 +5220,6 @@ enum cvl_status cvl_focal_new(const struct cvl_focal_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
-void cvl_generalized_wasserstein_dice_config_init(struct cvl_generalized_wasserstein_dice_config *config,
-                                                  size_t struct_size);
-
-/**
- * Generalised Wasserstein Dice over a softmax: mistaking a class for a near one costs less than for a far one. NULL
- * `config`: defaults.
- *
- * `L = 1 - (2 sum a_y (1 - W) + smooth_nr) / (D + smooth_dr)`, `W = sum_c M_yc p_c`, `M` the distances over their
- * largest.
- *
- * By foreground, `a` is 0 of class 0 and 1 of others, `D = 2 sum a_y (1 - W) + sum W`; by volume, `a` is one over one
- * more than the class's points, `D = sum a_y (2 - W)`.
- *
- * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
- * weights (N, *) or (N, 1, *). Value: [], or (N). Agrees with MONAI's `GeneralizedWassersteinDiceLoss`.
- */
-CVL_NODISCARD
-enum cvl_status cvl_generalized_wasserstein_dice_new(const struct cvl_generalized_wasserstein_dice_config *config,
-                                                     struct cvl_loss **out);
-
-/**
- * Writes the defaults. `struct_size` is `sizeof *config`.
- */
 void cvl_jaccard_config_init(struct cvl_jaccard_config *config, size_t struct_size);
 
 /**
@@ -5100,24 +5319,6 @@ void cvl_top_k_cross_entropy_config_init(struct cvl_top_k_cross_entropy_config *
 CVL_NODISCARD
 enum cvl_status cvl_top_k_cross_entropy_new(const struct cvl_top_k_cross_entropy_config *config,
                                             struct cvl_loss **out);
-
-/**
- * Writes the defaults; `loss` is for you to set. `struct_size` is `sizeof *config`.
- */
-void cvl_multi_scale_config_init(struct cvl_multi_scale_config *config, size_t struct_size);
-
-/**
- * One loss at several scales of one prediction and its target: a weighted sum.
- *
- * A scale is the length of the cells, along every axis of space, that become a point. Inputs are averaged over cells;
- * class indices are those in the middle of their cells, and so are soft targets, images and weight maps with
- * CVL_SCALE_POOLING_NEAREST. The gradient is that of all scales together.
- *
- * Inputs: those of the loss, (N, C, *) with one to three axes of space. Value: [].
- */
-CVL_NODISCARD
-enum cvl_status cvl_multi_scale_new(const struct cvl_multi_scale_config *config,
-                                    struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

@@ -529,6 +529,21 @@ _LOVASZ = ("present", "all", "listed")
 _ACTIVATION, _CLASSES = _region.words["activation"], _region.words["classes"]
 
 
+_weights = _config(
+    "weights", [("path", c.c_char_p), ("bytes", c.c_char_p), ("num_bytes", _SIZE), ("name", c.c_char_p)], {}
+)
+_WEIGHTS, _MEMORY = ("weights", c.POINTER(_weights)), ("memory", _SIZE)
+_LAYERS = [
+    ("layers", c.POINTER(c.c_char_p)),
+    ("num_layers", _SIZE),
+    ("layer_weights", _DOUBLES),
+    ("num_layer_weights", _SIZE),
+]
+_TRUNK = ("vgg16", "vgg19", "alexnet", "squeezenet")
+_RANGE = ("zero_one", "minus_one_one", "bytes")
+_IMAGE = ("imagenet", "none", "lpips")
+
+
 def _points(name, first, numbers=(), words=None):
     """Options of a loss that ignores an index of a class."""
     words = words or {}
@@ -1103,6 +1118,99 @@ class TotalVariation(Loss):
 
     def forward(self, tensor, weight=None):
         return super().forward(tensor, None, weight)
+
+
+class _Network(Loss):
+    """A loss of a frozen network's features. `weights`: the path of a safetensors file, or its bytes.
+
+    `layers`, where there are any: names of features, or a dict with their factors. Needs a library that was built with
+    `--features perceptual`.
+    """
+
+    def build(self, options):
+        self.weights = _weights.of({})
+        weights, layers = options.pop("weights"), options.pop("layers", None)
+        if isinstance(weights, bytes):
+            self.weights.bytes, self.weights.num_bytes = weights, len(weights)
+        else:
+            self.weights.path = os.fsencode(weights)
+        if isinstance(layers, dict):
+            options["layer_weights"] = list(layers.values())
+        config = self.config.of(options)
+        config.weights = c.pointer(self.weights)
+        if layers is not None:
+            config.num_layers = len(layers)
+            config.layers = (c.c_char_p * len(layers))(*[name.encode() for name in layers])
+        return config
+
+
+class Perceptual(_Network):
+    """A distance of features; ESRGAN's by default."""
+
+    config = _options(
+        "perceptual",
+        [_WEIGHTS, *_LAYERS, _MEMORY],
+        [],
+        {
+            "network": _TRUNK,
+            "metric": ("l1", "l2", "squared_l2"),
+            "range": _RANGE,
+            "normalization": _IMAGE,
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class Style(_Network):
+    """A distance of Gram matrices; that of Johnson et al. by default."""
+
+    config = _options(
+        "style",
+        [_WEIGHTS, *_LAYERS, _MEMORY],
+        [],
+        {
+            "network": _TRUNK,
+            "gram_normalization": ("none", "chw", "gatys"),
+            "metric": ("squared_sum", "squared_mean", "absolute_mean"),
+            "range": _RANGE,
+            "normalization": _IMAGE,
+            "reduction": _REDUCTION,
+        },
+    )
+
+
+class Contextual(_Network):
+    """How well the target's features are found in the input, wherever they are."""
+
+    config = _options(
+        "contextual",
+        [_WEIGHTS, *_LAYERS, _MEMORY],
+        ["bandwidth"],
+        {"network": _TRUNK, "range": _RANGE, "normalization": _IMAGE, "reduction": _REDUCTION},
+    )
+
+
+class FeatureContextual(Loss):
+    """The same of features that are given, in any library."""
+
+    config = _options("feature_contextual", [], ["bandwidth"], {"reduction": _REDUCTION})
+
+
+class LPIPS(_Network):
+    """Learned perceptual image patch similarity, version 0.1; images in 0 to 1 unless `range` says otherwise."""
+
+    config = _options(
+        "lpips",
+        [_WEIGHTS, _MEMORY],
+        [],
+        {"network": ("alex", "vgg", "squeeze"), "range": _RANGE, "reduction": _REDUCTION},
+    )
+
+
+class DISTS(_Network):
+    """Deep image structure and texture similarity."""
+
+    config = _options("dists", [_WEIGHTS, _MEMORY], [], {"range": _RANGE, "reduction": _REDUCTION})
 
 
 class _AlignedBoxes(Loss):

@@ -83,6 +83,16 @@ pub(crate) const PAIR_WEIGHT: &[Input] = &[
     INPUT_TARGET_WEIGHT[2],
 ];
 
+/// The inputs of losses of two images, without a weight.
+pub(crate) const PAIR: &[Input] = &[
+    PAIR_WEIGHT[0],
+    PAIR_WEIGHT[1],
+    Input {
+        presence: Presence::Absent,
+        ..PAIR_WEIGHT[2]
+    },
+];
+
 /// What there is one value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Items {

@@ -36,6 +36,8 @@ pub enum cvl_status {
     Weights,
     /// A defect of this library: a panic was caught. Outputs are unspecified.
     Panic,
+    /// This library was built without what the call needs.
+    Unsupported,
 }
 
 /// Why a call failed.
@@ -155,6 +157,7 @@ pub extern "C" fn cvl_status_name(status: i32) -> *const c_char {
         10 => c"IO",
         11 => c"WEIGHTS",
         12 => c"PANIC",
+        13 => c"UNSUPPORTED",
         _ => c"unknown",
     };
     name.as_ptr()

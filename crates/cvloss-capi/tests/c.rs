@@ -101,6 +101,19 @@ fn hostile_calls_are_refused() -> Result<()> {
     Ok(())
 }
 
+/// Without the feature, the library says so; with it, all of this is refused for what it is.
+#[test]
+fn hostile_calls_of_networks_are_refused() -> Result<()> {
+    let line = in_every_way(&tests().join("networks.c"), &[], &[])?.context("no C compiler")?;
+    // A library that was built with the feature may lie in the folder of one that was not.
+    let has_networks = value_of(&line, "perceptual")? == 1.0;
+    ensure!(has_networks || cfg!(not(feature = "perceptual")), "{line}");
+    let least = if has_networks { 60.0 } else { 4.0 };
+    ensure!(value_of(&line, "calls")? > least, "{line}");
+    ensure!(value_of(&line, "failures")? == 0.0, "{line}");
+    Ok(())
+}
+
 #[test]
 fn random_descriptors_do_no_harm() -> Result<()> {
     let source = tests().join("fuzz.c");

@@ -284,6 +284,25 @@ fn structs_keep_their_sizes() {
             size_of::<cvl_varifocal_config>(),
             48,
         ),
+        ("cvl_weights_config", size_of::<cvl_weights_config>(), 40),
+        (
+            "cvl_perceptual_config",
+            size_of::<cvl_perceptual_config>(),
+            80,
+        ),
+        (
+            "cvl_contextual_config",
+            size_of::<cvl_contextual_config>(),
+            80,
+        ),
+        (
+            "cvl_feature_contextual_config",
+            size_of::<cvl_feature_contextual_config>(),
+            24,
+        ),
+        ("cvl_style_config", size_of::<cvl_style_config>(), 80),
+        ("cvl_lpips_config", size_of::<cvl_lpips_config>(), 40),
+        ("cvl_dists_config", size_of::<cvl_dists_config>(), 32),
     ];
     for (name, size, expected) in sizes {
         assert_eq!(size, expected, "{name}");
@@ -297,4 +316,5 @@ fn statuses_keep_their_numbers() {
     assert_eq!(cvl_status::NullPointer as i32, 1);
     assert_eq!(cvl_status::Aliased as i32, 7);
     assert_eq!(cvl_status::Panic as i32, 12);
+    assert_eq!(cvl_status::Unsupported as i32, 13);
 }

@@ -364,6 +364,8 @@ pub(crate) trait Fused {
     const GEOMETRY: Geometry;
     /// Whether the kernel has a gradient with respect to the target, which then has the input's shape.
     const TARGET_GRADIENT: bool = false;
+    /// Whether a weight map means something.
+    const TAKES_WEIGHT: bool = true;
 
     fn reduction(&self) -> Reduction;
 
@@ -408,12 +410,14 @@ impl<L: Fused> Loss for L {
             return Err(no_target_gradient(L::NAME));
         }
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
+        check_weight::<L>(inputs)?;
         self.check(inputs.input)?;
         checked.evaluate(self, gradients)
     }
 
     fn composed(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
+        check_weight::<L>(inputs)?;
         self.check(inputs.input)?;
         let dtype = value_dtype(checked.input.dtype());
         let wide = |tensor: &Tensor| match tensor.dtype().is_float() {
@@ -426,6 +430,17 @@ impl<L: Fused> Loss for L {
             target: &wide(&checked.target)?,
             weight: weight.as_ref(),
         })?)
+    }
+}
+
+/// Fails if there is a weight that the loss has no use for.
+fn check_weight<L: Fused>(inputs: &Inputs<'_>) -> Result<()> {
+    match inputs.weight.is_some() && !L::TAKES_WEIGHT {
+        true => Err(Error::Option {
+            loss: L::NAME,
+            message: "takes no weight".into(),
+        }),
+        false => Ok(()),
     }
 }
 

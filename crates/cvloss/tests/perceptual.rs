@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use cvloss::perceptual::networks::{FeatureNetwork, TensorSpec, Trunk};
 use cvloss::perceptual::weights::Weights;
 use cvloss::perceptual::{
-    DistsLoss, DistsOptions, LpipsLoss, LpipsOptions, PerceptualLoss, PerceptualOptions, StyleLoss,
-    StyleOptions,
+    ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureContextualLoss, LpipsLoss,
+    LpipsOptions, PerceptualLoss, PerceptualOptions, StyleLoss, StyleOptions,
 };
 use cvloss::{Inputs, Loss, Reduction};
 use cvloss_testkit::cases::{Case, each, network_cases};
@@ -67,6 +67,8 @@ enum Configuration {
     Style(StyleOptions),
     Lpips(LpipsOptions),
     Dists(DistsOptions),
+    Contextual(ContextualOptions),
+    FeatureContextual(FeatureContextualLoss),
 }
 
 impl Configuration {
@@ -75,7 +77,8 @@ impl Configuration {
             Self::Perceptual(options) => options.trunk,
             Self::Style(options) => options.trunk,
             Self::Lpips(options) => options.network.trunk(),
-            Self::Dists(_) => Trunk::Vgg16,
+            Self::Contextual(options) => options.trunk,
+            Self::Dists(_) | Self::FeatureContextual(_) => Trunk::Vgg16,
         }
     }
 
@@ -96,6 +99,17 @@ impl Configuration {
                     ..options
                 },
             )?),
+            Self::Contextual(options) => Arc::new(ContextualLoss::with_network(
+                network,
+                ContextualOptions {
+                    reduction,
+                    ..options
+                },
+            )?),
+            Self::FeatureContextual(options) => Arc::new(FeatureContextualLoss {
+                reduction,
+                ..options
+            }),
             Self::Lpips(options) => Arc::new(LpipsLoss::new(
                 weights,
                 LpipsOptions {
@@ -260,6 +274,18 @@ fn lpips_equals_lpips() -> Result<()> {
 }
 
 #[test]
+fn contextual_equals_the_paper() -> Result<()> {
+    check_golden(
+        |golden| matches!(golden.loss, Configuration::Contextual(_)),
+        2,
+    )?;
+    check_golden(
+        |golden| matches!(golden.loss, Configuration::FeatureContextual(_)),
+        3,
+    )
+}
+
+#[test]
 fn dists_equals_dists() -> Result<()> {
     check_golden(|golden| matches!(golden.loss, Configuration::Dists(_)), 2)
 }
@@ -395,6 +421,27 @@ fn faults_are_errors() -> Result<()> {
     let weight = Tensor::ones((1, 1, 16, 16), DType::F32, &Device::Cpu)?;
     let error = refusal(loss.value_and_grad_weighted(&image, &image, &weight))?;
     ensure!(error.contains("weight"), "{error}");
+    for bandwidth in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let features = FeatureContextualLoss {
+            bandwidth,
+            ..FeatureContextualLoss::default()
+        };
+        let error = refusal(features.value_and_grad(&image, &image))?;
+        ensure!(
+            error.contains("feature_contextual: bandwidth is"),
+            "{error}"
+        );
+        let options = ContextualOptions {
+            trunk: Trunk::Vgg16,
+            bandwidth,
+            ..ContextualOptions::default()
+        };
+        let error = refusal(ContextualLoss::with_network(
+            narrow(Trunk::Vgg16).clone(),
+            options,
+        ))?;
+        ensure!(error.contains("contextual: bandwidth is"), "{error}");
+    }
     // An empty batch is nothing.
     let empty = Tensor::zeros((0, 3, 16, 16), DType::F32, &Device::Cpu)?;
     let (value, _) = loss.value_and_grad(&empty, &empty)?;

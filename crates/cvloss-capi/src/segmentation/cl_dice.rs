@@ -8,11 +8,11 @@ use cvloss_kernels::region::{self, Classes, Operands, Score, Smooth};
 use cvloss_kernels::{Geometry, Gradient, Reduction, Result as KernelResult, ViewMut, upstream};
 
 use super::distance::{check_space, image_items};
-use super::half::through_single;
 use super::region::{activation, classes, cvl_activation, cvl_classes};
 use crate::config::{self, init, unused, versioned};
 use crate::loss::{Call, Config, Items, Loss, create, cvl_loss};
 use crate::options::{cvl_reduction, ignore_index, reduction};
+use crate::single::through_single;
 use crate::status::{Error, Result, cvl_status};
 
 /// Options of centreline Dice.

@@ -7,9 +7,9 @@ use cvloss_kernels::region::{Operands, Options};
 use cvloss_kernels::{Geometry, Result as KernelResult};
 
 use super::cross_entropy::check_classes;
-use super::half::through_single;
 use super::region::{RegionLoss, region_items};
 use crate::loss::{Call, Items, Loss};
+use crate::single::through_single;
 use crate::status::Result;
 
 /// The loss of points, for so many classes.

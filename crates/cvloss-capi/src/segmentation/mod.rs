@@ -16,7 +16,6 @@ mod elements;
 mod exp_log;
 mod focal;
 mod generalized_wasserstein_dice;
-mod half;
 mod hausdorff_erosion;
 mod jaccard;
 mod lovasz;

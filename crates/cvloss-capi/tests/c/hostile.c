@@ -297,6 +297,8 @@ static void configurations(void) {
   SPOIL(adversarial, struct_size, 7, "cvl_adversarial_config.struct_size is 7", cvl_discriminator_new);
   SPOIL(lecam, form, 2, "lecam: form is 2", cvl_lecam_new);
   SPOIL(lecam, real_mean, NAN, "real_mean is NaN", cvl_lecam_new);
+  SPOIL(feature_contextual, bandwidth, -1, "feature_contextual: bandwidth is -1", cvl_feature_contextual_new);
+  SPOIL(feature_contextual, reserved, 1, "reserved is 1", cvl_feature_contextual_new);
   SPOIL(feature_matching, distance, 2, "feature_matching: distance is 2", cvl_feature_matching_new);
   SPOIL(feature_matching, reduction, (c.pooling = CVL_FEATURE_POOLING_BATCH_MEANS, CVL_REDUCTION_NONE),
         "ties all items", cvl_feature_matching_new);

@@ -101,6 +101,13 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
         "L1SsimLoss" => l1_ssim(options),
         "MsSsimL1Loss" => ms_ssim_l1(options),
         "EdgeLoss" => edge(options),
+        #[cfg(feature = "perceptual")]
+        "PerceptualLoss"
+        | "StyleLoss"
+        | "LpipsLoss"
+        | "DistsLoss"
+        | "ContextualLoss"
+        | "FeatureContextualLoss" => super::networks::create(type_name, options),
         "FftL1Loss" => fft_l1(options),
         "FocalFrequencyLoss" => focal_frequency(options),
         "TotalVariation" => total_variation(options),
@@ -181,7 +188,7 @@ pub fn create(type_name: &str, options: &Value) -> Result<Handle> {
     }
 }
 
-fn number(options: &Value, option: impl Index + Display + Copy) -> Result<f64> {
+pub(super) fn number(options: &Value, option: impl Index + Display + Copy) -> Result<f64> {
     options[option]
         .as_f64()
         .with_context(|| format!("{option} of {options}"))
@@ -195,7 +202,7 @@ fn flag(options: &Value, option: &str) -> Result<u32> {
 }
 
 /// The numbers of a list that may be absent.
-fn list(value: &Value) -> Option<Vec<f64>> {
+pub(super) fn list(value: &Value) -> Option<Vec<f64>> {
     let numbers = value.as_array()?;
     numbers.iter().map(Value::as_f64).collect()
 }
@@ -214,14 +221,14 @@ fn variant(value: &Value) -> &str {
         .unwrap_or_default()
 }
 
-fn index(value: &Value, names: &[&str]) -> Result<u32> {
+pub(super) fn index(value: &Value, names: &[&str]) -> Result<u32> {
     let at = names.iter().position(|name| *name == variant(value));
     Ok(u32::try_from(at.with_context(|| {
         format!("{value} is none of {names:?}")
     })?)?)
 }
 
-fn reduction(options: &Value) -> Result<u32> {
+pub(super) fn reduction(options: &Value) -> Result<u32> {
     index(&options["reduction"], &["Mean", "Sum", "None"])
 }
 
@@ -232,7 +239,7 @@ fn normalizer(options: &Value) -> Result<u32> {
     )
 }
 
-fn pointer<T>(list: Option<&Vec<T>>) -> (*const T, usize) {
+pub(super) fn pointer<T>(list: Option<&Vec<T>>) -> (*const T, usize) {
     list.map_or((std::ptr::null(), 0), |list| (list.as_ptr(), list.len()))
 }
 

@@ -7,6 +7,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
 pub mod entries;
+pub mod equality;
+#[cfg(feature = "perceptual")]
+pub mod networks;
 
 use std::ffi::{CStr, c_void};
 use std::ptr;

@@ -9,12 +9,47 @@ use crate::scalar::Prim;
 use crate::simd::Isa;
 
 /// What happens to the sums of a convolution before they are written.
+///
+/// No enum with the fields of each way: compilers test a field of one way before they know the way, which is harmless, and
+/// which tools that look for memory without content report.
 #[derive(Clone, Copy)]
-pub(super) enum Finish<'a, T> {
+pub(super) struct Finish<'a, T> {
+    way: Way,
+    bias: &'a [T],
+    relu: bool,
+    mask: &'a [u8],
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Forward,
+    Backward,
+    MaskedBackward,
+}
+
+impl<'a, T> Finish<'a, T> {
     /// The bias of each output channel is added, and negative sums become 0 if `relu`.
-    Forward { bias: &'a [T], relu: bool },
+    pub(super) fn forward(bias: &'a [T], relu: bool) -> Self {
+        Self {
+            way: Way::Forward,
+            bias,
+            relu,
+            mask: &[],
+        }
+    }
+
     /// Sums where the mask is 0 become 0.
-    Backward { mask: Option<&'a [u8]> },
+    pub(super) fn backward(mask: Option<&'a [u8]>) -> Self {
+        Self {
+            way: match mask {
+                None => Way::Backward,
+                Some(_) => Way::MaskedBackward,
+            },
+            bias: &[],
+            relu: false,
+            mask: mask.unwrap_or_default(),
+        }
+    }
 }
 
 /// The rows of output that one thread writes.
@@ -88,9 +123,10 @@ impl<T: Prim> Finish<'_, T> {
         let len = out.len();
         let chunks = sums.as_chunks::<DEPTH>().0.iter();
         let chunks = chunks.zip(out.as_chunks_mut::<DEPTH>().0);
-        match *self {
-            Self::Forward { bias, relu } => {
-                let bias = bias[panel * COLUMNS..][..len].as_chunks::<DEPTH>().0;
+        match self.way {
+            Way::Forward => {
+                let relu = self.relu;
+                let bias = self.bias[panel * COLUMNS..][..len].as_chunks::<DEPTH>().0;
                 match kept {
                     None => {
                         for ((sums, out), bias) in chunks.zip(bias) {
@@ -106,9 +142,9 @@ impl<T: Prim> Finish<'_, T> {
                     }
                 }
             }
-            Self::Backward { mask: None } => chunks.for_each(|(sums, out)| *out = *sums),
-            Self::Backward { mask: Some(mask) } => {
-                let mask = mask[at..][..len].as_chunks::<DEPTH>().0;
+            Way::Backward => chunks.for_each(|(sums, out)| *out = *sums),
+            Way::MaskedBackward => {
+                let mask = self.mask[at..][..len].as_chunks::<DEPTH>().0;
                 for ((sums, out), mask) in chunks.zip(mask) {
                     *out = masked::<I, T>(sums, mask);
                 }

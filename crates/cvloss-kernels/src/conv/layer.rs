@@ -178,10 +178,7 @@ impl<T: Prim> Convolution<T> {
         };
         let mut output = shape.shaped(memory);
         let mut mask = (relu && keep).then(|| vec![0; output.len()]);
-        let finish = Finish::Forward {
-            bias: &self.bias,
-            relu,
-        };
+        let finish = Finish::forward(&self.bias, relu);
         let lanes = output.lanes;
         let cuts = self.cuts(&output);
         let row_len = output.row_len();
@@ -210,7 +207,7 @@ impl<T: Prim> Convolution<T> {
         memory: Vec<T>,
     ) -> Maps<T> {
         let mut input = like.shaped(memory);
-        let finish = Finish::Backward { mask };
+        let finish = Finish::backward(mask);
         let (lanes, row_len) = (input.lanes, input.row_len());
         let size = (input.height, input.width, lanes);
         let cuts = self.cuts(&input);

@@ -24,7 +24,11 @@ pub struct MaxPool {
 impl MaxPool {
     fn count(&self, len: usize) -> Option<usize> {
         match len.checked_sub(self.side) {
-            Some(room) if self.ceil => Some(room.div_ceil(self.stride) + 1),
+            Some(room) if self.ceil => {
+                let before = room.div_ceil(self.stride);
+                // A window must begin inside.
+                Some(before + usize::from(before * self.stride < len))
+            }
             Some(room) => Some(room / self.stride + 1),
             None => None,
         }

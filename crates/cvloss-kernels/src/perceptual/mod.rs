@@ -4,19 +4,21 @@
 //! one batch, and the slopes of the features go back through it.
 
 mod content;
+mod contextual;
 mod gram;
 mod lpips;
 mod pieces;
 mod statistics;
 
 use crate::conv::{Maps, Network, Tap, Trace};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_shape};
 use crate::options::{Gradient, Reduction};
 use crate::parallel;
 use crate::scalar::Prim;
 use crate::view::{View, ViewMut};
 
 pub use content::{Content, FeatureMetric};
+pub use contextual::{Contextual, evaluate_features};
 pub use gram::{Gram, GramMetric, GramNormalization};
 pub use lpips::Lpips;
 pub use statistics::Statistics;
@@ -127,6 +129,10 @@ fn run<T: Prim>(
 ) -> Result<f64> {
     let [items, _, _] = operands.input.shape();
     let (height, width) = operands.space;
+    check_shape("target", operands.input.shape(), operands.target.shape())?;
+    if let Some(values) = &results.values {
+        check_shape("values", [items, 1, 1], values.shape())?;
+    }
     let scale = match reduction {
         Reduction::Mean => 1.0 / items.max(1) as f64,
         Reduction::None | Reduction::Sum => 1.0,

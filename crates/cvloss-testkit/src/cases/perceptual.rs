@@ -3,8 +3,9 @@
 use cvloss::perceptual::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
 use cvloss::perceptual::weights::Weights;
 use cvloss::perceptual::{
-    DistsLoss, DistsOptions, FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss,
-    PerceptualOptions, StyleLoss, StyleOptions,
+    ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureContextualLoss,
+    FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
+    StyleLoss, StyleOptions,
 };
 use cvloss::{FeatureMetric, GramMetric, GramNormalization, Loss, Reduction};
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub fn network_cases() -> Vec<Case> {
     style(&mut list);
     lpips(&mut list);
     dists(&mut list);
+    contextual(&mut list);
     list
 }
 
@@ -205,5 +207,45 @@ fn dists(list: &mut Vec<Case>) {
     for (name, options) in all {
         let loss = DistsLoss::new(weights(Trunk::Vgg16), options.clone());
         add(list, name, SMALL, loss, &options);
+    }
+}
+
+fn contextual(list: &mut Vec<Case>) {
+    let small = ContextualOptions {
+        trunk: Trunk::Vgg16,
+        layers: layers(&[("relu1_2", 0.5), ("conv2_2", 1.5)]),
+        ..ContextualOptions::default()
+    };
+    for (name, options) in [
+        ("relu3_4", ContextualOptions::default()),
+        ("two", small.clone()),
+        (
+            "narrow-none",
+            ContextualOptions {
+                bandwidth: 0.1,
+                range: InputRange::MinusOneOne,
+                normalization: Normalization::None,
+                reduction: Reduction::None,
+                memory: 1,
+                ..small
+            },
+        ),
+    ] {
+        let loss = ContextualLoss::new(wide(options.trunk), options.clone());
+        add(list, name, SMALL, loss, &options);
+    }
+    for (name, shape, bandwidth, reduction) in [
+        ("mean", &[2, 5, 4, 3][..], 0.5, Reduction::Mean),
+        // More rows than a tile has.
+        ("sum", &[1, 7, 71], 1.0, Reduction::Sum),
+        ("none", &[2, 20, 3, 2, 2], 0.2, Reduction::None),
+    ] {
+        let loss = FeatureContextualLoss {
+            bandwidth,
+            reduction,
+        };
+        let spec = Spec::new(Kind::Image, shape);
+        let family = Family::Network;
+        list.push(Case::with_options(name, spec, loss.clone(), &loss, family));
     }
 }

@@ -7,7 +7,7 @@ use kernels::perceptual::{Content, Extractor, FeatureMetric};
 use kernels::{Axes, Reduction};
 
 use super::networks::{Computed, FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items, mean_of_items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items, mean_of_items};
 use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::host;
@@ -312,10 +312,13 @@ pub(super) fn as_kernel(error: Error) -> kernels::Error {
     }
 }
 
+impl OfFeatures for PerceptualLoss {}
+
 impl Fused for PerceptualLoss {
     const NAME: &'static str = "perceptual";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

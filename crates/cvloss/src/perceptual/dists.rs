@@ -8,7 +8,7 @@ use kernels::perceptual::Statistics;
 use super::content::{as_kernel, check_trunk};
 use super::heads;
 use super::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -123,10 +123,13 @@ impl DistsLoss {
     }
 }
 
+impl OfFeatures for DistsLoss {}
+
 impl Fused for DistsLoss {
     const NAME: &'static str = "dists";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

@@ -8,7 +8,7 @@ use kernels::perceptual::Lpips;
 use super::content::{as_kernel, check_trunk};
 use super::heads;
 use super::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items, mean_of_items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items, mean_of_items};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -217,10 +217,13 @@ fn interpolation(like: &Tensor, from: usize, to: usize) -> candle_core::Result<T
     Tensor::from_vec(matrix, (to, from), like.device())?.to_dtype(like.dtype())
 }
 
+impl OfFeatures for LpipsLoss {}
+
 impl Fused for LpipsLoss {
     const NAME: &'static str = "lpips";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

@@ -4,6 +4,7 @@
 //! torchvision's ([`weights::Weights`]); the small learned heads of LPIPS and DISTS are part of this crate.
 
 mod content;
+mod contextual;
 mod dists;
 mod heads;
 mod lpips;
@@ -13,6 +14,8 @@ mod style;
 pub mod weights;
 
 pub use content::{FeatureWeight, PerceptualLoss, PerceptualOptions, TargetFeatures};
+pub use contextual::{ContextualLoss, ContextualOptions, FeatureContextualLoss};
 pub use dists::{DistsLoss, DistsOptions};
 pub use lpips::{LpipsLoss, LpipsNetwork, LpipsOptions};
+pub use run::FeatureLoss;
 pub use style::{StyleLoss, StyleOptions};

@@ -8,8 +8,41 @@ use kernels::{DType, Reduction};
 
 use super::networks::{FeatureNetwork, InputRange, Normalization};
 use crate::error::{Error, Result};
-use crate::loss::Call;
+use crate::loss::{Call, Fused, Loss};
 use crate::ops;
+
+/// A loss of images by their features, on memory that a caller lends instead of candle's tensors: what bindings to other
+/// languages call.
+pub trait FeatureLoss: Loss {
+    /// One value per image, or their mean or sum.
+    fn reduction(&self) -> Reduction;
+
+    /// Compares images of three channels on the CPU, and returns the reduced value.
+    fn evaluate_views(&self, operands: Operands<'_>, results: Results<'_>) -> kernels::Result<f64>;
+}
+
+/// A loss of this room.
+pub(super) trait OfFeatures {}
+
+#[allow(private_bounds)]
+impl<L: Fused + OfFeatures> FeatureLoss for L {
+    fn reduction(&self) -> Reduction {
+        Fused::reduction(self)
+    }
+
+    fn evaluate_views(&self, operands: Operands<'_>, results: Results<'_>) -> kernels::Result<f64> {
+        self.run(Call {
+            input: operands.input,
+            target: operands.target,
+            weight: None,
+            values: results.values,
+            gradient: results.input,
+            target_gradient: results.target,
+            channel_axis: 1,
+            space: &[operands.space.0, operands.space.1],
+        })
+    }
+}
 
 /// Where a loss's features come from.
 pub(super) struct Plan<'a> {
@@ -72,12 +105,6 @@ impl<'a> Plan<'a> {
         comparison: &impl Comparison<T>,
         call: Call<'_, '_>,
     ) -> kernels::Result<f64> {
-        if call.weight.is_some() {
-            return Err(kernels::Error::Layout {
-                argument: "weight",
-                reason: "losses of features take none".into(),
-            });
-        }
         let [height, width] = call.space else {
             return Err(kernels::Error::Layout {
                 argument: "input",
@@ -124,11 +151,16 @@ impl<'a> Plan<'a> {
 
     /// Reduces one value per item.
     pub(super) fn reduce(&self, values: &Tensor) -> candle_core::Result<Tensor> {
-        match self.reduction {
-            Reduction::None => Ok(values.clone()),
-            Reduction::Sum => ops::total(values),
-            Reduction::Mean => ops::total(values)? / values.elem_count().max(1) as f64,
-        }
+        reduce(values, self.reduction)
+    }
+}
+
+/// Reduces one value per item.
+pub(super) fn reduce(values: &Tensor, reduction: Reduction) -> candle_core::Result<Tensor> {
+    match reduction {
+        Reduction::None => Ok(values.clone()),
+        Reduction::Sum => ops::total(values),
+        Reduction::Mean => ops::total(values)? / values.elem_count().max(1) as f64,
     }
 }
 

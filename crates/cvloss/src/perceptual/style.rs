@@ -7,7 +7,7 @@ use kernels::perceptual::{Gram, GramMetric, GramNormalization};
 
 use super::content::{FeatureWeight, as_kernel, check_trunk};
 use super::networks::{FeatureNetwork, InputRange, Normalization, Trunk};
-use super::run::{MEMORY, Plan, check_images, items, mean_of_items};
+use super::run::{MEMORY, OfFeatures, Plan, check_images, items, mean_of_items};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::loss::{Call, Fused, Geometry, Inputs};
@@ -147,10 +147,13 @@ impl StyleLoss {
     }
 }
 
+impl OfFeatures for StyleLoss {}
+
 impl Fused for StyleLoss {
     const NAME: &'static str = "style";
     const GEOMETRY: Geometry = Geometry::Images;
     const TARGET_GRADIENT: bool = true;
+    const TAKES_WEIGHT: bool = false;
 
     fn reduction(&self) -> Reduction {
         self.options.reduction

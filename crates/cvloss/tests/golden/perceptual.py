@@ -240,8 +240,51 @@ def dists_cases() -> list[dict[str, Any]]:
     ]
 
 
+def contextual_cases() -> list[dict[str, Any]]:
+    """Mechrez et al., equations 1 to 4 with cosine distances, written out: neither kornia nor piq has them."""
+
+    def of(x: Tensor, y: Tensor, h: float) -> Tensor:
+        x, y = x.flatten(2), y.flatten(2)
+        centre = y.mean(2, keepdim=True)
+        x, y = (f - centre for f in (x, y))
+        cosine = torch.einsum("nci,ncj->nij", x, y)
+        cosine = cosine / (x.norm(dim=1)[:, :, None] * y.norm(dim=1)[:, None, :])
+        d = 1 - cosine
+        relative = d / (d.min(2, keepdim=True).values + 1e-5)
+        w = torch.exp((1 - relative) / h)
+        cx = w / w.sum(2, keepdim=True)
+        return -torch.log(cx.max(1).values.mean(1) + 1e-5)
+
+    cases = []
+    for h, shape in ((0.5, (2, 3, 24, 20)), (0.1, (1, 3, 37, 30))):
+        chosen = layers(relu1_2=0.5, conv2_2=2.0)
+        network = trunk("vgg16")
+
+        def run(x: Tensor, t: Tensor, h: float = h, network: nn.Module = network) -> Tensor:
+            x, t, total = normalise(x), normalise(t), 0.0
+            for index, name in list(NAMES["vgg16"].items())[:8]:
+                x, t = (nn.functional.relu(f) if "relu" in name else network[index](f) for f in (x, t))
+                for layer in chosen:
+                    if layer["name"] == name:
+                        total = total + layer["weight"] * of(x, t, h)
+            return total
+
+        options = {"trunk": "Vgg16", "layers": chosen, "bandwidth": h}
+        call = f"Mechrez et al., h = {h}"
+        cases.append(record(call, {"Contextual": options}, run, shape))
+    for h, shape in ((0.5, (2, 6, 9, 8)), (0.2, (1, 40, 130)), (1.0, (3, 17, 2, 3, 4))):
+
+        def run(x: Tensor, t: Tensor, h: float = h) -> Tensor:
+            return of(x, t, h)
+
+        options = {"bandwidth": h}
+        call = f"Mechrez et al., h = {h}, of features"
+        cases.append(record(call, {"FeatureContextual": options}, run, shape))
+    return cases
+
+
 def main() -> None:
-    cases = taps() + content_and_style() + lpips_cases() + dists_cases()
+    cases = taps() + content_and_style() + lpips_cases() + dists_cases() + contextual_cases()
     path = Path(__file__).with_suffix(".json")
     path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
     print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")

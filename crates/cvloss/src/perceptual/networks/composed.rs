@@ -3,6 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 use cvloss_kernels::conv::{MaxPool, Tap};
 
+use super::gradient;
 use super::layers::{LayerSpec, Operation, Part};
 use crate::perceptual::weights::Weights;
 
@@ -48,14 +49,12 @@ fn convolution(spec: &LayerSpec, weights: &Weights, input: &Tensor) -> Result<Te
     };
     let mut outputs = Vec::new();
     for part in spec.parts() {
-        let input = match part.stride {
-            1 => input.clone(),
-            _ => windows(input, part)?,
-        };
-        let border = if part.stride == 1 { part.border } else { 0 };
         let weight = like(format!("{}.weight", part.key))?;
         let bias = like(format!("{}.bias", part.key))?.reshape((1, part.outputs, 1, 1))?;
-        let sums = input.conv2d(&weight, border, part.stride, 1, 1)?;
+        let sums = match part.stride {
+            1 => gradient::convolution(input, &weight, part.border)?,
+            stride => windows(input, part)?.conv2d(&weight, 0, stride, 1, 1)?,
+        };
         outputs.push(sums.broadcast_add(&bias)?);
     }
     Tensor::cat(&outputs, 1)

@@ -2,6 +2,7 @@
 
 mod composed;
 mod extractor;
+mod gradient;
 mod layers;
 
 use std::{fmt, str::FromStr};

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::error::{Error, Result};
 use crate::perceptual::networks::{self, TensorSpec, Trunk};
 
-use super::Sources;
+use super::{Sources, WeightsError};
 
 /// The weights of a network's convolution layers.
 ///
@@ -40,7 +40,7 @@ impl Weights {
     pub fn load(trunk: Trunk, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let source = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| refused(&source, error.to_string()))?;
+        let bytes = std::fs::read(path).map_err(WeightsError::file(path))?;
         Self::from_bytes(trunk, &bytes, &source)
     }
 

@@ -3,7 +3,7 @@
 use cvloss_kernels::{Gradient, Result as KernelResult, View, ViewMut, upstream};
 
 /// Runs `body` with the gradient's memory; in half, what it adds up is added up in f32, and rounded once.
-pub(super) fn through_single<T>(
+pub(crate) fn through_single<T>(
     gradient: Option<Gradient<'_>>,
     body: impl FnOnce(Option<Gradient<'_>>) -> KernelResult<T>,
 ) -> KernelResult<T> {

@@ -1,0 +1,658 @@
+//! Contextual loss: how well the target's features are found among the input's, wherever they are.
+//!
+//! ```text
+//! c_ij = x̂_i · ŷ_j        x̂ = (x − μ)/|x − μ|,  ŷ = (y − μ)/|y − μ|,  μ = mean_j y_j
+//! s_ij = softmax_j(r_i c_ij)        r_i = 1/(h (1 − max_j c_ij + ε))
+//! L = −ln(mean_j max_i s_ij + ε)
+//! ```
+//!
+//! which is Mechrez's, since in `exp((1 − d̃_ij)/h)` with `d̃ = (1 − c)/(min (1 − c) + ε)` all but `r_i c_ij` cancels.
+//! Of the matrix of all pairs, a tile of rows exists at a time. Going back, with `i(j)` the row that is largest at `j`,
+//! `k(i)` the column of row `i`'s largest cosine, `g` the slope of the mean and `S_i = Σ_{j: i(j) = i} s_ij`:
+//!
+//! ```text
+//! ∂L/∂c_ij = g/M · r_i s_ij ([i(j) = i] − S_i) + [j = k(i)] · h r_i² u_i
+//! u_i = g/M · (Σ_{j: i(j) = i} s_ij c_ij − S_i Σ_j s_ij c_ij)
+//! ```
+//!
+//! Rows that are largest nowhere have no slope. Rows are done again for the input, and columns for the target, so that
+//! nothing of the size of the matrix is kept and no sum depends on threads.
+
+use std::ops::Range;
+
+use super::{Comparison, Features, Pair, Results};
+use crate::conv::{Maps, Matrix};
+use crate::error::{Error, Result, check_shape};
+use crate::math::Real;
+use crate::options::Reduction;
+use crate::parallel;
+use crate::scalar::{Prim, in_precision};
+use crate::simd::{self, Isa, Task};
+use crate::view::View;
+
+/// What is added to the least distance, and to the mean.
+const EPSILON: f64 = 1e-5;
+/// Rows of the matrix of pairs that exist at a time, on each thread.
+const TILE: usize = 64;
+/// Parts that rows are cut into.
+const PARTS: usize = 16;
+/// Numbers side by side.
+const LANES: usize = 16;
+
+/// A weighted sum of contextual losses of layers.
+pub struct Contextual {
+    /// One per layer.
+    pub weights: Vec<f64>,
+    /// The bandwidth `h`.
+    pub bandwidth: f64,
+}
+
+impl Contextual {
+    /// Fails unless the bandwidth is a positive number.
+    pub fn check(bandwidth: f64) -> Result<()> {
+        match bandwidth > 0.0 && bandwidth.is_finite() {
+            true => Ok(()),
+            false => Err(Error::option("bandwidth", bandwidth, "a positive number")),
+        }
+    }
+}
+
+impl<T: Prim> Comparison<T> for Contextual {
+    fn compare(&self, layer: usize, pair: Pair<'_, T>) -> f64 {
+        compare(self.weights[layer], self.bandwidth, pair)
+    }
+}
+
+/// Features that are given, (N, C, *), instead of a network's; returns the reduced value.
+pub fn evaluate_features(
+    bandwidth: f64,
+    (input, target): (View<'_>, View<'_>),
+    results: Results<'_>,
+    reduction: Reduction,
+) -> Result<f64> {
+    Contextual::check(bandwidth)?;
+    check_shape("target", input.shape(), target.shape())?;
+    parallel::enter(|| {
+        in_precision!(input.dtype(), T => {
+            features_in::<T>(bandwidth, (&input, &target), results, reduction)
+        })
+    })
+}
+
+fn features_in<T: Prim>(
+    bandwidth: f64,
+    (input, target): (&View<'_>, &View<'_>),
+    mut results: Results<'_>,
+    reduction: Reduction,
+) -> Result<f64> {
+    let [items, channels, _] = input.shape();
+    let scale = match reduction {
+        Reduction::Mean => 1.0 / items.max(1) as f64,
+        Reduction::None | Reduction::Sum => 1.0,
+    };
+    let mut total = 0.0;
+    for n in 0..items {
+        let (own, other) = (padded::<T>(input, n), padded::<T>(target, n));
+        let slopes = |is_wanted: bool| is_wanted.then(|| own.zeros_like());
+        let (mut first, mut second) = (
+            slopes(results.input.is_some()),
+            slopes(results.target.is_some()),
+        );
+        let pair = Pair {
+            input: of(&own),
+            target: of(&other),
+            input_slopes: first.as_mut().map(Maps::numbers_mut),
+            target_slopes: second.as_mut().map(Maps::numbers_mut),
+        };
+        let value = compare(1.0, bandwidth, pair);
+        total += value;
+        if let Some(values) = &mut results.values {
+            values.write_row(n, 0, 0, &[T::of(value)], false);
+        }
+        let factors = vec![scale; channels];
+        for (slopes, into) in [(first, &mut results.input), (second, &mut results.target)] {
+            if let (Some(slopes), Some(into)) = (slopes, into) {
+                slopes.write_gradient(into, (0, 1), n, &factors)?;
+            }
+        }
+    }
+    Ok(total * scale)
+}
+
+/// One item's features, channels last, with zeros up to whole chunks.
+fn padded<T: Prim>(view: &View<'_>, n: usize) -> Maps<T> {
+    let [_, channels, pixels] = view.shape();
+    let mut maps = Maps::zeros(1, 1, pixels, channels);
+    let mut row = vec![T::default(); pixels];
+    for c in 0..channels {
+        view.read_row(n, c, 0, &mut row);
+        for (pixel, x) in row.iter().enumerate() {
+            maps.data[pixel * maps.lanes + c] = *x;
+        }
+    }
+    maps
+}
+
+fn of<T: Prim>(maps: &Maps<T>) -> Features<'_, T> {
+    Features {
+        numbers: maps.numbers(),
+        channels: maps.channels,
+        lanes: maps.lanes,
+        pixels: maps.height * maps.width,
+    }
+}
+
+fn compare<T: Prim>(weight: f64, bandwidth: f64, pair: Pair<'_, T>) -> f64 {
+    let Pair {
+        input,
+        target,
+        input_slopes,
+        target_slopes,
+    } = pair;
+    let (count, lanes) = (target.pixels, target.lanes);
+    if count == 0 || input.pixels == 0 || lanes == 0 {
+        return 0.0;
+    }
+    let mean = mean(target);
+    let context = Context {
+        input: Directions::new(input, &mean),
+        target: Directions::new(target, &mean),
+        bandwidth,
+    };
+    let (rows, columns) = context.shares();
+    let mut found = 0.0;
+    for share in &columns.shares {
+        found += share.to_f64();
+    }
+    if rows.iter().any(|row| row.sum.is_nan()) {
+        found = f64::NAN;
+    }
+    let found = found / count as f64;
+    let value = -weight * (found + EPSILON).ln();
+    if input_slopes.is_none() && target_slopes.is_none() {
+        return value;
+    }
+    if found.is_nan() {
+        for slopes in [input_slopes, target_slopes].into_iter().flatten() {
+            slopes.fill(T::of(f64::NAN));
+        }
+        return value;
+    }
+    let slope = -weight / ((found + EPSILON) * count as f64);
+    let active = Active::new(&context, &rows, &columns, slope);
+    let own = context.input_slopes(&active);
+    if let Some(slopes) = target_slopes {
+        context.target_slopes(&active, &own, slopes);
+    }
+    if let Some(slopes) = input_slopes {
+        slopes.fill(T::default());
+        for (i, own) in active.rows.iter().zip(own.chunks(lanes)) {
+            slopes[i * lanes..][..lanes].copy_from_slice(own);
+        }
+    }
+    value
+}
+
+/// The mean over pixels.
+fn mean<T: Prim>(features: Features<'_, T>) -> Vec<f64> {
+    let mut sums = vec![0.0; features.lanes];
+    for pixel in features.numbers.chunks(features.lanes) {
+        for (sum, x) in sums.iter_mut().zip(pixel) {
+            *sum += x.to_f64();
+        }
+    }
+    let count = features.pixels as f64;
+    sums.iter_mut().for_each(|sum| *sum /= count);
+    sums
+}
+
+/// Features less a mean, divided by their norms.
+struct Directions<T> {
+    lanes: usize,
+    unit: Vec<T>,
+    /// `1/norm`; 0 where the norm is.
+    inverse: Vec<f64>,
+}
+
+impl<T: Prim> Directions<T> {
+    fn new(features: Features<'_, T>, mean: &[f64]) -> Self {
+        let lanes = features.lanes;
+        let mut unit = vec![T::default(); features.pixels * lanes];
+        let pieces: Vec<_> = unit
+            .chunks_mut(TILE * lanes)
+            .zip(features.numbers.chunks(TILE * lanes))
+            .collect();
+        let inverse = parallel::map(pieces, |(unit, features)| {
+            let pixels = unit.chunks_mut(lanes).zip(features.chunks(lanes));
+            pixels
+                .map(|(unit, features)| {
+                    let mut squares = 0.0;
+                    for (x, mean) in features.iter().zip(mean) {
+                        let d = x.to_f64() - mean;
+                        squares += d * d;
+                    }
+                    let norm = squares.sqrt();
+                    let inverse = if norm == 0.0 { 0.0 } else { 1.0 / norm };
+                    for ((unit, x), mean) in unit.iter_mut().zip(features).zip(mean) {
+                        *unit = T::of((x.to_f64() - mean) * inverse);
+                    }
+                    inverse
+                })
+                .collect::<Vec<_>>()
+        });
+        Self {
+            lanes,
+            unit,
+            inverse: inverse.concat(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.inverse.len()
+    }
+
+    fn at(&self, i: usize) -> &[T] {
+        &self.unit[i * self.lanes..][..self.lanes]
+    }
+
+    /// One column per direction, of those in `chosen`.
+    fn columns(&self, chosen: &[usize]) -> Matrix<T> {
+        Matrix::new(self.lanes, chosen.len(), |k, j| self.at(chosen[j])[k])
+    }
+
+    /// One row per direction, of those in `chosen`.
+    fn rows(&self, chosen: &[usize]) -> Matrix<T> {
+        Matrix::new(chosen.len(), self.lanes, |j, k| self.at(chosen[j])[k])
+    }
+
+    /// Slopes of features from those of direction `i`, in place.
+    fn through_norm(&self, i: usize, slopes: &mut [T]) {
+        let unit = self.at(i);
+        let along = dot(unit, slopes);
+        for (slope, unit) in slopes.iter_mut().zip(unit) {
+            *slope = T::of((slope.to_f64() - unit.to_f64() * along) * self.inverse[i]);
+        }
+    }
+}
+
+fn dot<T: Prim>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
+}
+
+/// What is known of a row of pairs.
+#[derive(Clone, Copy)]
+struct Row<T> {
+    /// The largest cosine, and where the first of it is.
+    best: T,
+    at: usize,
+    /// `r_i`.
+    scale: f64,
+    /// `Σ_j exp(r_i (c_ij − best))`, and the same times `c_ij − best`.
+    sum: f64,
+    moment: f64,
+}
+
+/// The largest share of each column, and the first row that has it.
+struct Columns<T> {
+    shares: Vec<T>,
+    rows: Vec<u32>,
+}
+
+impl<T: Prim> Columns<T> {
+    fn new(count: usize) -> Self {
+        Self {
+            // Any share is larger.
+            shares: vec![T::of(-1.0); count],
+            rows: vec![0; count],
+        }
+    }
+
+    /// Keeps what is larger, of later rows.
+    fn merge(&mut self, other: &Self) {
+        let own = self.shares.iter_mut().zip(&mut self.rows);
+        let others = other.shares.iter().zip(&other.rows);
+        for ((share, row), (other, other_row)) in own.zip(others) {
+            if *other > *share {
+                (*share, *row) = (*other, *other_row);
+            }
+        }
+    }
+}
+
+/// Both images' directions.
+struct Context<T> {
+    input: Directions<T>,
+    target: Directions<T>,
+    bandwidth: f64,
+}
+
+impl<T: Prim> Context<T> {
+    /// All rows, and the largest shares of columns.
+    fn shares(&self) -> (Vec<Row<T>>, Columns<T>) {
+        let (count, columns) = (self.input.len(), self.target.len());
+        let lanes = self.input.lanes;
+        let all: Vec<usize> = (0..columns).collect();
+        let matrix = self.target.columns(&all);
+        let parts = parallel::map(cut(count), |range: Range<usize>| {
+            let mut largest = Columns::new(columns);
+            let mut rows = Vec::with_capacity(range.len());
+            let mut tile = vec![T::default(); TILE.min(range.len()) * columns];
+            for start in range.clone().step_by(TILE) {
+                let len = TILE.min(range.end - start);
+                let tile = &mut tile[..len * columns];
+                matrix.multiply(&self.input.unit[start * lanes..][..len * lanes], tile);
+                for (i, cosines) in tile.chunks_mut(columns).enumerate() {
+                    rows.push(simd::dispatch(Softmax {
+                        cosines,
+                        largest: &mut largest,
+                        row: (start + i) as u32,
+                        bandwidth: self.bandwidth,
+                    }));
+                }
+            }
+            (rows, largest)
+        });
+        let mut rows = Vec::with_capacity(count);
+        let mut largest = Columns::new(columns);
+        for (own, columns) in parts {
+            rows.extend(own);
+            largest.merge(&columns);
+        }
+        (rows, largest)
+    }
+
+    /// Slopes of the input's features, of active rows.
+    fn input_slopes(&self, active: &Active<T>) -> Vec<T> {
+        let (lanes, columns) = (self.input.lanes, self.target.len());
+        let all: Vec<usize> = (0..columns).collect();
+        let (cosines, targets) = (self.target.columns(&all), self.target.rows(&all));
+        let parts = parallel::map(tiles(active.rows.len()), |range: Range<usize>| {
+            let rows = &active.rows[range.clone()];
+            let own: Vec<T> = rows
+                .iter()
+                .flat_map(|i| self.input.at(*i))
+                .copied()
+                .collect();
+            let mut tile = vec![T::default(); rows.len() * columns];
+            cosines.multiply(&own, &mut tile);
+            for (a, pairs) in range.clone().zip(tile.chunks_mut(columns)) {
+                simd::dispatch(RowSlopes {
+                    pairs,
+                    best: active.best[a],
+                    scale: active.scale[a],
+                    factor: active.factor[a],
+                });
+                for (column, slope) in active.members_of(a) {
+                    add(&mut pairs[*column], *slope);
+                }
+                add(&mut pairs[active.nearest[a]], active.extra[a]);
+            }
+            let mut slopes = vec![T::default(); rows.len() * lanes];
+            targets.multiply(&tile, &mut slopes);
+            for (i, slopes) in rows.iter().zip(slopes.chunks_mut(lanes)) {
+                self.input.through_norm(*i, slopes);
+            }
+            slopes
+        });
+        parts.concat()
+    }
+
+    /// Slopes of the target's features; `own` are the input's, of active rows.
+    fn target_slopes(&self, active: &Active<T>, own: &[T], slopes: &mut [T]) {
+        let (lanes, count) = (self.target.lanes, active.rows.len());
+        let (cosines, inputs) = (
+            self.input.columns(&active.rows),
+            self.input.rows(&active.rows),
+        );
+        let ranges = tiles(self.target.len());
+        let pieces: Vec<_> = ranges
+            .into_iter()
+            .zip(slopes.chunks_mut(TILE * lanes))
+            .collect();
+        parallel::map(pieces, |(range, slopes): (Range<usize>, &mut [T])| {
+            let mut tile = vec![T::default(); range.len() * count];
+            let own = &self.target.unit[range.start * lanes..][..range.len() * lanes];
+            cosines.multiply(own, &mut tile);
+            for (j, pairs) in range.clone().zip(tile.chunks_mut(count)) {
+                simd::dispatch(ColumnSlopes { pairs, active });
+                let (a, slope) = active.column(j);
+                add(&mut pairs[a], slope);
+                for (_, a) in active.nearest_to(j) {
+                    add(&mut pairs[*a], active.extra[*a]);
+                }
+            }
+            inputs.multiply(&tile, slopes);
+            for (j, slopes) in range.zip(slopes.chunks_mut(lanes)) {
+                self.target.through_norm(j, slopes);
+            }
+        });
+        // The mean that both images' features were less.
+        let mut shared = vec![0.0; lanes];
+        for pixel in own.chunks(lanes).chain(slopes.chunks(lanes)) {
+            for (sum, slope) in shared.iter_mut().zip(pixel) {
+                *sum -= slope.to_f64();
+            }
+        }
+        for pixel in slopes.chunks_mut(lanes) {
+            for (slope, shared) in pixel.iter_mut().zip(&shared) {
+                *slope = T::of(slope.to_f64() + shared / self.target.len() as f64);
+            }
+        }
+    }
+}
+
+fn add<T: Prim>(to: &mut T, slope: f64) {
+    *to = T::of(to.to_f64() + slope);
+}
+
+/// Runs of rows, as many as share the work.
+fn cut(count: usize) -> Vec<Range<usize>> {
+    let len = count.div_ceil(PARTS).next_multiple_of(TILE);
+    let starts = (0..count).step_by(len.max(1));
+    starts.map(|at| at..(at + len).min(count)).collect()
+}
+
+/// Runs of a tile each.
+fn tiles(count: usize) -> Vec<Range<usize>> {
+    let starts = (0..count).step_by(TILE);
+    starts.map(|at| at..(at + TILE).min(count)).collect()
+}
+
+/// Rows with a slope, which are largest at some column.
+struct Active<T> {
+    /// Which they are, going up.
+    rows: Vec<usize>,
+    best: Vec<T>,
+    scale: Vec<T>,
+    /// Of `exp(r_i (c_ij − best))`.
+    factor: Vec<T>,
+    /// The column of the largest cosine, and the slope that it has besides.
+    nearest: Vec<usize>,
+    extra: Vec<f64>,
+    /// Columns where a row is largest, with the slope besides; those of one row together, from `first` on.
+    members: Vec<(usize, f64)>,
+    first: Vec<usize>,
+    /// Of each column: its place among the active rows, and in `members`.
+    of_column: Vec<(usize, usize)>,
+    /// `nearest`, with places among the active rows, sorted.
+    by_nearest: Vec<(usize, usize)>,
+}
+
+impl<T: Prim> Active<T> {
+    fn new(context: &Context<T>, rows: &[Row<T>], columns: &Columns<T>, slope: f64) -> Self {
+        let count = columns.rows.len();
+        let mut order: Vec<(usize, usize)> = columns
+            .rows
+            .iter()
+            .map(|row| *row as usize)
+            .zip(0..count)
+            .collect();
+        order.sort_unstable();
+        let mut active = Self {
+            rows: Vec::new(),
+            best: Vec::new(),
+            scale: Vec::new(),
+            factor: Vec::new(),
+            nearest: Vec::new(),
+            extra: Vec::new(),
+            members: Vec::with_capacity(count),
+            first: Vec::new(),
+            of_column: vec![(0, 0); count],
+            by_nearest: Vec::new(),
+        };
+        for group in order.chunk_by(|(a, _), (b, _)| a == b) {
+            let i = group[0].0;
+            let row = &rows[i];
+            let place = active.rows.len();
+            active.first.push(active.members.len());
+            let (mut total, mut product) = (0.0, 0.0);
+            for (_, column) in group {
+                let share = columns.shares[*column].to_f64();
+                let cosine = dot(context.input.at(i), context.target.at(*column));
+                total += share;
+                product += share * (cosine - row.best.to_f64());
+                active.of_column[*column] = (place, active.members.len());
+                active.members.push((*column, slope * row.scale * share));
+            }
+            let by_scale = slope * (product - total * row.moment / row.sum);
+            active.rows.push(i);
+            active.best.push(row.best);
+            active.scale.push(T::of(row.scale));
+            active
+                .factor
+                .push(T::of(-slope * row.scale * total / row.sum));
+            active.nearest.push(row.at);
+            active
+                .extra
+                .push(by_scale * context.bandwidth * row.scale * row.scale);
+            active.by_nearest.push((row.at, place));
+        }
+        active.first.push(active.members.len());
+        active.by_nearest.sort_unstable();
+        active
+    }
+
+    /// Columns where active row `a` is largest.
+    fn members_of(&self, a: usize) -> &[(usize, f64)] {
+        &self.members[self.first[a]..self.first[a + 1]]
+    }
+
+    /// The place of the row that is largest at a column, and the slope there besides.
+    fn column(&self, j: usize) -> (usize, f64) {
+        let (place, member) = self.of_column[j];
+        (place, self.members[member].1)
+    }
+
+    /// Rows whose largest cosine is at column `j`.
+    fn nearest_to(&self, j: usize) -> &[(usize, usize)] {
+        let start = self.by_nearest.partition_point(|(column, _)| *column < j);
+        let end = self.by_nearest.partition_point(|(column, _)| *column <= j);
+        &self.by_nearest[start..end]
+    }
+}
+
+/// One row of cosines: its softmax, and what columns find larger there.
+struct Softmax<'a, T> {
+    cosines: &'a mut [T],
+    largest: &'a mut Columns<T>,
+    row: u32,
+    bandwidth: f64,
+}
+
+impl<T: Prim> Task for Softmax<'_, T> {
+    type Output = Row<T>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Row<T> {
+        let zero = <T::Lane<I>>::zero();
+        let mut best = [<T::Lane<I>>::of(f64::NEG_INFINITY); LANES];
+        let mut poison = [zero; LANES];
+        for chunk in self.cosines.chunks(LANES) {
+            for (k, x) in chunk.iter().enumerate() {
+                let x = <T::Lane<I>>::new(*x);
+                best[k] = <T::Lane<I>>::select(x > best[k], x, best[k]);
+                // 0, or NaN.
+                poison[k] += x * zero;
+            }
+        }
+        let (mut most, mut bad) = (best[0], poison[0]);
+        for k in 1..LANES {
+            most = <T::Lane<I>>::select(best[k] > most, best[k], most);
+            bad += poison[k];
+        }
+        let most = (most + bad).get();
+        let at = self.cosines.iter().position(|x| *x == most).unwrap_or(0);
+        let scale = 1.0 / (self.bandwidth * (1.0 - most.to_f64() + EPSILON));
+        let (best, by) = (<T::Lane<I>>::new(most), <T::Lane<I>>::of(scale));
+        let (mut sum, mut moment) = (0.0, 0.0);
+        for chunk in self.cosines.chunks_mut(LANES) {
+            let mut sums = [zero; 2];
+            for x in chunk {
+                let below = <T::Lane<I>>::new(*x) - best;
+                let e = (below * by).exp();
+                sums[0] += e;
+                sums[1] += e * below;
+                *x = e.get();
+            }
+            sum += sums[0].get().to_f64();
+            moment += sums[1].get().to_f64();
+        }
+        let inverse = <T::Lane<I>>::of(1.0 / sum);
+        let largest = self.largest.shares.iter_mut().zip(&mut self.largest.rows);
+        for (e, (largest, row)) in self.cosines.iter().zip(largest) {
+            let share = (<T::Lane<I>>::new(*e) * inverse).get();
+            let is_larger = share > *largest;
+            *largest = if is_larger { share } else { *largest };
+            *row = if is_larger { self.row } else { *row };
+        }
+        Row {
+            best: most,
+            at,
+            scale,
+            sum,
+            moment,
+        }
+    }
+}
+
+/// One row: cosines become slopes, but for those at single columns.
+struct RowSlopes<'a, T> {
+    pairs: &'a mut [T],
+    best: T,
+    scale: T,
+    factor: T,
+}
+
+impl<T: Prim> Task for RowSlopes<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let [best, scale, factor] = [self.best, self.scale, self.factor].map(<T::Lane<I>>::new);
+        for x in self.pairs {
+            let e = ((<T::Lane<I>>::new(*x) - best) * scale).exp();
+            *x = (e * factor).get();
+        }
+    }
+}
+
+/// One column, of active rows: the same.
+struct ColumnSlopes<'a, T> {
+    pairs: &'a mut [T],
+    active: &'a Active<T>,
+}
+
+impl<T: Prim> Task for ColumnSlopes<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let active = self.active;
+        let rows = active.best.iter().zip(&active.scale).zip(&active.factor);
+        for (x, ((best, scale), factor)) in self.pairs.iter_mut().zip(rows) {
+            let [best, scale, factor] = [*best, *scale, *factor].map(<T::Lane<I>>::new);
+            let e = ((<T::Lane<I>>::new(*x) - best) * scale).exp();
+            *x = (e * factor).get();
+        }
+    }
+}
