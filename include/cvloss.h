@@ -485,6 +485,20 @@ typedef enum cvl_boundary_target {
 } cvl_boundary_target;
 
 /**
+ * How a point weighs by distances.
+ */
+typedef enum cvl_distance_weighting {
+  /**
+   * More between objects that nearly touch: U-Net.
+   */
+  CVL_DISTANCE_WEIGHTING_BORDER = 0,
+  /**
+   * More near other classes: Caliva et al.
+   */
+  CVL_DISTANCE_WEIGHTING_PENALTY,
+} cvl_distance_weighting;
+
+/**
  * From a Hausdorff loss to the result.
  */
 typedef enum cvl_hausdorff_transform {
@@ -1275,6 +1289,74 @@ typedef enum cvl_lpips_network {
 } cvl_lpips_network;
 
 /**
+ * How generalised Wasserstein Dice weighs classes.
+ */
+typedef enum cvl_wasserstein_weighting {
+  /**
+   * Hits of class 0 do not count, errors of all classes do.
+   */
+  CVL_WASSERSTEIN_WEIGHTING_FOREGROUND = 0,
+  /**
+   * A class counts by one over one more than its points.
+   */
+  CVL_WASSERSTEIN_WEIGHTING_VOLUME,
+} cvl_wasserstein_weighting;
+
+/**
+ * The weight of each scale of `cvl_multi_scale_new`.
+ */
+typedef enum cvl_scale_weights {
+  /**
+   * 1, 1/2, 1/4, ..., at least 1/16.
+   */
+  CVL_SCALE_WEIGHTS_HALVING = 0,
+  /**
+   * 1 for all.
+   */
+  CVL_SCALE_WEIGHTS_SAME,
+  /**
+   * 1 for the first, 1/2 for the others.
+   */
+  CVL_SCALE_WEIGHTS_HALF,
+  /**
+   * `weights`.
+   */
+  CVL_SCALE_WEIGHTS_LISTED,
+} cvl_scale_weights;
+
+/**
+ * What becomes of an axis that cells do not divide.
+ */
+typedef enum cvl_uneven_scale {
+  /**
+   * It is an error.
+   */
+  CVL_UNEVEN_SCALE_REFUSE = 0,
+  /**
+   * What is left at its end is dropped.
+   */
+  CVL_UNEVEN_SCALE_DROP_REST,
+  /**
+   * What is left at its end is a smaller cell.
+   */
+  CVL_UNEVEN_SCALE_SMALL_CELL,
+} cvl_uneven_scale;
+
+/**
+ * How soft targets, images and weight maps are brought to a scale.
+ */
+typedef enum cvl_scale_pooling {
+  /**
+   * The mean of each cell.
+   */
+  CVL_SCALE_POOLING_AVERAGE = 0,
+  /**
+   * The point in the middle of each cell.
+   */
+  CVL_SCALE_POOLING_NEAREST,
+} cvl_scale_pooling;
+
+/**
  * A loss: its configuration and constants. Immutable; usable from any number of threads at once.
  */
 typedef struct cvl_loss cvl_loss;
@@ -1659,6 +1741,41 @@ typedef struct cvl_ghm_config {
    */
   uint32_t reserved;
 } cvl_ghm_config;
+
+/**
+ * Options of gradient harmonised regression loss.
+ */
+typedef struct cvl_ghm_regression_config {
+  /**
+   * Set by `cvl_ghm_regression_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The density of each bin, as running means over steps that you keep; a bin with 0 has its number of this call.
+   * Copied by `cvl_ghm_regression_new`. NULL for the numbers of this call.
+   */
+  const double *densities;
+  /**
+   * How many numbers `densities` has.
+   */
+  size_t num_densities;
+  /**
+   * How many bins, 1 to 65536. Default 10.
+   */
+  size_t bins;
+  /**
+   * Above 0: differences below it count little. Default 0.02.
+   */
+  double mu;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_ghm_regression_config;
 
 /**
  * Options of generalised IoU.
@@ -3064,6 +3181,48 @@ typedef struct cvl_asymmetric_config {
 } cvl_asymmetric_config;
 
 /**
+ * Options of asymmetric loss over a softmax.
+ */
+typedef struct cvl_asymmetric_softmax_config {
+  /**
+   * Set by `cvl_asymmetric_softmax_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_asymmetric_softmax_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * Power of the true class, at least 0. Default 1.
+   */
+  double gamma_positive;
+  /**
+   * Power of the other classes, at least 0. Default 4.
+   */
+  double gamma_negative;
+  /**
+   * Share of the target that is spread over all classes, in [0, 1]. Default 0.1.
+   */
+  double label_smoothing;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_asymmetric_softmax_config;
+
+/**
  * Options of class-balanced binary cross-entropy.
  */
 typedef struct cvl_balanced_bce_config {
@@ -3126,6 +3285,48 @@ typedef struct cvl_bce_config {
    */
   uint32_t reduction;
 } cvl_bce_config;
+
+/**
+ * Options of bi-tempered logistic loss.
+ */
+typedef struct cvl_bi_tempered_config {
+  /**
+   * Set by `cvl_bi_tempered_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_bi_tempered_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * Temperature of the logarithm, in [0, 1] and not above `t2`. Default 0.8.
+   */
+  double t1;
+  /**
+   * Temperature of the softmax, above 0 and at most 10. Default 1.2.
+   */
+  double t2;
+  /**
+   * Share of the target that is spread over all classes, in [0, 1]. Default 0.
+   */
+  double label_smoothing;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_WEIGHTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_bi_tempered_config;
 
 /**
  * Options of centreline Dice.
@@ -3557,6 +3758,60 @@ typedef struct cvl_hausdorff_config {
 } cvl_hausdorff_config;
 
 /**
+ * Options of cross-entropy weighted by distances.
+ */
+typedef struct cvl_distance_cross_entropy_config {
+  /**
+   * Set by `cvl_distance_cross_entropy_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_distance_cross_entropy_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * The distance of neighbours along each axis of space, copied by `cvl_distance_cross_entropy_new`. NULL for 1.
+   */
+  const double *spacing;
+  /**
+   * How many numbers `spacing` has.
+   */
+  size_t num_spacing;
+  /**
+   * The most that a border adds, at least 0. Only read for CVL_DISTANCE_WEIGHTING_BORDER. Default 10.
+   */
+  double w0;
+  /**
+   * How far a border reaches, above 0. Only read for CVL_DISTANCE_WEIGHTING_BORDER. Default 5.
+   */
+  double sigma;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_distance_weighting`. Default CVL_DISTANCE_WEIGHTING_BORDER.
+   */
+  uint32_t weighting;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_distance_cross_entropy_config;
+
+/**
  * Options of exponential logarithmic loss.
  */
 typedef struct cvl_exp_log_config {
@@ -3639,6 +3894,91 @@ typedef struct cvl_focal_config {
    */
   uint32_t reduction;
 } cvl_focal_config;
+
+/**
+ * Options of generalised Wasserstein Dice.
+ */
+typedef struct cvl_generalized_wasserstein_dice_config {
+  /**
+   * Set by `cvl_generalized_wasserstein_dice_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The distance of each true class from each predicted one, one row of numbers for each true class, copied by
+   * `cvl_generalized_wasserstein_dice_new`. NULL for 1 between any two.
+   */
+  const double *distances;
+  /**
+   * How many numbers `distances` has: the square of the number of classes.
+   */
+  size_t num_distances;
+  /**
+   * Added to the numerator, at least 0. Default 1e-5.
+   */
+  double smooth_nr;
+  /**
+   * Added to the denominator, at least 0. Default 1e-5.
+   */
+  double smooth_dr;
+  /**
+   * Points with this index leave all sums. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_wasserstein_weighting`. Default CVL_WASSERSTEIN_WEIGHTING_FOREGROUND.
+   */
+  uint32_t weighting;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_generalized_wasserstein_dice_config;
+
+/**
+ * Options of Hausdorff loss by erosion.
+ */
+typedef struct cvl_hausdorff_erosion_config {
+  /**
+   * Set by `cvl_hausdorff_erosion_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * Class indices, copied by `cvl_hausdorff_erosion_new`; only read for CVL_CLASSES_LISTED.
+   */
+  const size_t *listed_classes;
+  /**
+   * How many numbers `listed_classes` has.
+   */
+  size_t num_listed_classes;
+  /**
+   * How often errors are eroded, 1 to 1000. Default 10.
+   */
+  size_t erosions;
+  /**
+   * What is left after `k` erosions counts `k^alpha`; at least 0. Default 2.
+   */
+  double alpha;
+  /**
+   * Points with this index do not count. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_activation`. Default CVL_ACTIVATION_SOFTMAX.
+   */
+  uint32_t activation;
+  /**
+   * A `cvl_classes`. Default CVL_CLASSES_ALL.
+   */
+  uint32_t classes;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_hausdorff_erosion_config;
 
 /**
  * Options of Jaccard loss.
@@ -3834,6 +4174,52 @@ typedef struct cvl_top_k_cross_entropy_config {
 } cvl_top_k_cross_entropy_config;
 
 /**
+ * Options of a loss at several scales.
+ */
+typedef struct cvl_multi_scale_config {
+  /**
+   * Set by `cvl_multi_scale_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * The loss of each scale, which must reduce its values. It stays yours, and may be freed once the handle is there.
+   */
+  const struct cvl_loss *loss;
+  /**
+   * The length of each scale's cells, at least 1, copied by `cvl_multi_scale_new`. NULL for 1, 2, 4.
+   */
+  const size_t *factors;
+  /**
+   * How many numbers `factors` has.
+   */
+  size_t num_factors;
+  /**
+   * The weight of each scale, copied by `cvl_multi_scale_new`; only read for CVL_SCALE_WEIGHTS_LISTED.
+   */
+  const double *weights;
+  /**
+   * How many numbers `weights` has.
+   */
+  size_t num_weights;
+  /**
+   * A `cvl_scale_weights`. Default CVL_SCALE_WEIGHTS_HALVING.
+   */
+  uint32_t scale_weights;
+  /**
+   * A `cvl_uneven_scale`. Default CVL_UNEVEN_SCALE_REFUSE.
+   */
+  uint32_t uneven;
+  /**
+   * A `cvl_scale_pooling`. Default CVL_SCALE_POOLING_AVERAGE.
+   */
+  uint32_t pooling;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} cvl_multi_scale_config;
+
+/**
  * Options of poly-1 cross-entropy.
  */
 typedef struct cvl_poly_cross_entropy_config {
@@ -3950,6 +4336,57 @@ typedef struct cvl_reduced_focal_config {
    */
   uint32_t reduction;
 } cvl_reduced_focal_config;
+
+/**
+ * Options of seesaw loss.
+ */
+typedef struct cvl_seesaw_config {
+  /**
+   * Set by `cvl_seesaw_config_init`.
+   */
+  size_t struct_size;
+  /**
+   * One weight per class, copied by `cvl_seesaw_new`. NULL for 1.
+   */
+  const double *class_weights;
+  /**
+   * How many numbers `class_weights` has.
+   */
+  size_t num_class_weights;
+  /**
+   * How many points of each class were seen so far, which you keep; copied by `cvl_seesaw_new`. NULL for no
+   * mitigation.
+   */
+  const double *counts;
+  /**
+   * How many numbers `counts` has.
+   */
+  size_t num_counts;
+  /**
+   * Power of the mitigation, at least 0. Default 0.8.
+   */
+  double p;
+  /**
+   * Power of the compensation, at least 0. Default 2.
+   */
+  double q;
+  /**
+   * The least probability that the compensation divides by, above 0 and at most 1. Default 0.01.
+   */
+  double eps;
+  /**
+   * Points with this index have value 0 and leave the mean's denominator. Default -100.
+   */
+  int64_t ignore_index;
+  /**
+   * A `cvl_normalizer`. Default CVL_NORMALIZER_ELEMENTS.
+   */
+  uint32_t normalizer;
+  /**
+   * A `cvl_reduction`. Default CVL_REDUCTION_MEAN.
+   */
+  uint32_t reduction;
+} cvl_seesaw_config;
 
 /**
  * Options of soft F1 loss.
@@ -4356,6 +4793,26 @@ void cvl_ghm_config_init(struct cvl_ghm_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_ghm_new(const struct cvl_ghm_config *config,
                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_ghm_regression_config_init(struct cvl_ghm_regression_config *config, size_t struct_size);
+
+/**
+ * Gradient harmonised regression loss: elements that are as far off as very many others weigh less. NULL `config`:
+ * defaults.
+ *
+ * `L = sum_i w_b(i) (sqrt(d_i^2 + mu^2) - mu) / n`, `w_b = n / (density_b M)`, `d` input less target.
+ *
+ * `|d| / sqrt(d^2 + mu^2)` puts an element into one of equal bins, `M` of which hold any; `n` elements have a weight
+ * other than 0.
+ *
+ * Inputs and value: as `cvl_balanced_l1_new`. Agrees with `GHMR` of mmdetection.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_ghm_regression_new(const struct cvl_ghm_regression_config *config,
+                                       struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -5006,6 +5463,26 @@ enum cvl_status cvl_asymmetric_new(const struct cvl_asymmetric_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_asymmetric_softmax_config_init(struct cvl_asymmetric_softmax_config *config,
+                                        size_t struct_size);
+
+/**
+ * Asymmetric loss over a softmax: a true class that is sure is damped, and so are the others where they are not. NULL
+ * `config`: defaults.
+ *
+ * `L = -w_y (a (1 - p_y)^gamma_positive ln p_y + b sum_{c != y} p_c^gamma_negative ln p_c)`, `b` the label smoothing
+ * over the number of classes, `a` the rest of the target.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with `AsymmetricLossSingleLabel` of timm.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_asymmetric_softmax_new(const struct cvl_asymmetric_softmax_config *config,
+                                           struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_balanced_bce_config_init(struct cvl_balanced_bce_config *config, size_t struct_size);
 
 /**
@@ -5035,6 +5512,25 @@ void cvl_bce_config_init(struct cvl_bce_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_bce_new(const struct cvl_bce_config *config,
                             struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_bi_tempered_config_init(struct cvl_bi_tempered_config *config, size_t struct_size);
+
+/**
+ * Bi-tempered logistic loss, for labels that may be wrong: a softmax with heavy tails, and a bounded logarithm. NULL
+ * `config`: defaults.
+ *
+ * `L = sum_c t_c (log_t1 t_c - log_t1 p_c) - (t_c^(2-t1) - p_c^(2-t1)) / (2 - t1)`, `p = exp_t2(x - lambda)` with sum
+ * 1.
+ *
+ * Inputs: as `cvl_cross_entropy_new`, which this is for temperatures of 1 and class indices. Value: [], or (N, *).
+ * Agrees with `bi_tempered_logistic_loss` of Google, after enough iterations.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_bi_tempered_new(const struct cvl_bi_tempered_config *config,
+                                    struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -5187,6 +5683,27 @@ enum cvl_status cvl_hausdorff_new(const struct cvl_hausdorff_config *config,
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
+void cvl_distance_cross_entropy_config_init(struct cvl_distance_cross_entropy_config *config,
+                                            size_t struct_size);
+
+/**
+ * Cross-entropy whose points weigh by their distances to surfaces in the target. NULL `config`: defaults.
+ *
+ * `L = -w ln p_y`. CVL_DISTANCE_WEIGHTING_BORDER: `w = w_y`, and in the background
+ * `w0 exp(-(d1 + d2)^2 / (2 sigma^2))` more, `d1` and `d2` being the distances to the nearest two connected regions of
+ * other classes (U-Net). CVL_DISTANCE_WEIGHTING_PENALTY: `w = w_y (1 + (D - d) / (D - least))`, `d` being the distance
+ * to the nearest point of another class, `D` and `least` its extremes in the class and image.
+ *
+ * Inputs: logits (N, C, *), C at least 2, with one to three axes of space; class indices (N, *) or (N, 1, *) as uint8,
+ * uint32, int64; optionally weights (N, *) or (N, 1, *). Value: [], or (N, *).
+ */
+CVL_NODISCARD
+enum cvl_status cvl_distance_cross_entropy_new(const struct cvl_distance_cross_entropy_config *config,
+                                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
 void cvl_exp_log_config_init(struct cvl_exp_log_config *config, size_t struct_size);
 
 /**
@@ -5216,6 +5733,47 @@ void cvl_focal_config_init(struct cvl_focal_config *config, size_t struct_size);
 CVL_NODISCARD
 enum cvl_status cvl_focal_new(const struct cvl_focal_config *config,
                               struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_generalized_wasserstein_dice_config_init(struct cvl_generalized_wasserstein_dice_config *config,
+                                                  size_t struct_size);
+
+/**
+ * Generalised Wasserstein Dice over a softmax: mistaking a class for a near one costs less than for a far one. NULL
+ * `config`: defaults.
+ *
+ * `L = 1 - (2 sum a_y (1 - W) + smooth_nr) / (D + smooth_dr)`, `W = sum_c M_yc p_c`, `M` the distances over their
+ * largest.
+ *
+ * By foreground, `a` is 0 of class 0 and 1 of others, `D = 2 sum a_y (1 - W) + sum W`; by volume, `a` is one over one
+ * more than the class's points, `D = sum a_y (2 - W)`.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N). Agrees with MONAI's `GeneralizedWassersteinDiceLoss`.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_generalized_wasserstein_dice_new(const struct cvl_generalized_wasserstein_dice_config *config,
+                                                     struct cvl_loss **out);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_hausdorff_erosion_config_init(struct cvl_hausdorff_erosion_config *config,
+                                       size_t struct_size);
+
+/**
+ * Hausdorff loss by erosion: squared errors count by how often they can be eroded. NULL `config`: defaults.
+ *
+ * `L = mean sum_k k^alpha B_k`, `B_0 = (p - t)^2`, `B_k = n(max(cross(B_(k-1)) - 1/2, 0))`: `cross` is the mean of a
+ * point and its face neighbours, and `n` scales each class of each image to 0 to 1.
+ *
+ * Inputs and value: as `cvl_boundary_new`, of classes. Agrees with kornia's `HausdorffERLoss` of probabilities.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_hausdorff_erosion_new(const struct cvl_hausdorff_erosion_config *config,
+                                          struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.
@@ -5321,6 +5879,24 @@ enum cvl_status cvl_top_k_cross_entropy_new(const struct cvl_top_k_cross_entropy
                                             struct cvl_loss **out);
 
 /**
+ * Writes the defaults; `loss` is for you to set. `struct_size` is `sizeof *config`.
+ */
+void cvl_multi_scale_config_init(struct cvl_multi_scale_config *config, size_t struct_size);
+
+/**
+ * One loss at several scales of one prediction and its target: a weighted sum.
+ *
+ * A scale is the length of the cells, along every axis of space, that become a point. Inputs are averaged over cells;
+ * class indices are those in the middle of their cells, and so are soft targets, images and weight maps with
+ * CVL_SCALE_POOLING_NEAREST. The gradient is that of all scales together.
+ *
+ * Inputs: those of the loss, (N, C, *) with one to three axes of space. Value: [].
+ */
+CVL_NODISCARD
+enum cvl_status cvl_multi_scale_new(const struct cvl_multi_scale_config *config,
+                                    struct cvl_loss **out);
+
+/**
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
 void cvl_poly_cross_entropy_config_init(struct cvl_poly_cross_entropy_config *config,
@@ -5374,6 +5950,25 @@ enum cvl_status cvl_reduced_focal_new(const struct cvl_reduced_focal_config *con
  * Writes the defaults. `struct_size` is `sizeof *config`.
  */
 void cvl_region_config_init(struct cvl_region_config *config, size_t struct_size);
+
+/**
+ * Writes the defaults. `struct_size` is `sizeof *config`.
+ */
+void cvl_seesaw_config_init(struct cvl_seesaw_config *config, size_t struct_size);
+
+/**
+ * Seesaw loss, for a few frequent classes and many rare ones: cross-entropy whose other classes' exponentials are
+ * damped by how rare they are, and raised by how wrong they are. NULL `config`: defaults.
+ *
+ * `L = -w_y ln (e^(x_y) / sum_c S_yc e^(x_c))`, `S_yc = min(N_c / N_y, 1)^p max(s_c / max(s_y, eps), 1)^q`,
+ * `S_yy = 1`, `s = softmax(x)`, `N` the counts. `S` counts as constant.
+ *
+ * Inputs: logits (N, C, *), C at least 2; class indices (N, *) or (N, 1, *) as uint8, uint32, int64; optionally
+ * weights (N, *) or (N, 1, *). Value: [], or (N, *). Agrees with mmdetection's `SeesawLoss`, less its objectness.
+ */
+CVL_NODISCARD
+enum cvl_status cvl_seesaw_new(const struct cvl_seesaw_config *config,
+                               struct cvl_loss **out);
 
 /**
  * Writes the defaults. `struct_size` is `sizeof *config`.

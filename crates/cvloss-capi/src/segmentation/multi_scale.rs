@@ -7,9 +7,9 @@ use std::sync::Arc;
 use cvloss_kernels::scales::{Grid, ScalePooling, ScaleWeights, UnevenScale, scaled, spread};
 use cvloss_kernels::{DType, Geometry, Gradient, Result as KernelResult, View, ViewMut};
 
-use super::half::through_single;
 use crate::config::{choose, init, list, unused, versioned};
 use crate::loss::{Call, Config, INPUT_TARGET_WEIGHT, Input, Items, Loss, create, cvl_loss};
+use crate::single::through_single;
 use crate::status::{Error, Result, cvl_status};
 
 /// The weight of each scale of `cvl_multi_scale_new`.

@@ -104,7 +104,7 @@ fn nearest_two(objects: &[usize], space: &[usize], spacing: &[f64]) -> Vec<Neare
     let mut line = Vec::new();
     for (axis, (len, spacing)) in space.iter().zip(spacing).enumerate() {
         let step: usize = space[axis + 1..].iter().product();
-        for start in (0..near.len()).filter(|at| at / step % len == 0) {
+        for start in (0..near.len()).filter(|at| (at / step).is_multiple_of(*len)) {
             line.clear();
             line.extend((0..*len).map(|at| near[start + at * step]));
             for at in 0..*len {
