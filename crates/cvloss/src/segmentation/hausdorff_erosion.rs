@@ -51,7 +51,8 @@ use crate::loss::{Call, Fused, Geometry, Inputs};
 /// use cvloss::{HausdorffErosionLoss, Loss};
 ///
 /// // All of three points is wrong: means are ⅔, 1, ⅔; less ½, and from 0 to 1, this is 0, 1, 0. Then means are ⅓:
-/// nothing. let logits = Tensor::new(&[[[100f32, 100., 100.]]], &Device::Cpu)?;
+/// // nothing.
+/// let logits = Tensor::new(&[[[100f32, 100., 100.]]], &Device::Cpu)?;
 /// let target = Tensor::new(&[[0u32, 0, 0]], &Device::Cpu)?;
 /// let value = HausdorffErosionLoss::binary().forward(&logits, &target)?;
 /// assert!((value.to_scalar::<f32>()? - 1. / 3.).abs() < 1e-6);
@@ -153,6 +154,9 @@ impl Fused for HausdorffErosionLoss {
             Some(weight) => (weight * &mask)?,
             None => mask.clone(),
         };
+        // NaN in a weight is NaN in the slopes, also where nothing is left after an erosion.
+        let is_nan = weight.ne(&weight)?;
+        let p = p.broadcast_add(&is_nan.where_cond(&weight, &weight.zeros_like()?)?)?;
         let mut bound = (&p - &t)?.sqr()?;
         let mut sum = bound.zeros_like()?;
         for k in 1..=self.erosions {
