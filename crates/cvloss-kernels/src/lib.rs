@@ -14,6 +14,7 @@ pub mod boxes;
 pub mod cl_dice;
 pub mod conv;
 pub mod cross_entropy;
+pub mod device;
 pub mod distance;
 pub mod distance_transform;
 pub mod distribution_focal;
@@ -24,6 +25,8 @@ pub mod frequency;
 mod geometry;
 pub mod imbalance;
 mod labels;
+#[cfg(feature = "cuda")]
+pub mod launch;
 pub mod loops;
 pub mod lovasz;
 pub mod math;
