@@ -50,6 +50,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A device's driver failed.
+    #[error("device: {message}")]
+    Device {
+        /// What it says.
+        message: String,
+    },
 }
 
 /// A kernel's result.

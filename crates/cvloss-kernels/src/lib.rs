@@ -15,6 +15,7 @@ pub mod boxes;
 pub mod cl_dice;
 pub mod conv;
 pub mod cross_entropy;
+pub mod device;
 pub mod distance;
 pub mod distance_cross_entropy;
 pub mod distance_transform;
@@ -27,6 +28,8 @@ mod geometry;
 pub mod hausdorff_erosion;
 pub mod imbalance;
 mod labels;
+#[cfg(feature = "cuda")]
+pub mod launch;
 pub mod loops;
 pub mod lovasz;
 pub mod math;

@@ -105,6 +105,10 @@ impl Loss for Shared {
         self.0.evaluate(inputs, gradient)
     }
 
+    fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        self.0.has_kernel(inputs)
+    }
+
     fn differentiates_target(&self) -> bool {
         self.0.differentiates_target()
     }

@@ -1,7 +1,9 @@
 //! The only room that touches candle's tape: it attaches a gradient that is already there to a value.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor,
+};
 
 /// Returns `value` on the tape of the tensors that have a gradient, with a backward that multiplies it by the upstream
 /// gradient.
@@ -30,35 +32,45 @@ pub(crate) fn attach(
 }
 
 struct Attached {
-    value: CpuStorage,
-    shape: Shape,
+    value: Tensor,
     gradient: Tensor,
     items: Shape,
 }
 
 impl Attached {
     fn new(value: &Tensor, gradient: Tensor, items: Shape) -> Result<Self> {
-        let (storage, layout) = value.storage_and_layout();
-        let candle_core::Storage::Cpu(storage) = &*storage else {
-            candle_core::bail!("a fused value lies in host memory")
-        };
         Ok(Self {
-            value: storage.try_clone(layout)?,
-            shape: layout.shape().clone(),
+            value: value.contiguous()?,
             gradient,
             items,
         })
     }
 
     fn value(&self) -> Result<(CpuStorage, Shape)> {
-        let layout = Layout::contiguous(self.shape.clone());
-        Ok((self.value.try_clone(&layout)?, self.shape.clone()))
+        let (storage, layout) = self.value.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else {
+            candle_core::bail!("the value is not where its input is")
+        };
+        Ok((storage.try_clone(layout)?, layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn value_on_cuda(&self) -> Result<(candle_core::CudaStorage, Shape)> {
+        let (storage, layout) = self.value.storage_and_layout();
+        let Storage::Cuda(storage) = &*storage else {
+            candle_core::bail!("the value is not where its input is")
+        };
+        Ok((storage.try_clone(layout)?, layout.shape().clone()))
     }
 
     /// The gradient times the upstream gradient, in the dtype of the tensor that it belongs to.
     fn scaled(&self, upstream: &Tensor, of: &Tensor) -> Result<Tensor> {
         let upstream = upstream.to_dtype(self.gradient.dtype())?;
-        let gradient = if self.shape.elem_count() == 1 && self.shape.rank() == 0 {
+        let is_scalar = self.value.rank() == 0;
+        let gradient = if is_scalar && !upstream.device().is_cpu() {
+            // A number in host memory would be waited for.
+            self.gradient.broadcast_mul(&upstream.reshape(())?)?
+        } else if is_scalar {
             let factor = upstream.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if factor == 1.0 {
                 self.gradient.clone()
@@ -69,7 +81,7 @@ impl Attached {
             // A target may lack the axes that were put in.
             let items = match self.gradient.rank() == self.items.rank() {
                 true => &self.items,
-                false => &self.shape,
+                false => self.value.shape(),
             };
             self.gradient
                 .broadcast_mul(&upstream.reshape(items.clone())?)?
@@ -85,6 +97,15 @@ impl CustomOp1 for Attached {
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         self.value()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        _: &candle_core::CudaStorage,
+        _: &Layout,
+    ) -> Result<(candle_core::CudaStorage, Shape)> {
+        self.value_on_cuda()
     }
 
     fn bwd(&self, input: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
@@ -111,6 +132,17 @@ impl CustomOp2 for Both {
         _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         self.input.value()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        _: &candle_core::CudaStorage,
+        _: &Layout,
+        _: &candle_core::CudaStorage,
+        _: &Layout,
+    ) -> Result<(candle_core::CudaStorage, Shape)> {
+        self.input.value_on_cuda()
     }
 
     fn bwd(

@@ -6,6 +6,7 @@ pub(crate) use kernels::Geometry;
 use kernels::{Fit, Gradient, Reduction, View, ViewMut};
 
 use crate::autograd;
+use crate::device::{self, Kernel};
 use crate::error::{Error, Result};
 use crate::host::{self, Axes, Buffer};
 
@@ -23,7 +24,8 @@ pub struct Inputs<'a> {
 /// A loss: a function that returns its value and, when asked, its gradient, in one evaluation.
 ///
 /// Values are `f32` (`f64` for `f64` inputs), whatever the input: halves are computed in `f32`. Gradients flow to the
-/// input, and to the target where a loss says so. On the CPU a fused kernel runs; on a device without one, the same formula composed of candle operations.
+/// input, and to the target where a loss says so. On the CPU a fused kernel runs, and on a device that has one; on others, the
+/// same formula composed of candle operations.
 pub trait Loss {
     /// Its name in errors and reports.
     fn name(&self) -> &'static str;
@@ -32,6 +34,12 @@ pub trait Loss {
     ///
     /// This is the evaluation that all others are made of. It records nothing on candle's tape.
     fn evaluate(&self, inputs: &Inputs<'_>, gradient: Option<&mut Accumulator>) -> Result<Value>;
+
+    /// Whether [`evaluate`](Self::evaluate) has a kernel for the device that `inputs` are on. Without one, the loss is
+    /// [`composed`](Self::composed) there.
+    fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        inputs.input.device().is_cpu()
+    }
 
     /// Whether [`evaluate_both`](Self::evaluate_both) has a gradient with respect to the target too, as losses of two
     /// images or two boxes have. On the tape, such a loss then reaches a target that is tracked.
@@ -157,10 +165,10 @@ pub(crate) fn value_dtype(input: DType) -> DType {
     }
 }
 
-/// Host memory in which the gradients of several losses add up.
+/// Memory in which the gradients of several losses add up, on the device that the input is on.
 #[derive(Debug)]
 pub struct Accumulator {
-    buffer: Buffer,
+    memory: Memory,
     shape: Shape,
     /// Multiplies what is added next.
     pub(crate) scale: f64,
@@ -168,11 +176,23 @@ pub struct Accumulator {
     filled: bool,
 }
 
+#[derive(Debug)]
+enum Memory {
+    Host(Buffer),
+    /// A tensor of the type that is computed in.
+    Device(Tensor),
+}
+
 impl Accumulator {
     /// Zeros in the shape of `input`.
     pub fn new(input: &Tensor) -> Self {
+        let memory = match input.device().is_cpu() {
+            true => Memory::Host(Buffer::new(input.dtype(), input.elem_count())),
+            // Replaced by the first gradient.
+            false => Memory::Device(input.detach()),
+        };
         Self {
-            buffer: Buffer::new(input.dtype(), input.elem_count()),
+            memory,
             shape: input.shape().clone(),
             scale: 1.0,
             filled: false,
@@ -186,17 +206,39 @@ impl Accumulator {
 
     /// The sum of all gradients.
     pub fn into_tensor(self) -> Result<Tensor> {
-        Ok(self.buffer.into_tensor(self.shape)?)
+        match self.memory {
+            Memory::Host(buffer) => Ok(buffer.into_tensor(self.shape)?),
+            Memory::Device(sum) if self.filled => Ok(sum),
+            Memory::Device(like) => Ok(like.zeros_like()?.to_dtype(value_dtype(like.dtype()))?),
+        }
     }
 
     /// The memory as a kernel's gradient. The first kernel overwrites, others add.
     pub(crate) fn gradient(&mut self, shape: [usize; 3]) -> kernels::Result<Gradient<'_>> {
+        let Memory::Host(buffer) = &mut self.memory else {
+            let message = "a gradient of a tensor in host memory is not on a device".into();
+            return Err(kernels::Error::Device { message });
+        };
         let accumulate = std::mem::replace(&mut self.filled, true);
         Ok(Gradient {
             scale: self.scale,
             accumulate,
-            view: self.buffer.view(shape)?,
+            view: buffer.view(shape)?,
         })
+    }
+
+    /// Adds what a kernel has computed on the device, scale included.
+    #[cfg(feature = "cuda")]
+    fn add(&mut self, gradient: Tensor) -> Result<()> {
+        let Memory::Device(sum) = &mut self.memory else {
+            let message = "a gradient of a tensor on a device is not in host memory";
+            return Err(candle_core::Error::msg(message).into());
+        };
+        *sum = match std::mem::replace(&mut self.filled, true) {
+            true => (&*sum + gradient)?,
+            false => gradient,
+        };
+        Ok(())
     }
 }
 
@@ -227,7 +269,7 @@ pub(crate) fn no_target_gradient(loss: &'static str) -> Error {
 }
 
 fn on_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<Tensor> {
-    if !inputs.input.device().is_cpu() {
+    if !loss.has_kernel(inputs) {
         return loss.composed(inputs);
     }
     let both = loss.differentiates_target();
@@ -277,7 +319,7 @@ impl Tape {
 }
 
 fn without_tape<L: Loss + ?Sized>(loss: &L, inputs: &Inputs<'_>) -> Result<(Tensor, Tensor)> {
-    if !inputs.input.device().is_cpu() {
+    if !loss.has_kernel(inputs) {
         return composed_value_and_grad(loss, inputs);
     }
     let mut gradient = Accumulator::new(inputs.input);
@@ -289,11 +331,11 @@ fn both_without_tape<L: Loss + ?Sized>(
     loss: &L,
     inputs: &Inputs<'_>,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    let mut input = Accumulator::new(inputs.input);
-    let mut target = Accumulator::new(inputs.target);
-    if !inputs.input.device().is_cpu() {
+    if !loss.has_kernel(inputs) {
         return composed_value_and_grads(loss, inputs);
     }
+    let mut input = Accumulator::new(inputs.input);
+    let mut target = Accumulator::new(inputs.target);
     let gradients = Gradients {
         input: Some(&mut input),
         target: Some(&mut target),
@@ -380,6 +422,11 @@ pub(crate) trait Fused {
     /// Runs the kernel; returns the reduced value.
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64>;
 
+    /// The kernel for devices, if there is one for these options; fails if one is out of range.
+    fn kernel(&self, _inputs: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(None)
+    }
+
     /// The composed form, of checked inputs: the target has the input's rank, and halves are `f32`.
     fn compose(&self, inputs: &Inputs<'_>) -> candle_core::Result<Tensor>;
 }
@@ -401,6 +448,11 @@ impl<L: Fused> Loss for L {
         )
     }
 
+    fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        let kernel = || self.kernel(inputs);
+        inputs.input.device().is_cpu() || device::runs(kernel, inputs.input, inputs.weight)
+    }
+
     fn differentiates_target(&self) -> bool {
         L::TARGET_GRADIENT
     }
@@ -412,6 +464,13 @@ impl<L: Fused> Loss for L {
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
         check_weight::<L>(inputs)?;
         self.check(inputs.input)?;
+        #[cfg(feature = "cuda")]
+        if inputs.input.device().is_cuda() && self.has_kernel(inputs) {
+            let kernel = self.kernel(inputs).map_err(Error::kernel(L::NAME))?;
+            if let Some(kernel) = kernel {
+                return checked.evaluate_on_cuda(self, &kernel, gradients);
+            }
+        }
         checked.evaluate(self, gradients)
     }
 
@@ -515,6 +574,52 @@ impl Checked {
                 items,
             }),
         }
+    }
+
+    /// Queues the kernel for CUDA.
+    #[cfg(feature = "cuda")]
+    fn evaluate_on_cuda<L: Fused>(
+        &self,
+        loss: &L,
+        kernel: &Kernel,
+        gradients: Gradients<'_>,
+    ) -> Result<Value> {
+        let (item_shape, items) = loss.items(self.input.shape());
+        let input = self.input.contiguous()?;
+        // Class indices that a loss of elements takes are numbers to its kernel.
+        let target = match kernel {
+            Kernel::Elements { .. } => self.target.to_dtype(self.input.dtype())?,
+            _ => self.target.clone(),
+        };
+        let weight = match &self.weight {
+            Some(weight) => Some(weight.to_dtype(value_dtype(weight.dtype()))?.contiguous()?),
+            None => None,
+        };
+        let scale = |gradient: &Option<&mut Accumulator>| gradient.as_ref().map(|g| g.scale);
+        let call = device::cuda::Call {
+            loss: self.loss,
+            input: &input,
+            target: &target.contiguous()?,
+            weight: weight.as_ref(),
+            shape: self.axes.shape(input.dims()),
+            weight_shape: weight
+                .as_ref()
+                .map_or([1; 3], |w| self.axes.shape(w.dims())),
+            channel_axis: self.channel_axis,
+            values: (loss.reduction() == Reduction::None).then_some(item_shape),
+            scales: [scale(&gradients.input), scale(&gradients.target)],
+        };
+        let found = device::cuda::evaluate(kernel, &call)?;
+        let [input, target] = found.gradients;
+        for (gradient, to) in [(input, gradients.input), (target, gradients.target)] {
+            if let (Some(gradient), Some(to)) = (gradient, to) {
+                to.add(gradient)?;
+            }
+        }
+        Ok(Value {
+            tensor: found.value,
+            items,
+        })
     }
 
     /// Lends all tensors to a kernel.

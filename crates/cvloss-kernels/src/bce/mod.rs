@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod device;
 
 use crate::error::{Result, check_share};
 use crate::loops::pointwise::{self, Operands};
@@ -10,6 +11,7 @@ use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
 
 pub use cpu::Bce;
+pub use device::formula;
 
 /// Options of [`evaluate`].
 #[derive(Clone, Copy, Debug)]

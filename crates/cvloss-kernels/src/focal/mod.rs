@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod device;
 
 use crate::error::{Result, check_share, check_weight};
 use crate::loops::pointwise::{self, Pointwise};
@@ -12,6 +13,7 @@ use crate::view::ViewMut;
 
 pub(crate) use cpu::entropy;
 pub use cpu::{Any, Exponent, Four, Linear, Mixture, Softmax, Two, Zero};
+pub use device::{formula, softmax_term};
 
 /// What sigmoid focal loss means where a target lies between 0 and 1. Both meanings agree at 0 and 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

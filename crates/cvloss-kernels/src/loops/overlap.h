@@ -265,16 +265,16 @@ CVL_FN void overlap_sums(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE
     }
 }
 
-template <class T, class R, int N>
-CVL_FN void store_overlap(CVL_THREAD const R *slopes, CVL_DEVICE T *to, CVL_CALL(OverlapCall<R>) call) {
-    Row<T, N> row;
+template <class R, int N>
+CVL_FN void store_overlap(CVL_THREAD const R *slopes, CVL_DEVICE R *to, CVL_CALL(OverlapCall<R>) call) {
+    Row<R, N> row;
     bool adds = (call.flags & OVERLAP_ADD_GRADIENT) != 0;
     if (adds) {
         load(to, row);
     }
     CVL_UNROLL
     for (int k = 0; k < N; k++) {
-        row.at[k] = T((adds ? R(row.at[k]) : R(0)) + slopes[k]);
+        row.at[k] = (adds ? row.at[k] : R(0)) + slopes[k];
     }
     store(row, to);
 }
@@ -292,7 +292,7 @@ template <class R> struct ClassSlopes {
 
 // The gradient of one class at N pixels, through a sigmoid or none.
 template <class T, class R, int N>
-CVL_FN void row_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE const R *slopes, CVL_DEVICE T *gradient,
+CVL_FN void row_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE const R *slopes, CVL_DEVICE R *gradient,
                          CVL_CALL(OverlapCall<R>) call, uint at) {
     uint row = at / call.space, start = at % call.space;
     uint item = row / call.classes, c = row % call.classes;
@@ -315,7 +315,7 @@ CVL_FN void row_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE
         R g = shape.slope(p, t[k], by.by_intersection, by.by_volume) * inner;
         found[k] = w != R(0) ? g * w : R(0);
     }
-    store_overlap<T, R, N>(found, gradient + at, call);
+    store_overlap<R, N>(found, gradient + at, call);
 }
 
 // The gradient of all classes at N pixels, through a softmax.
@@ -323,7 +323,7 @@ CVL_FN void row_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE
 // `∂L/∂z_c = p_c (s_c − Σ_k s_k p_k)` with `s = ∂L/∂p`.
 template <class T, class R, int N>
 CVL_FN void softmax_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE const R *slopes,
-                             CVL_DEVICE T *gradient, CVL_CALL(OverlapCall<R>) call, uint pixel) {
+                             CVL_DEVICE R *gradient, CVL_CALL(OverlapCall<R>) call, uint pixel) {
     uint item = pixel / call.space, start = pixel % call.space;
     Points<R, N> points = read_points<T, R, N>(from, call, item, start);
     Norms<T, R, N> norms = Norms<T, R, N>::of(from, call, item, start);
@@ -364,13 +364,13 @@ CVL_FN void softmax_gradient(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DE
             R g = p * (slope - dot[k]);
             found[k] = w != R(0) ? g * w : R(0);
         }
-        store_overlap<T, R, N>(found, gradient + at, call);
+        store_overlap<R, N>(found, gradient + at, call);
     }
 }
 
 template <class T, class R, int N>
 CVL_FN void overlap_gradient_of(CVL_THREAD const OverlapTensors<T, R> &from, CVL_DEVICE const R *slopes,
-                                CVL_DEVICE T *gradient, CVL_CALL(OverlapCall<R>) call, Place place) {
+                                CVL_DEVICE R *gradient, CVL_CALL(OverlapCall<R>) call, Place place) {
     bool is_softmax = call.activation == SOFTMAX;
     uint all = call.items * call.space * (is_softmax ? 1 : call.classes);
     for (uint pack = place.first(); pack < all / uint(N); pack += place.all()) {

@@ -25,7 +25,7 @@
         cvl::overlap_sums<T, R>(from, partial, call, scratch, place);                                                  \
     }                                                                                                                  \
     CVL_KERNEL(overlap_gradient_##NAME, CVL_IN(0, T, input), CVL_IN(1, cvl_u8, target), CVL_IN(2, R, weight),          \
-               CVL_IN(3, R, norms), CVL_IN(4, R, slopes), CVL_OUT(5, T, gradient),                                     \
+               CVL_IN(3, R, norms), CVL_IN(4, R, slopes), CVL_OUT(5, R, gradient),                                     \
                CVL_NUMBERS(6, cvl::OverlapCall<R>, call)) {                                                            \
         cvl::Place place = CVL_PLACE;                                                                                  \
         cvl::OverlapTensors<T, R> from = {input, target, weight, norms};                                               \

@@ -71,8 +71,8 @@ template <class T, class R> struct PointwiseTensors {
     CVL_DEVICE const R *auxiliary;
     CVL_DEVICE const R *weight;
     CVL_DEVICE const R *factor;
-    CVL_DEVICE T *gradient;
-    CVL_DEVICE T *target_gradient;
+    CVL_DEVICE R *gradient;
+    CVL_DEVICE R *target_gradient;
     CVL_DEVICE R *values;
 };
 
@@ -89,27 +89,27 @@ CVL_FN R pointwise_one(F formula, CVL_THREAD const PointwiseTensors<T, R> &to, C
         to.values[i] = found.value;
     }
     if ((call.flags & WRITE_GRADIENT) != 0) {
-        R before = (call.flags & ADD_GRADIENT) != 0 ? R(to.gradient[i]) : R(0);
-        to.gradient[i] = T(before + found.slope * (found.weight * (call.scale * factor)));
+        R before = (call.flags & ADD_GRADIENT) != 0 ? to.gradient[i] : R(0);
+        to.gradient[i] = before + found.slope * (found.weight * (call.scale * factor));
     }
     if ((call.flags & WRITE_TARGET_GRADIENT) != 0) {
-        R before = (call.flags & ADD_TARGET_GRADIENT) != 0 ? R(to.target_gradient[i]) : R(0);
-        to.target_gradient[i] = T(before + found.slope * (found.weight * (call.target_scale * factor)));
+        R before = (call.flags & ADD_TARGET_GRADIENT) != 0 ? to.target_gradient[i] : R(0);
+        to.target_gradient[i] = before + found.slope * (found.weight * (call.target_scale * factor));
     }
     return found.value;
 }
 
 // Writes or adds a pack of slopes.
-template <class T, class R, int N>
-CVL_FN void store_slopes(CVL_THREAD const Element<R> *found, R scale, bool adds, CVL_DEVICE T *to) {
-    Row<T, N> row;
+template <class R, int N>
+CVL_FN void store_slopes(CVL_THREAD const Element<R> *found, R scale, bool adds, CVL_DEVICE R *to) {
+    Row<R, N> row;
     if (adds) {
         load(to, row);
     }
     CVL_UNROLL
     for (int k = 0; k < N; k++) {
-        R before = adds ? R(row.at[k]) : R(0);
-        row.at[k] = T(before + found[k].slope * (found[k].weight * scale));
+        R before = adds ? row.at[k] : R(0);
+        row.at[k] = before + found[k].slope * (found[k].weight * scale);
     }
     store(row, to);
 }
@@ -166,11 +166,11 @@ CVL_FN R pointwise(F formula, CVL_THREAD const PointwiseTensors<T, R> &to, CVL_C
                 }
                 if ((call.flags & WRITE_GRADIENT) != 0) {
                     bool adds = (call.flags & ADD_GRADIENT) != 0;
-                    store_slopes<T, R, N>(found, call.scale * factor, adds, to.gradient + at);
+                    store_slopes<R, N>(found, call.scale * factor, adds, to.gradient + at);
                 }
                 if ((call.flags & WRITE_TARGET_GRADIENT) != 0) {
                     bool adds = (call.flags & ADD_TARGET_GRADIENT) != 0;
-                    store_slopes<T, R, N>(found, call.target_scale * factor, adds, to.target_gradient + at);
+                    store_slopes<R, N>(found, call.target_scale * factor, adds, to.target_gradient + at);
                 }
             }
         }
@@ -204,7 +204,7 @@ CVL_FN R pointwise_count(CVL_DEVICE const T *target, CVL_DEVICE const R *weight,
 // The entry point of a formula, a struct with `of`, which reads its numbers, and `eval`.
 #define CVL_POINTWISE(LOSS, FORMULA, NAME, T, R)                                                                       \
     CVL_KERNEL(LOSS##_fused_##NAME, CVL_IN(0, T, input), CVL_IN(1, T, target), CVL_IN(2, R, auxiliary),                \
-               CVL_IN(3, R, weight), CVL_IN(4, R, factor), CVL_OUT(5, T, gradient), CVL_OUT(6, T, target_gradient),    \
+               CVL_IN(3, R, weight), CVL_IN(4, R, factor), CVL_OUT(5, R, gradient), CVL_OUT(6, R, target_gradient),    \
                CVL_OUT(7, R, values), CVL_OUT(8, R, partial), CVL_NUMBERS(9, cvl::PointwiseCall<R>, call)) {           \
         CVL_SHARED(R, scratch, cvl::SUM_SCRATCH);                                                                      \
         cvl::Place place = CVL_PLACE;                                                                                  \

@@ -44,7 +44,7 @@ template <class T, class R> struct SiteTensors {
     CVL_DEVICE const R *weight;
     CVL_DEVICE const R *class_weights;
     CVL_DEVICE const R *factor;
-    CVL_DEVICE T *gradient;
+    CVL_DEVICE R *gradient;
     CVL_DEVICE R *values;
 };
 
@@ -116,14 +116,14 @@ template <class R> CVL_FN Pixels site_pixels(CVL_CALL(SiteCall<R>) call, uint fi
 template <class T, class R, int N>
 CVL_FN void store_class(CVL_THREAD const R *slopes, CVL_THREAD const SiteTensors<T, R> &to, CVL_CALL(SiteCall<R>) call,
                         uint at) {
-    Row<T, N> row;
+    Row<R, N> row;
     bool adds = (call.flags & SITE_ADD_GRADIENT) != 0;
     if (adds) {
         load(to.gradient + at, row);
     }
     CVL_UNROLL
     for (int k = 0; k < N; k++) {
-        row.at[k] = T((adds ? R(row.at[k]) : R(0)) + slopes[k]);
+        row.at[k] = (adds ? row.at[k] : R(0)) + slopes[k];
     }
     store(row, to.gradient + at);
 }
@@ -357,7 +357,7 @@ CVL_FN R site_count(CVL_DEVICE const cvl_u8 *target, CVL_DEVICE const R *weight,
 // The entry point of a term of the true class, a struct with `of` and `eval`; or of NoTerm: a distribution over classes.
 #define CVL_SITE(LOSS, TERM, NAME, T, R)                                                                               \
     CVL_KERNEL(LOSS##_fused_##NAME, CVL_IN(0, T, input), CVL_IN(1, cvl_u8, target), CVL_IN(2, R, weight),              \
-               CVL_IN(3, R, class_weights), CVL_IN(4, R, factor), CVL_OUT(5, T, gradient), CVL_OUT(6, R, values),      \
+               CVL_IN(3, R, class_weights), CVL_IN(4, R, factor), CVL_OUT(5, R, gradient), CVL_OUT(6, R, values),      \
                CVL_OUT(7, R, partial), CVL_NUMBERS(8, cvl::SiteCall<R>, call)) {                                       \
         CVL_SHARED(R, scratch, cvl::SUM_SCRATCH);                                                                      \
         cvl::Place place = CVL_PLACE;                                                                                  \

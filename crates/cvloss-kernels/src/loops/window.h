@@ -268,7 +268,7 @@ CVL_FN R adjoint(CVL_LOCAL const R *from, int first, int count, uint stride, int
 // The gradients of this block's pixels.
 template <class T, class R>
 CVL_FN void window_gradient(CVL_DEVICE const T *input, CVL_DEVICE const T *target, CVL_DEVICE const R *taps,
-                            CVL_DEVICE const R *maps, CVL_DEVICE T *gradient, CVL_DEVICE T *target_gradient,
+                            CVL_DEVICE const R *maps, CVL_DEVICE R *gradient, CVL_DEVICE R *target_gradient,
                             CVL_CALL(WindowCall<R>) call, CVL_LOCAL R *seen, CVL_LOCAL R *along, CVL_LOCAL R *found,
                             Place place) {
     TilePlace tile = tile_place<R>(place, call.rows.len, call.columns.len);
@@ -321,12 +321,12 @@ CVL_FN void window_gradient(CVL_DEVICE const T *input, CVL_DEVICE const T *targe
         R by_s = found[i] + R(2) * pixel.s * found[2 * uint(Tile<R>::OWN) + i];
         R by_d = found[uint(Tile<R>::OWN) + i] + R(2) * pixel.d * found[3 * uint(Tile<R>::OWN) + i];
         if ((call.flags & WINDOW_GRADIENT) != 0) {
-            R before = (call.flags & WINDOW_ADD_GRADIENT) != 0 ? R(gradient[at]) : R(0);
-            gradient[at] = T(before + call.scale * (by_s + by_d));
+            R before = (call.flags & WINDOW_ADD_GRADIENT) != 0 ? gradient[at] : R(0);
+            gradient[at] = before + call.scale * (by_s + by_d);
         }
         if ((call.flags & WINDOW_TARGET_GRADIENT) != 0) {
-            R before = (call.flags & WINDOW_ADD_TARGET_GRADIENT) != 0 ? R(target_gradient[at]) : R(0);
-            target_gradient[at] = T(before + call.target_scale * (by_s - by_d));
+            R before = (call.flags & WINDOW_ADD_TARGET_GRADIENT) != 0 ? target_gradient[at] : R(0);
+            target_gradient[at] = before + call.target_scale * (by_s - by_d);
         }
     }
 }
@@ -376,7 +376,7 @@ CVL_FN void window_total(CVL_DEVICE const R *partial, CVL_DEVICE R *values, CVL_
         }                                                                                                              \
     }                                                                                                                  \
     CVL_KERNEL(LOSS##_gradient_##NAME, CVL_IN(0, T, input), CVL_IN(1, T, target), CVL_IN(2, R, taps),                  \
-               CVL_IN(3, R, maps), CVL_OUT(4, T, gradient), CVL_OUT(5, T, target_gradient),                            \
+               CVL_IN(3, R, maps), CVL_OUT(4, R, gradient), CVL_OUT(5, R, target_gradient),                            \
                CVL_NUMBERS(6, cvl::WindowCall<R>, call)) {                                                             \
         CVL_SHARED(R, seen, cvl::Tile<R>::SEEN);                                                                       \
         CVL_SHARED(R, along, cvl::Tile<R>::ALONG);                                                                     \

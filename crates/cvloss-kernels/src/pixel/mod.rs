@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod device;
 mod psnr;
 
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ pub use cpu::{
     Cauchy, Charbonnier, GemanMcClure, General, Huber, L1, L2, LogCosh, PseudoHuber, Quadratic,
     Welsch, Wing,
 };
+pub use device::formula;
 pub use psnr::{PsnrOptions, PsnrPooling, evaluate_psnr};
 
 /// A function of the difference `d` of input and target.
@@ -87,6 +89,34 @@ pub(crate) fn check_positive(option: &'static str, value: f64) -> Result<()> {
 /// The least number above 0 that every compute type holds with full accuracy; smaller options count as this.
 pub(crate) const TINY: f64 = 1e-37;
 
+/// Fails if an option is out of range.
+fn check_penalty(penalty: Penalty) -> Result<()> {
+    match penalty {
+        Penalty::L1 | Penalty::L2 | Penalty::LogCosh => Ok(()),
+        Penalty::Huber { delta } => check_positive("delta", delta),
+        Penalty::SmoothL1 { beta } if beta >= 0.0 && beta.is_finite() => Ok(()),
+        Penalty::SmoothL1 { beta } => {
+            Err(Error::option("beta", beta, "a finite number of at least 0"))
+        }
+        Penalty::Charbonnier { eps } => check_positive("eps", eps),
+        Penalty::Robust { shape, scale } => {
+            check_positive("scale", scale)?;
+            match shape {
+                RobustShape::Alpha(alpha) if !alpha.is_finite() => Err(Error::option(
+                    "alpha",
+                    alpha,
+                    "a finite number; −∞ is the shape Welsch",
+                )),
+                _ => Ok(()),
+            }
+        }
+        Penalty::Wing { width, curvature } => {
+            check_positive("width", width)?;
+            check_positive("curvature", curvature)
+        }
+    }
+}
+
 /// A loss of differences. See [`evaluate_difference`].
 pub fn evaluate(
     penalty: Penalty,
@@ -101,51 +131,26 @@ pub fn evaluate(
             evaluate_difference($formula, operands, reduction, normalizer, values, gradients)
         };
     }
+    check_penalty(penalty)?;
     match penalty {
         Penalty::L1 => run!(L1),
         Penalty::L2 => run!(L2),
-        Penalty::Huber { delta } => {
-            check_positive("delta", delta)?;
-            run!(Huber { delta, factor: 1.0 })
-        }
-        Penalty::SmoothL1 { beta } => {
-            if !(beta >= 0.0 && beta.is_finite()) {
-                return Err(Error::option("beta", beta, "a finite number of at least 0"));
-            }
-            match beta < TINY {
-                true => run!(L1),
-                false => run!(Huber {
-                    delta: beta,
-                    factor: 1.0 / beta
-                }),
-            }
-        }
-        Penalty::Charbonnier { eps } => {
-            check_positive("eps", eps)?;
-            run!(Charbonnier { eps: eps.max(TINY) })
-        }
-        Penalty::Robust { shape, scale } => {
-            check_positive("scale", scale)?;
-            match shape {
-                RobustShape::Cauchy => run!(Cauchy { scale }),
-                RobustShape::GemanMcClure => run!(GemanMcClure { scale }),
-                RobustShape::Welsch => run!(Welsch { scale }),
-                RobustShape::Alpha(0.0) => run!(Cauchy { scale }),
-                RobustShape::Alpha(1.0) => run!(PseudoHuber { scale }),
-                RobustShape::Alpha(2.0) => run!(Quadratic { scale }),
-                RobustShape::Alpha(alpha) if alpha.is_finite() => run!(General { alpha, scale }),
-                RobustShape::Alpha(alpha) => Err(Error::option(
-                    "alpha",
-                    alpha,
-                    "a finite number; −∞ is the shape Welsch",
-                )),
-            }
-        }
+        Penalty::Huber { delta } => run!(Huber { delta, factor: 1.0 }),
+        Penalty::SmoothL1 { beta } if beta < TINY => run!(L1),
+        Penalty::SmoothL1 { beta } => run!(Huber {
+            delta: beta,
+            factor: 1.0 / beta
+        }),
+        Penalty::Charbonnier { eps } => run!(Charbonnier { eps: eps.max(TINY) }),
+        Penalty::Robust { shape, scale } => match shape {
+            RobustShape::Cauchy | RobustShape::Alpha(0.0) => run!(Cauchy { scale }),
+            RobustShape::GemanMcClure => run!(GemanMcClure { scale }),
+            RobustShape::Welsch => run!(Welsch { scale }),
+            RobustShape::Alpha(1.0) => run!(PseudoHuber { scale }),
+            RobustShape::Alpha(2.0) => run!(Quadratic { scale }),
+            RobustShape::Alpha(alpha) => run!(General { alpha, scale }),
+        },
         Penalty::LogCosh => run!(LogCosh),
-        Penalty::Wing { width, curvature } => {
-            check_positive("width", width)?;
-            check_positive("curvature", curvature)?;
-            run!(Wing { width, curvature })
-        }
+        Penalty::Wing { width, curvature } => run!(Wing { width, curvature }),
     }
 }

@@ -14,6 +14,7 @@ mod score;
 use crate::error::{Error, Result, check_class_weights, check_share, check_weight};
 use crate::loops::overlap::{self, Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
 use crate::options::{Gradient, Reduction};
+use crate::scalar::DType;
 use crate::view::ViewMut;
 
 pub use crate::loops::overlap::{Activation, Intersection, ItemStatistics, Operands};
@@ -120,7 +121,7 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    options.check_against(operands)?;
+    options.check_against(operands.input.shape()[1], operands.target.dtype())?;
     if let Some(values) = &values {
         // Before the first sweep writes anything.
         let count = match options.pooling {
@@ -146,7 +147,7 @@ pub fn evaluate(
 
 /// The first sweep: the sums of every item.
 pub fn statistics(options: &Options, operands: &Operands<'_>) -> Result<Vec<ItemStatistics>> {
-    options.check_against(operands)?;
+    options.check_against(operands.input.shape()[1], operands.target.dtype())?;
     with_extras(options, operands, Statistics)
 }
 
@@ -161,7 +162,7 @@ pub fn value_and_grad(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    options.check_against(operands)?;
+    options.check_against(operands.input.shape()[1], operands.target.dtype())?;
     let [items, classes, _] = operands.input.shape();
     if statistics.len() != items || statistics.iter().any(|item| item.classes.len() != classes) {
         return Err(Error::option(
@@ -249,19 +250,15 @@ impl Options {
     }
 
     /// Fails if an option is out of range or does not fit the number of classes.
-    fn check_against(&self, operands: &Operands<'_>) -> Result<()> {
+    pub(crate) fn check_against(&self, classes: usize, target: DType) -> Result<()> {
         self.check()?;
-        let [_, classes, _] = operands.input.shape();
         let extra_weights = match &self.extra {
             Extra::CrossEntropy { class_weights, .. } => class_weights.as_ref(),
-            Extra::Focal { .. }
-                if self.activation == Activation::Softmax
-                    && !operands.target.dtype().is_index() =>
-            {
+            Extra::Focal { .. } if self.activation == Activation::Softmax && !target.is_index() => {
                 return Err(Error::DType {
                     argument: "target",
                     expected: "u8, u32 or i64 class indices (softmax focal loss)",
-                    got: operands.target.dtype(),
+                    got: target,
                 });
             }
             _ => None,

@@ -1,6 +1,9 @@
-//! What a launcher does, on the emulator: buffers, numbers, launches.
+//! A launcher for the emulator: it runs sequences as those for CUDA and Metal do.
 
-use cvloss_kernels::View;
+use std::collections::HashMap;
+
+use cvloss_kernels::device::{Argument, Grid, Memory, Sequence};
+use cvloss_kernels::{DType, View};
 use half::{bf16, f16};
 
 use crate::program::{self, Build};
@@ -15,13 +18,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Its name in kernels.
-    pub(crate) fn name(self) -> &'static str {
+    /// As the library names it.
+    pub(crate) fn dtype(self) -> DType {
         match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
-            Self::F64 => "f64",
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::BF16 => DType::BF16,
+            Self::F64 => DType::F64,
         }
     }
 
@@ -121,60 +124,56 @@ impl Tensor {
     }
 }
 
-/// A struct of numbers, in the order of its fields.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Numbers(Vec<u8>);
-
-impl Numbers {
-    pub(crate) fn reals(mut self, kind: Kind, numbers: &[f64]) -> Self {
-        self.0.extend(kind.real().encode(numbers));
-        self
-    }
-
-    pub(crate) fn uints(mut self, numbers: &[u32]) -> Self {
-        self.0.extend(numbers.iter().flat_map(|x| x.to_ne_bytes()));
-        self
-    }
-
-    /// Fills up to a multiple of the compute type's size.
-    fn padded(&self, kind: Kind) -> Vec<u8> {
-        let size = kind.real().encode(&[0.0]).len();
-        let mut bytes = self.0.clone();
-        bytes.resize(bytes.len().next_multiple_of(size), 0);
-        bytes
-    }
-}
-
 /// A piece of device memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Buffer(usize);
-
-/// An argument of a kernel.
-pub(crate) enum Argument<'a> {
-    Buffer(Buffer),
-    Numbers(&'a Numbers, Kind),
+pub(crate) struct Buffer {
+    index: usize,
+    bytes: usize,
+    is_aligned: bool,
 }
 
-impl From<Buffer> for Argument<'_> {
-    fn from(buffer: Buffer) -> Self {
-        Self::Buffer(buffer)
+impl Memory for Buffer {
+    fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    fn is_aligned(self) -> bool {
+        self.is_aligned
     }
 }
 
-/// Threads of a block in tests: two warps and more, so that sums cross warps.
-pub(crate) const BLOCK: u32 = 96;
+/// Sizes of launches in tests: blocks of two warps and more, so that sums cross warps, and few of them, so that loops
+/// go round.
+pub(crate) const GRID: Grid = Grid {
+    threads: 96,
+    most: 3,
+};
 
-/// A sequence of launches.
-#[derive(Default)]
+/// Memory and what is launched on it.
 pub(crate) struct Device {
+    is_aligned: bool,
     buffers: Vec<Vec<u8>>,
     launches: Vec<(String, u32, Vec<Vec<u8>>)>,
 }
 
 impl Device {
+    /// Without alignment, no access is of 16 bytes.
+    pub(crate) fn new(is_aligned: bool) -> Self {
+        Self {
+            is_aligned,
+            buffers: Vec::new(),
+            launches: Vec::new(),
+        }
+    }
+
     pub(crate) fn bytes(&mut self, bytes: Vec<u8>) -> Buffer {
+        let len = bytes.len();
         self.buffers.push(bytes);
-        Buffer(self.buffers.len() - 1)
+        Buffer {
+            index: self.buffers.len() - 1,
+            bytes: len,
+            is_aligned: self.is_aligned,
+        }
     }
 
     pub(crate) fn tensor(&mut self, kind: Kind, numbers: &[f64]) -> Buffer {
@@ -186,21 +185,35 @@ impl Device {
         self.tensor(kind, &vec![f64::NAN; len])
     }
 
-    pub(crate) fn launch(&mut self, name: String, grid: u32, arguments: &[Argument<'_>]) {
-        let encode = |argument: &Argument<'_>| match argument {
-            Argument::Buffer(Buffer(index)) => [0, *index as u32]
-                .iter()
-                .flat_map(|x| x.to_ne_bytes())
-                .collect(),
-            Argument::Numbers(numbers, kind) => {
-                let bytes = numbers.padded(*kind);
-                let head = [1, bytes.len() as u32];
-                let head = head.iter().flat_map(|x| x.to_ne_bytes());
-                head.chain(bytes.iter().copied()).collect::<Vec<u8>>()
+    /// Takes over a sequence. Each piece of scratch memory is a buffer of its own, of NaN, exactly as long as it is said
+    /// to be.
+    pub(crate) fn queue(&mut self, sequence: &Sequence<Buffer>) {
+        assert_eq!(sequence.threads(), GRID.threads);
+        let mut scratch: HashMap<usize, usize> = HashMap::new();
+        let mut end = 0;
+        for launch in sequence.launches() {
+            let mut arguments = Vec::new();
+            for argument in launch.arguments() {
+                let index = match argument {
+                    Argument::Numbers(bytes) => {
+                        let head = [1, bytes.len() as u32].map(u32::to_ne_bytes).concat();
+                        arguments.push([head, bytes.clone()].concat());
+                        continue;
+                    }
+                    Argument::Read(buffer) | Argument::Write(buffer) => buffer.index,
+                    Argument::Absent => self.bytes(Vec::new()).index,
+                    Argument::Scratch { offset, bytes } => {
+                        end = end.max(offset + bytes);
+                        let fresh = || self.bytes(vec![0xff; *bytes]).index;
+                        *scratch.entry(*offset).or_insert_with(fresh)
+                    }
+                };
+                arguments.push([0, index as u32].map(u32::to_ne_bytes).concat());
             }
-        };
-        let arguments = arguments.iter().map(encode).collect();
-        self.launches.push((name, grid, arguments));
+            let name = launch.entry().to_owned();
+            self.launches.push((name, launch.blocks(), arguments));
+        }
+        assert!(end <= sequence.scratch_bytes());
     }
 
     /// All buffers after all launches, under a schedule.
@@ -217,7 +230,7 @@ impl Device {
         for (name, grid, arguments) in &self.launches {
             put(&number(name.len()));
             put(name.as_bytes());
-            for x in [*grid, BLOCK, seed, arguments.len() as u32] {
+            for x in [*grid, GRID.threads, seed, arguments.len() as u32] {
                 put(&x.to_ne_bytes());
             }
             arguments.iter().for_each(|argument| put(argument));
@@ -245,8 +258,8 @@ impl Device {
 }
 
 /// What a buffer holds.
-pub(crate) fn contents(buffers: &[Vec<u8>], Buffer(index): Buffer, kind: Kind) -> Vec<f64> {
-    kind.decode(&buffers[index])
+pub(crate) fn contents(buffers: &[Vec<u8>], buffer: Buffer, kind: Kind) -> Vec<f64> {
+    kind.decode(&buffers[buffer.index])
 }
 
 /// Compares to the tolerance of what `computes`, and to the rounding of what `holds` it. Small numbers are compared to the

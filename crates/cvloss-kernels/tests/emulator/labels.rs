@@ -1,8 +1,8 @@
 //! Class indices of every type.
 
-use cvloss_kernels::View;
+use cvloss_kernels::{DType, View, device};
 
-use crate::device::Numbers;
+use crate::device::{Buffer, Device};
 
 /// Class indices as memory holds them.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Labels {
         .unwrap()
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8> {
         match self {
             Self::U8(labels) => labels.clone(),
             Self::U32(labels) => labels.iter().flat_map(|x| x.to_ne_bytes()).collect(),
@@ -42,27 +42,20 @@ impl Labels {
         }
     }
 
-    fn kind(&self) -> u32 {
+    pub(crate) fn dtype(&self) -> DType {
         match self {
-            Self::U8(_) => 0,
-            Self::U32(_) => 1,
-            Self::I64(_) => 2,
+            Self::U8(_) => DType::U8,
+            Self::U32(_) => DType::U32,
+            Self::I64(_) => DType::I64,
         }
     }
-}
 
-/// The kernel's struct of how to read labels.
-pub(crate) fn label_call(
-    labels: Option<&Labels>,
-    classes: usize,
-    ignore: Option<i64>,
-    into: Numbers,
-) -> Numbers {
-    let index = ignore.unwrap_or(0) as u64;
-    into.uints(&[labels.map_or(0, Labels::kind), classes as u32])
-        .uints(&[
-            u32::from(ignore.is_some()),
-            index as u32,
-            (index >> 32) as u32,
-        ])
+    /// Put on a device.
+    pub(crate) fn on(&self, device: &mut Device, ignore: Option<i64>) -> device::Labels<Buffer> {
+        device::Labels {
+            memory: device.bytes(self.bytes()),
+            dtype: self.dtype(),
+            ignore,
+        }
+    }
 }

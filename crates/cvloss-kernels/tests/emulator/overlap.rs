@@ -1,26 +1,19 @@
 //! Region losses: the kernels of both dialects against those of this crate for the CPU.
 
+use cvloss_kernels::device::{Destination, overlap, site};
 use cvloss_kernels::region::{
     self, Absent, Activation, Average, ClassAverage, Classes, Intersection, Operands, Options,
-    Pooling, Ratio, Score, Smooth, Transform, VolumeWeight,
+    Pooling, Score, Smooth, Transform, VolumeWeight,
 };
 use cvloss_kernels::{Gradient, Reduction, View, ViewMut};
 
-use crate::device::{Argument, Buffer, Device, Kind, Numbers, Tensor, compare, contents};
-use crate::labels::{Labels, label_call};
+use crate::device::{Buffer, Device, GRID, Kind, Tensor, compare, contents};
+use crate::labels::Labels;
 use crate::numbers::Source;
 use crate::program::{Build, DIALECTS, Dialect, Kernels, Mutation, has_compiler};
 
 const KERNELS: Kernels = &["loops/overlap.inl", "region/kernel.inl"];
 const SANITIZED: Kernels = KERNELS;
-
-const HAS_WEIGHT: u32 = 1;
-const ADD_GRADIENT: u32 = 2;
-const IS_VECTOR: u32 = 4;
-const IS_SOFT: u32 = 8;
-const IS_POOLED: u32 = 16;
-const MINIMUM: u32 = 32;
-const SQUARED: u32 = 64;
 
 #[derive(Clone, Debug)]
 enum Target {
@@ -42,18 +35,6 @@ struct Call {
 }
 
 const SCALE: f64 = 8.0;
-const GRID: u32 = 2;
-/// Blocks that share an item's sums.
-const SPLITS: u32 = 2;
-
-/// Classes that a block sums at a time.
-fn summed(kind: Kind) -> u32 {
-    match kind {
-        Kind::F64 => 2,
-        _ => 4,
-    }
-}
-
 /// Value, values of items, gradient.
 type Found = (f64, Vec<f64>, Vec<f64>);
 
@@ -143,97 +124,41 @@ impl Call {
 
     fn plan(&self, options: &Options) -> (Device, [Buffer; 3]) {
         let (kind, real) = (self.kind, self.kind.real());
-        let name = kind.name();
-        let [items, classes, space] = self.shape.map(|len| len as u32);
-        let mut device = Device::default();
-        let labels = match &self.target {
-            Target::Labels(labels) => Some(labels),
-            Target::Soft(_) => None,
-        };
+        let [items, _, space] = self.shape;
+        let mut device = Device::new(self.vector);
         let input = device.tensor(kind, &self.input);
         let target = match &self.target {
-            Target::Labels(labels) => device.bytes(labels.bytes()),
-            Target::Soft(soft) => device.tensor(kind, soft),
+            Target::Labels(labels) => overlap::Target::Labels(labels.on(&mut device, self.ignore)),
+            Target::Soft(soft) => overlap::Target::Soft(device.tensor(kind, soft)),
         };
-        let weight = device.tensor(real, self.weight.as_deref().unwrap_or(&[]));
-        let (activation, norms) = match options.activation {
-            Activation::Softmax => (0, device.output(real, 2 * self.shape[0] * self.shape[2])),
-            Activation::Sigmoid => (1, device.output(real, 0)),
-            Activation::Identity => (2, device.output(real, 0)),
-        };
-        let flags = [
-            (self.weight.is_some(), HAS_WEIGHT),
-            (self.before.is_some(), ADD_GRADIENT),
-            (self.vector, IS_VECTOR),
-            (labels.is_none(), IS_SOFT),
-            (options.pooling == Pooling::Batch, IS_POOLED),
-            (options.intersection == Intersection::Minimum, MINIMUM),
-            (options.squared, SQUARED),
-        ];
-        let flags = flags
-            .iter()
-            .map(|(is_so, flag)| if *is_so { *flag } else { 0 })
-            .sum();
-        let call = Numbers::default()
-            .reals(kind, &[SCALE])
-            .uints(&[items, classes, space, activation, flags, SPLITS, space, 1]);
-        let call = label_call(labels, self.shape[1].max(2), self.ignore, call);
-        let call = || Argument::Numbers(&call, kind);
-        let groups = self.groups(options);
-        let partial = device.output(real, (items * classes * SPLITS * 3) as usize);
-        let statistics = device.output(real, groups * self.shape[1] * 3);
-        let slopes = device.output(real, groups * self.shape[1] * 2);
-        let values = device.output(real, groups);
+        let weight = self.weight.as_ref().map(|weight| site::Weight {
+            memory: device.tensor(real, weight),
+            shape: [items, 1, space],
+        });
+        let values = device.output(real, self.groups(options));
         let value = device.output(real, 1);
-        let class_weights = device.tensor(real, options.class_weights.as_deref().unwrap_or(&[]));
-        let included: Vec<f64> = (0..self.shape[1])
-            .map(|class| match &options.classes {
-                Classes::All => 1.0,
-                Classes::Foreground => f64::from(class > 0 || classes == 1),
-                Classes::Listed(list) => f64::from(list.contains(&class)),
-            })
-            .collect();
-        let included = device.tensor(real, &included);
         let gradient = match &self.before {
-            Some(before) => device.tensor(kind, before),
-            None => device.output(kind, self.input.len()),
+            Some(before) => device.tensor(real, before),
+            None => device.output(real, self.input.len()),
         };
-        if options.activation == Activation::Softmax {
-            let arguments = [input.into(), norms.into(), call()];
-            device.launch(format!("overlap_norms_{name}"), GRID, &arguments);
-        }
-        let arguments = [
-            input.into(),
-            target.into(),
-            weight.into(),
-            norms.into(),
-            partial.into(),
-            call(),
-        ];
-        let grid = items * classes.div_ceil(summed(kind)) * SPLITS;
-        device.launch(format!("overlap_sums_{name}"), grid, &arguments);
-        let scores = scores(options, kind, [items, classes, SPLITS]);
-        let arguments = [
-            partial.into(),
-            class_weights.into(),
-            included.into(),
-            statistics.into(),
-            slopes.into(),
-            values.into(),
-            value.into(),
-            Argument::Numbers(&scores, kind),
-        ];
-        device.launch(format!("region_scores_{}", real.name()), 1, &arguments);
-        let arguments = [
-            input.into(),
-            target.into(),
-            weight.into(),
-            norms.into(),
-            slopes.into(),
-            gradient.into(),
-            call(),
-        ];
-        device.launch(format!("overlap_gradient_{name}"), GRID, &arguments);
+        let call = overlap::Call {
+            options,
+            dtype: kind.dtype(),
+            shape: self.shape,
+            input,
+            target,
+            weight,
+            results: overlap::Results {
+                value: Some(value),
+                values: Some(values),
+                gradient: Some(Destination {
+                    memory: gradient,
+                    scale: SCALE,
+                    accumulate: self.before.is_some(),
+                }),
+            },
+        };
+        device.queue(&overlap::sequence(GRID, &call).unwrap());
         (device, [value, values, gradient])
     }
 
@@ -243,7 +168,7 @@ impl Call {
         let real = self.kind.real();
         let value = contents(&buffers, value, real)[0];
         let values = contents(&buffers, values, real);
-        Ok((value, values, contents(&buffers, gradient, self.kind)))
+        Ok((value, values, contents(&buffers, gradient, real)))
     }
 
     fn check(&self, build: Build, options: &Options) -> Result<(), String> {
@@ -252,7 +177,7 @@ impl Call {
         let found = self.run(build, options)?;
         compare("value", (kind, real), &[found.0], &[expected.0])?;
         compare("values", (kind, real), &found.1, &expected.1)?;
-        compare("gradient", (kind, kind), &found.2, &expected.2)
+        compare("gradient", (kind, real), &found.2, &expected.2)
     }
 
     fn check_all(&self, options: &Options) {
@@ -267,61 +192,6 @@ impl Call {
             }
         }
     }
-}
-
-/// The kernel's struct of how sums become scores.
-fn scores(options: &Options, kind: Kind, sizes: [u32; 3]) -> Numbers {
-    let Score::Ratio(Ratio {
-        i_num,
-        i_den,
-        p_den,
-        t_den,
-    }) = options.score
-    else {
-        panic!("kernels for devices know quotients of sums alone");
-    };
-    let Smooth {
-        numerator,
-        denominator,
-        floor,
-    } = options.smooth;
-    let (transform, gamma) = match options.transform {
-        Transform::Linear => (0, 0.0),
-        Transform::Log => (1, 0.0),
-        Transform::LogCosh => (2, 0.0),
-        Transform::Negative => (3, 0.0),
-        Transform::Power(gamma) => (4, gamma),
-        Transform::LogPower(_) => panic!("not on devices yet"),
-    };
-    let average = match options.average {
-        Average::Macro => 0,
-        Average::Micro | Average::Generalized(VolumeWeight::Uniform) => 1,
-        Average::Generalized(VolumeWeight::Simple) => 2,
-        Average::Generalized(VolumeWeight::Square) => 3,
-    };
-    let absent = match options.absent {
-        Absent::Count => 0,
-        Absent::Skip => 1,
-        Absent::Zero => 2,
-    };
-    Numbers::default()
-        .reals(
-            kind,
-            &[i_num, i_den, p_den, t_den, numerator, denominator, floor],
-        )
-        .reals(kind, &[gamma, options.power, options.weight])
-        .uints(&sizes)
-        .uints(&[
-            u32::from(options.pooling == Pooling::Batch),
-            transform,
-            average,
-            absent,
-        ])
-        .uints(&[
-            u32::from(options.class_weights.is_some()),
-            u32::from(options.class_average == ClassAverage::Weights),
-            u32::from(options.reduction == Reduction::Mean),
-        ])
 }
 
 const KINDS: [Kind; 4] = [Kind::F32, Kind::F16, Kind::BF16, Kind::F64];

@@ -1,14 +1,15 @@
 //! Losses of elements: the kernels of both dialects against those of this crate for the CPU.
 
 use cvloss_kernels::adversarial::{
-    self, AnyCurve, GanForm, GanLabels, GanSide, LogitGradients, Logits, Pairing, Plan,
+    self, GanForm, GanLabels, GanSide, LogitGradients, Logits, Pairing, Plan,
 };
+use cvloss_kernels::device::{Destination, Formula, pointwise};
 use cvloss_kernels::focal::SoftTargets;
 use cvloss_kernels::loops::pointwise::Operands;
 use cvloss_kernels::pixel::{self, Penalty, RobustShape};
 use cvloss_kernels::{Gradient, Gradients, Normalizer, Reduction, View, ViewMut, bce, focal};
 
-use crate::device::{Argument, Buffer, Device, Kind, Numbers, Tensor, compare, contents};
+use crate::device::{Buffer, Device, GRID, Kind, Tensor, compare, contents};
 use crate::numbers::Source;
 use crate::program::{Build, DIALECTS, Dialect, Kernels, Mutation, has_compiler};
 
@@ -22,15 +23,7 @@ const KERNELS: Kernels = &[
 /// Enough to see the loop.
 const SANITIZED: Kernels = &["loops/pointwise.inl", "bce/kernel.inl"];
 
-const WRITE_VALUES: u32 = 1;
-const WRITE_GRADIENT: u32 = 2;
-const ADD_GRADIENT: u32 = 4;
-const WRITE_TARGET_GRADIENT: u32 = 8;
-const HAS_AUXILIARY: u32 = 32;
-const HAS_WEIGHT: u32 = 64;
-const IS_VECTOR: u32 = 128;
-
-/// This crate's kernel for the CPU, and the kernel for devices with its numbers.
+/// A loss with its options.
 #[derive(Clone, Debug)]
 enum Loss {
     Bce(f64),
@@ -89,49 +82,17 @@ impl Loss {
         .unwrap()
     }
 
-    /// What a launcher makes of the options: a kernel and the numbers of its formula.
-    fn on_device(&self) -> (&'static str, Vec<f64>) {
+    fn on_device(&self) -> Formula {
         match self {
-            Self::Bce(label_smoothing) => ("bce", vec![*label_smoothing]),
-            Self::Focal(options) => {
-                let (positive, negative) = options
-                    .alpha
-                    .map_or((1.0, 1.0), |alpha| (alpha, 1.0 - alpha));
-                let name = match options.soft_targets {
-                    SoftTargets::Mixture => "focal_mixture",
-                    SoftTargets::Linear => "focal_linear",
-                };
-                (name, vec![positive, negative, options.gamma])
-            }
-            Self::Pixel(penalty) => match *penalty {
-                Penalty::L1 => ("l1", vec![]),
-                Penalty::L2 => ("l2", vec![]),
-                Penalty::Huber { delta } => ("huber", vec![delta, 1.0]),
-                Penalty::SmoothL1 { beta } => ("huber", vec![beta, 1.0 / beta]),
-                Penalty::Charbonnier { eps } => ("charbonnier", vec![eps]),
-                Penalty::LogCosh => ("log_cosh", vec![]),
-                Penalty::Wing { width, curvature } => {
-                    let offset = width - width * (width / curvature).ln_1p();
-                    ("wing", vec![width, curvature, offset, 1.0 / curvature])
-                }
-                Penalty::Robust { shape, scale } => match shape {
-                    RobustShape::Cauchy => {
-                        ("cauchy", vec![0.5f64.sqrt() / scale, 2f64.sqrt() / scale])
-                    }
-                    RobustShape::GemanMcClure => ("geman_mcclure", vec![0.5 / scale, 2.0 / scale]),
-                    RobustShape::Welsch => ("welsch", vec![1.0 / scale]),
-                    RobustShape::Alpha(1.0) => ("pseudo_huber", vec![1.0 / scale]),
-                    RobustShape::Alpha(2.0) => ("quadratic", vec![1.0 / scale]),
-                    RobustShape::Alpha(alpha) => {
-                        let b = (alpha - 2.0).abs();
-                        let power = alpha / 2.0;
-                        let numbers =
-                            vec![1.0 / scale, 1.0 / b.sqrt(), b / alpha, power, power - 1.0];
-                        ("general", numbers)
-                    }
-                },
-            },
+            Self::Bce(label_smoothing) => bce::formula(&bce::Options {
+                label_smoothing: *label_smoothing,
+                normalizer: Normalizer::Elements,
+                reduction: Reduction::Mean,
+            }),
+            Self::Focal(options) => focal::formula(options),
+            Self::Pixel(penalty) => pixel::formula(*penalty),
         }
+        .unwrap()
     }
 }
 
@@ -145,19 +106,6 @@ struct Operand {
 impl Operand {
     fn view(&self) -> View<'_> {
         View::new(&self.numbers, self.shape).unwrap()
-    }
-
-    fn strides(&self) -> [u32; 3] {
-        let [_, channels, space] = self.shape;
-        let strides = [channels * space, space, 1];
-        let along = |axis: usize| {
-            if self.shape[axis] == 1 {
-                0
-            } else {
-                strides[axis]
-            }
-        };
-        [0, 1, 2].map(|axis| along(axis) as u32)
     }
 }
 
@@ -176,7 +124,6 @@ struct Call {
     /// What is there already, where the gradient is added.
     before: Option<Vec<f64>>,
     vector: bool,
-    grid: u32,
 }
 
 /// What comes of a call.
@@ -215,7 +162,6 @@ impl Call {
             normalizer: Normalizer::Elements,
             before: None,
             vector: false,
-            grid: 3,
         }
     }
 
@@ -271,119 +217,57 @@ impl Call {
     }
 
     /// The launches of a call, and where results are: value, values, gradient, target gradient.
-    fn plan(&self, loss: &str, formula: &[f64]) -> (Device, [Buffer; 4]) {
+    fn plan(&self, formula: &Formula) -> (Device, [Buffer; 4]) {
         let (kind, real) = (self.kind, self.kind.real());
-        let name = kind.name();
-        let mut device = Device::default();
-        let input = device.tensor(kind, &self.input);
-        let target = device.tensor(kind, &self.target);
-        let mut flags = WRITE_VALUES | WRITE_GRADIENT | WRITE_TARGET_GRADIENT;
-        let mut operand = |operand: &Option<Operand>, flag: u32, device: &mut Device| match operand
-        {
-            None => (device.tensor(real, &[]), [0; 3]),
-            Some(operand) => {
-                flags |= flag;
-                (device.tensor(real, &operand.numbers), operand.strides())
-            }
+        let mut device = Device::new(self.vector);
+        let operand = |operand: &Option<Operand>, device: &mut Device| {
+            operand.as_ref().map(|operand| pointwise::Operand {
+                source: pointwise::Source::Memory(device.tensor(real, &operand.numbers)),
+                shape: operand.shape,
+            })
         };
-        let (auxiliary, auxiliary_strides) = operand(&self.auxiliary, HAS_AUXILIARY, &mut device);
-        let (weight, weight_strides) = operand(&self.weight, HAS_WEIGHT, &mut device);
-        if self.before.is_some() {
-            flags |= ADD_GRADIENT;
-        }
-        if self.vector {
-            flags |= IS_VECTOR;
-        }
-        let factor = device.output(real, 1);
+        let auxiliary = operand(&self.auxiliary, &mut device);
+        let weight = operand(&self.weight, &mut device);
         let gradient = match &self.before {
-            Some(before) => device.tensor(kind, before),
-            None => device.output(kind, self.len()),
+            Some(before) => device.tensor(real, before),
+            None => device.output(real, self.len()),
         };
-        let target_gradient = device.output(kind, self.len());
+        let target_gradient = device.output(real, self.len());
         let values = device.output(real, self.len());
-        let partial = device.output(real, self.grid as usize);
         let value = device.output(real, 1);
-        let (counts, count) = self.count();
-        let mut of_formula = [0.0; 8];
-        of_formula[..formula.len()].copy_from_slice(formula);
-        let call = Numbers::default()
-            .reals(kind, &of_formula)
-            .reals(
-                kind,
-                &[SCALE, TARGET_SCALE, self.ignore.unwrap_or(f64::NAN)],
-            )
-            .uints(&[
-                self.len() as u32,
-                self.shape[1] as u32,
-                self.shape[2] as u32,
-            ])
-            .uints(&[flags, count])
-            .uints(&auxiliary_strides)
-            .uints(&weight_strides);
-        let call = || Argument::Numbers(&call, kind);
-        if counts {
-            let arguments = [target.into(), weight.into(), partial.into(), call()];
-            device.launch(format!("pointwise_count_{name}"), self.grid, &arguments);
-        }
-        let partials = if counts { self.grid } else { 0 };
-        let given = match self.reduction {
-            Reduction::Mean => self.len() as f64,
-            _ => 1.0,
+        let call = pointwise::Call {
+            formula,
+            dtype: kind.dtype(),
+            shape: self.shape,
+            input: device.tensor(kind, &self.input),
+            target: device.tensor(kind, &self.target),
+            auxiliary,
+            weight,
+            ignore: self.ignore,
+            reduction: self.reduction,
+            normalizer: self.normalizer,
+            results: pointwise::Results {
+                value: Some(value),
+                values: Some(values),
+                gradient: Some(Destination {
+                    memory: gradient,
+                    scale: SCALE,
+                    accumulate: self.before.is_some(),
+                }),
+                target_gradient: Some(Destination {
+                    memory: target_gradient,
+                    scale: -TARGET_SCALE,
+                    accumulate: false,
+                }),
+            },
         };
-        let at_least_one = u32::from(self.normalizer == Normalizer::Positives);
-        let of_factor = Numbers::default()
-            .reals(kind, &[given])
-            .uints(&[partials, at_least_one]);
-        let arguments = [
-            partial.into(),
-            factor.into(),
-            Argument::Numbers(&of_factor, kind),
-        ];
-        device.launch(format!("reduce_factor_{}", real.name()), 1, &arguments);
-        let arguments = [
-            input.into(),
-            target.into(),
-            auxiliary.into(),
-            weight.into(),
-            factor.into(),
-            gradient.into(),
-            target_gradient.into(),
-            values.into(),
-            partial.into(),
-            call(),
-        ];
-        device.launch(format!("{loss}_fused_{name}"), self.grid, &arguments);
-        let of_total = Numbers::default().uints(&[self.grid, 0]);
-        let arguments = [
-            partial.into(),
-            factor.into(),
-            value.into(),
-            Argument::Numbers(&of_total, Kind::F32),
-        ];
-        device.launch(format!("reduce_total_{}", real.name()), 1, &arguments);
+        device.queue(&pointwise::sequence(GRID, &call).unwrap());
         (device, [value, values, gradient, target_gradient])
     }
 
-    /// Whether the denominator must be counted on the device, and what counts.
-    fn count(&self) -> (bool, u32) {
-        if self.reduction != Reduction::Mean {
-            return (false, 0);
-        }
-        match self.normalizer {
-            Normalizer::Elements => (self.ignore.is_some(), 0),
-            Normalizer::Weights => (self.ignore.is_some() || self.weight.is_some(), 1),
-            Normalizer::Positives => (true, 2),
-        }
-    }
-
     /// Runs a build and compares.
-    fn check(
-        &self,
-        build: Build,
-        (loss, formula): (&str, &[f64]),
-        expected: &Found,
-    ) -> Result<(), String> {
-        let (device, results) = self.plan(loss, formula);
+    fn check(&self, build: Build, formula: &Formula, expected: &Found) -> Result<(), String> {
+        let (device, results) = self.plan(formula);
         let buffers = device.settle(build)?;
         let (kind, real) = (self.kind, self.kind.real());
         let of = |buffer: Buffer, kind: Kind| contents(&buffers, buffer, kind);
@@ -392,32 +276,29 @@ impl Call {
         compare("values", (kind, real), &of(values, real), &expected.values)?;
         compare(
             "gradient",
-            (kind, kind),
-            &of(gradient, kind),
+            (kind, real),
+            &of(gradient, real),
             &expected.gradient,
         )?;
-        let found = of(target_gradient, kind);
+        let found = of(target_gradient, real);
         compare(
             "target gradient",
-            (kind, kind),
+            (kind, real),
             &found,
             &expected.target_gradient,
         )
     }
 
     fn check_all(&self, loss: &Loss) {
-        self.check_dialects(loss.on_device(), &self.on_cpu(loss));
-    }
-
-    fn check_dialects(&self, (loss, numbers): (&str, Vec<f64>), expected: &Found) {
+        let (formula, expected) = (loss.on_device(), self.on_cpu(loss));
         for dialect in DIALECTS {
             if dialect == Dialect::Metal && self.kind == Kind::F64 {
                 continue;
             }
             let build = Build::plain(dialect, KERNELS);
-            if let Err(message) = self.check(build, (loss, &numbers), expected) {
+            if let Err(message) = self.check(build, &formula, &expected) {
                 panic!(
-                    "{loss} {numbers:?} {dialect:?} {:?} {:?}: {message}",
+                    "{loss:?} {dialect:?} {:?} {:?}: {message}",
                     self.kind, self.shape
                 );
             }
@@ -519,7 +400,9 @@ fn emulator_pointwise_options() {
                     }
                 }
             }
-            let before = kind.rounded(&Source::new(9).many(call.len(), -0.01, 0.01));
+            let before = kind
+                .real()
+                .rounded(&Source::new(9).many(call.len(), -0.01, 0.01));
             for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
                 let call = Call {
                     auxiliary: Some(full.clone()),
@@ -528,7 +411,6 @@ fn emulator_pointwise_options() {
                     ignore: Some(0.0),
                     reduction,
                     vector: true,
-                    grid: 1,
                     ..call.clone()
                 };
                 call.check_all(&loss);
@@ -567,18 +449,6 @@ fn emulator_extreme_logits_and_nan() {
         let loss = Loss::Pixel(Penalty::L1);
         call.check_all(&loss);
         assert!(call.on_cpu(&loss).gradient[4].is_nan());
-    }
-}
-
-/// A curve as a kernel has it.
-fn curve_numbers(curve: AnyCurve) -> [f64; 3] {
-    match curve {
-        AnyCurve::CrossEntropy(curve) => [0.0, curve.label, 0.0],
-        AnyCurve::Square(curve) => [1.0, curve.label, curve.factor],
-        AnyCurve::Linear(curve) => [2.0, curve.slope, 0.0],
-        AnyCurve::Hinge(curve) => [3.0, curve.sign, 0.0],
-        AnyCurve::Rectified(curve) => [4.0, curve.sign, curve.anchor],
-        AnyCurve::Absolute(_) => [5.0, 0.0, 0.0],
     }
 }
 
@@ -638,11 +508,11 @@ fn check_side(call: &Call, form: GanForm, pairing: Pairing, side: GanSide) {
     };
     let value = adversarial::evaluate(&options, side, &logits, None, gradients).unwrap();
     let computes = (call.kind, call.kind.real());
-    let run = |call: &Call, loss: &str, numbers: &[f64], dialect| {
-        let (device, [value, _, gradient, _]) = call.plan(loss, numbers);
+    let run = |call: &Call, formula: &Formula, dialect| {
+        let (device, [value, _, gradient, _]) = call.plan(formula);
         let buffers = device.settle(Build::plain(dialect, KERNELS)).unwrap();
         let value = contents(&buffers, value, call.kind.real())[0];
-        let gradient = contents(&buffers, gradient, call.kind);
+        let gradient = contents(&buffers, gradient, call.kind.real());
         (
             value,
             gradient.iter().map(|x| x / SCALE).collect::<Vec<_>>(),
@@ -663,21 +533,17 @@ fn check_side(call: &Call, form: GanForm, pairing: Pairing, side: GanSide) {
                 sign,
                 toward,
             } => {
-                let [kind, first, second] = curve_numbers(curve);
-                let numbers = [kind, first, second, sign, toward];
-                let (value, of_real) = run(call, "adversarial_opposed", &numbers, dialect);
-                let numbers = [kind, first, second, sign, -toward];
-                let (_, of_fake) = run(&swapped, "adversarial_opposed", &numbers, dialect);
+                let formula = adversarial::opposed(curve, sign, toward);
+                let (value, of_real) = run(call, &formula, dialect);
+                let formula = adversarial::opposed(curve, sign, -toward);
+                let (_, of_fake) = run(&swapped, &formula, dialect);
                 (value, of_real, of_fake)
             }
             Plan::Sides {
                 real, fake, sign, ..
             } => {
-                let alone = |call: &Call, curve| {
-                    let [kind, first, second] = curve_numbers(curve);
-                    let numbers = [kind, first, second, sign, 0.0, 0.0];
-                    run(call, "adversarial_alone", &numbers, dialect)
-                };
+                let alone =
+                    |call: &Call, curve| run(call, &adversarial::alone(curve, sign), dialect);
                 let (fake_value, of_fake) = alone(&swapped, fake);
                 let (real_value, of_real) = match real {
                     Some(real) => alone(call, real),
@@ -693,7 +559,7 @@ fn check_side(call: &Call, form: GanForm, pairing: Pairing, side: GanSide) {
             )
         };
         compare(&what("value"), computes, &[found], &[value]).unwrap();
-        let holds = (call.kind, call.kind);
+        let holds = (call.kind, call.kind.real());
         compare(&what("real"), holds, &found_real, &of_real).unwrap();
         compare(&what("fake"), holds, &found_fake, &of_fake).unwrap();
     }
@@ -723,7 +589,7 @@ fn emulator_sanitized_pointwise() {
             ];
             let build = Build::sanitized(dialect, SANITIZED);
             for call in calls {
-                let found = call.check(build, ("bce", &[0.0]), &call.on_cpu(&loss));
+                let found = call.check(build, &loss.on_device(), &call.on_cpu(&loss));
                 assert_eq!(found, Ok(()));
             }
         }
@@ -744,8 +610,8 @@ fn caught(mutation: Mutation, sanitized: bool, vector: bool) -> Option<String> {
         true => Build::sanitized(Dialect::Cuda, SANITIZED),
     };
     let build = build.mutated(mutation);
-    let expected = call.on_cpu(&Loss::Bce(0.0));
-    match call.check(build, ("bce", &[0.0]), &expected) {
+    let loss = Loss::Bce(0.0);
+    match call.check(build, &loss.on_device(), &call.on_cpu(&loss)) {
         Ok(()) => panic!("nobody notices {mutation:?}"),
         Err(message) => Some(message),
     }

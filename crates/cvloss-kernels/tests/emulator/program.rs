@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex};
 pub(crate) const SOURCES: &[&str] = &[
     "loops/portable.h",
     "math.h",
+    "loops/numbers.h",
     "loops/reduce.h",
     "loops/labels.h",
     "loops/pointwise.h",
     "loops/site.h",
     "loops/overlap.h",
     "loops/window.h",
+    "loops/numbers.inl",
     "loops/reduce.inl",
     "loops/pointwise.inl",
     "loops/site.inl",
@@ -54,7 +56,7 @@ pub(crate) struct Mutation {
     pub(crate) to: &'static str,
 }
 
-/// The entry points of a test, as files of [`SOURCES`]; those that all sums need come along.
+/// The entry points of a test, as files of [`SOURCES`]; those that all calls need come along.
 pub(crate) type Kernels = &'static [&'static str];
 
 /// What is compiled.
@@ -92,7 +94,8 @@ impl Build {
     }
 
     fn has(&self, source: &str) -> bool {
-        source.ends_with(".h") || source == "loops/reduce.inl" || self.kernels.contains(&source)
+        let all = ["loops/numbers.inl", "loops/reduce.inl"];
+        source.ends_with(".h") || all.contains(&source) || self.kernels.contains(&source)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Losses of pixels over a softmax: the kernels of both dialects against those of this crate for the CPU.
 
+use cvloss_kernels::device::{Destination, Term, site};
 use cvloss_kernels::loops::site::Operands;
 use cvloss_kernels::{Gradient, Normalizer, Reduction, View, ViewMut, cross_entropy, focal};
 
-use crate::device::{Argument, Buffer, Device, Kind, Numbers, Tensor, compare, contents};
-use crate::labels::{Labels, label_call};
+use crate::device::{Buffer, Device, GRID, Kind, Tensor, compare, contents};
+use crate::labels::Labels;
 use crate::numbers::Source;
 use crate::program::{Build, DIALECTS, Dialect, Kernels, Mutation, has_compiler};
 
@@ -14,14 +15,6 @@ const KERNELS: Kernels = &[
     "cross_entropy/kernel.inl",
 ];
 const SANITIZED: Kernels = KERNELS;
-
-const WRITE_VALUES: u32 = 1;
-const WRITE_GRADIENT: u32 = 2;
-const ADD_GRADIENT: u32 = 4;
-const HAS_WEIGHT: u32 = 8;
-const HAS_CLASS_WEIGHTS: u32 = 16;
-const IS_VECTOR: u32 = 32;
-const IS_DISTRIBUTION: u32 = 64;
 
 #[derive(Clone, Copy, Debug)]
 enum Loss {
@@ -52,7 +45,6 @@ struct Call {
 }
 
 const SCALE: f64 = 0.5;
-const GRID: u32 = 2;
 
 /// Value, values, gradient.
 type Found = (f64, Vec<f64>, Vec<f64>);
@@ -143,120 +135,60 @@ impl Call {
         (value.unwrap(), values, gradient)
     }
 
+    fn term(&self, loss: Loss) -> Term {
+        match loss {
+            Loss::CrossEntropy { label_smoothing } => {
+                let options = cross_entropy::Options {
+                    label_smoothing,
+                    normalizer: self.normalizer,
+                    reduction: self.reduction,
+                };
+                cross_entropy::term(&options, matches!(self.target, Target::Distribution(_)))
+            }
+            Loss::Focal { gamma } => focal::softmax_term(gamma),
+        }
+        .unwrap()
+    }
+
     fn plan(&self, loss: Loss) -> (Device, [Buffer; 3]) {
         let (kind, real) = (self.kind, self.kind.real());
-        let [items, classes, space] = self.shape;
-        let mut device = Device::default();
-        let mut flags = WRITE_VALUES | WRITE_GRADIENT;
+        let mut device = Device::new(self.vector);
         let input = device.tensor(kind, &self.input);
-        let labels = match &self.target {
-            Target::Labels(labels) => Some(labels),
-            Target::Distribution(_) => None,
-        };
         let target = match &self.target {
-            Target::Labels(labels) => device.bytes(labels.bytes()),
-            Target::Distribution(shares) => device.tensor(kind, shares),
+            Target::Labels(labels) => site::Target::Labels(labels.on(&mut device, self.ignore)),
+            Target::Distribution(shares) => site::Target::Distribution(device.tensor(kind, shares)),
         };
-        let weight = device.tensor(real, self.weight.as_deref().unwrap_or(&[]));
-        let class_weights = device.tensor(real, self.class_weights.as_deref().unwrap_or(&[]));
-        let strides = self.weight.as_ref().map_or([0, 0], |weight| {
-            let [_, _, along] = self.weight_shape(weight);
-            [along as u32, u32::from(along > 1)]
+        let weight = self.weight.as_ref().map(|weight| site::Weight {
+            memory: device.tensor(real, weight),
+            shape: self.weight_shape(weight),
         });
-        for (is_so, flag) in [
-            (self.weight.is_some(), HAS_WEIGHT),
-            (self.class_weights.is_some(), HAS_CLASS_WEIGHTS),
-            (self.before.is_some(), ADD_GRADIENT),
-            (self.vector, IS_VECTOR),
-            (labels.is_none(), IS_DISTRIBUTION),
-        ] {
-            flags |= if is_so { flag } else { 0 };
-        }
-        let factor = device.output(real, 1);
         let gradient = match &self.before {
-            Some(before) => device.tensor(kind, before),
-            None => device.output(kind, self.input.len()),
+            Some(before) => device.tensor(real, before),
+            None => device.output(real, self.input.len()),
         };
         let values = device.output(real, self.pixels());
-        let partial = device.output(real, GRID as usize);
         let value = device.output(real, 1);
-        let (name, formula, smoothing) = match loss {
-            Loss::CrossEntropy { label_smoothing } => {
-                let is_plain = label_smoothing == 0.0 && labels.is_some();
-                let name = if is_plain {
-                    "cross_entropy"
-                } else {
-                    "cross_entropy_soft"
-                };
-                (name, 0.0, label_smoothing)
-            }
-            Loss::Focal { gamma } => ("softmax_focal", gamma, 0.0),
+        let call = site::Call {
+            term: &self.term(loss),
+            dtype: kind.dtype(),
+            shape: self.shape,
+            input,
+            target,
+            weight,
+            class_weights: self.class_weights.as_deref(),
+            reduction: self.reduction,
+            normalizer: self.normalizer,
+            results: site::Results {
+                value: Some(value),
+                values: Some(values),
+                gradient: Some(Destination {
+                    memory: gradient,
+                    scale: SCALE,
+                    accumulate: self.before.is_some(),
+                }),
+            },
         };
-        let has_weights =
-            self.weight.is_some() || (labels.is_some() && self.class_weights.is_some());
-        let (counts, count) = match self.normalizer {
-            _ if self.reduction != Reduction::Mean => (false, 0),
-            Normalizer::Elements => (self.ignore.is_some(), 0),
-            Normalizer::Weights => (self.ignore.is_some() || has_weights, 1),
-            Normalizer::Positives => (true, 2),
-        };
-        let call = Numbers::default()
-            .reals(
-                kind,
-                &[
-                    formula,
-                    0.0,
-                    SCALE,
-                    1.0 - smoothing,
-                    smoothing / classes as f64,
-                ],
-            )
-            .uints(&[items as u32, classes as u32, space as u32, flags, count])
-            .uints(&strides);
-        let call = label_call(labels, classes, self.ignore, call);
-        let call = || Argument::Numbers(&call, kind);
-        let real_name = real.name();
-        if counts {
-            let arguments = [
-                target.into(),
-                weight.into(),
-                class_weights.into(),
-                partial.into(),
-                call(),
-            ];
-            device.launch(format!("site_count_{real_name}"), GRID, &arguments);
-        }
-        let given = if self.reduction == Reduction::Mean {
-            self.pixels() as f64
-        } else {
-            1.0
-        };
-        let of_factor = Numbers::default().reals(kind, &[given]).uints(&[
-            if counts { GRID } else { 0 },
-            u32::from(self.normalizer == Normalizer::Positives),
-        ]);
-        let arguments = [
-            partial.into(),
-            factor.into(),
-            Argument::Numbers(&of_factor, kind),
-        ];
-        device.launch(format!("reduce_factor_{real_name}"), 1, &arguments);
-        let arguments = [
-            input.into(),
-            target.into(),
-            weight.into(),
-            class_weights.into(),
-            factor.into(),
-            gradient.into(),
-            values.into(),
-            partial.into(),
-            call(),
-        ];
-        device.launch(format!("{name}_fused_{}", kind.name()), GRID, &arguments);
-        let of_total = Numbers::default().uints(&[GRID, 0]);
-        let of_total = Argument::Numbers(&of_total, Kind::F32);
-        let arguments = [partial.into(), factor.into(), value.into(), of_total];
-        device.launch(format!("reduce_total_{real_name}"), 1, &arguments);
+        device.queue(&site::sequence(GRID, &call).unwrap());
         (device, [value, values, gradient])
     }
 
@@ -266,7 +198,7 @@ impl Call {
         let real = self.kind.real();
         let value = contents(&buffers, value, real)[0];
         let values = contents(&buffers, values, real);
-        Ok((value, values, contents(&buffers, gradient, self.kind)))
+        Ok((value, values, contents(&buffers, gradient, real)))
     }
 
     fn check(&self, build: Build, loss: Loss) -> Result<(), String> {
@@ -275,7 +207,7 @@ impl Call {
         let found = self.run(build, loss)?;
         compare("value", (kind, real), &[found.0], &[expected.0])?;
         compare("values", (kind, real), &found.1, &expected.1)?;
-        compare("gradient", (kind, kind), &found.2, &expected.2)
+        compare("gradient", (kind, real), &found.2, &expected.2)
     }
 
     fn check_all(&self, loss: Loss) {
@@ -341,7 +273,9 @@ fn emulator_site_options() {
         let weight = Kind::F32.rounded(&source.many(plain.pixels(), 0.0, 2.0));
         let per_item = Kind::F32.rounded(&source.many(3, 0.5, 2.0));
         let class_weights = Kind::F32.rounded(&source.many(5, 0.1, 3.0));
-        let before = kind.rounded(&source.many(plain.input.len(), -0.01, 0.01));
+        let before = kind
+            .real()
+            .rounded(&source.many(plain.input.len(), -0.01, 0.01));
         for loss in losses() {
             for normalizer in [
                 Normalizer::Elements,

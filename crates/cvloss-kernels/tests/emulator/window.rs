@@ -1,21 +1,18 @@
 //! Structural similarity: the kernels of both dialects against those of this crate for the CPU.
 
+use cvloss_kernels::device::{Destination, window};
 use cvloss_kernels::ssim::{
     self, Border, Channels, Covariance, Operands, Options, Results, Similarity, Taps, Variance,
     Window,
 };
 use cvloss_kernels::{Gradient, Reduction, ViewMut};
 
-use crate::device::{Argument, Buffer, Device, Kind, Numbers, Tensor, compare, contents};
+use crate::device::{Buffer, Device, GRID, Kind, Tensor, compare, contents};
 use crate::numbers::Source;
 use crate::program::{Build, DIALECTS, Dialect, Kernels, Mutation, has_compiler};
 
 const KERNELS: Kernels = &["ssim/kernel.inl"];
 const SANITIZED: Kernels = KERNELS;
-
-const GRADIENTS: u32 = 1 | 2;
-const ADD_GRADIENT: u32 = 4;
-const COLUMNS: usize = 32;
 
 #[derive(Clone)]
 struct Call {
@@ -75,6 +72,16 @@ impl Call {
         }
     }
 
+    fn options(&self) -> Options {
+        Options {
+            similarity: self.similarity.clone(),
+            similarity_weight: 1.0,
+            pixel_weight: 0.0,
+            channels: self.channels,
+            reduction: self.reduction,
+        }
+    }
+
     fn on_cpu(&self) -> Found {
         let (input, target) = (
             Tensor::new(self.kind, &self.input),
@@ -86,13 +93,7 @@ impl Call {
             weight: None,
             space: &self.shape[2..],
         };
-        let options = Options {
-            similarity: self.similarity.clone(),
-            similarity_weight: 1.0,
-            pixel_weight: 0.0,
-            channels: self.channels,
-            reduction: self.reduction,
-        };
+        let options = self.options();
         let [items, channels, _] = self.flat();
         let across = match self.channels {
             Channels::Average => 1,
@@ -127,88 +128,39 @@ impl Call {
 
     fn plan(&self) -> (Device, [Buffer; 4]) {
         let (kind, real) = (self.kind, self.kind.real());
-        let [items, channels, rows, columns] = self.shape;
-        let planes = items * channels;
-        let tile_rows = if kind == Kind::F64 { 8 } else { 16 };
-        let mut device = Device::default();
+        let mut device = Device::new(true);
         let input = device.tensor(kind, &self.input);
         let target = device.tensor(kind, &self.target);
-        let taps = self.similarity.taps(2).unwrap();
-        let margin = |axis: usize| match self.similarity.border {
-            Border::Valid => taps[axis].len() - 1,
-            _ => 0,
-        };
-        let centres = [rows - margin(0), columns - margin(1)];
-        let maps = device.output(real, 4 * planes * centres[0] * centres[1]);
-        let of_taps = device.tensor(real, &taps.concat());
-        let tiles = centres[0].div_ceil(tile_rows) * centres[1].div_ceil(COLUMNS);
-        let pixel_tiles = rows.div_ceil(tile_rows) * columns.div_ceil(COLUMNS);
-        let partial = device.output(real, planes * tiles);
-        let (count, each) = self.items();
-        let values = device.output(real, count);
+        let values = device.output(real, self.items().0);
         let value = device.output(real, 1);
         let gradient = match &self.before {
-            Some(before) => device.tensor(kind, before),
-            None => device.output(kind, self.input.len()),
+            Some(before) => device.tensor(real, before),
+            None => device.output(real, self.input.len()),
         };
-        let target_gradient = device.output(kind, self.input.len());
-        let (c1, c2) = self.similarity.constants().unwrap();
-        let floor = match self.similarity.variance {
-            Variance::Clamped => 0.0,
-            Variance::Plain => f64::NEG_INFINITY,
+        let target_gradient = device.output(real, self.input.len());
+        let options = self.options();
+        let call = window::Call {
+            options: &options,
+            dtype: kind.dtype(),
+            shape: self.shape,
+            input,
+            target,
+            results: window::Results {
+                value: Some(value),
+                values: Some(values),
+                gradient: Some(Destination {
+                    memory: gradient,
+                    scale: SCALE,
+                    accumulate: self.before.is_some(),
+                }),
+                target_gradient: Some(Destination {
+                    memory: target_gradient,
+                    scale: TARGET_SCALE,
+                    accumulate: false,
+                }),
+            },
         };
-        let unbias = self.similarity.unbias(&taps).unwrap();
-        let of_window = 1.0 / (centres[0] * centres[1] * each) as f64;
-        let of_item = match self.reduction {
-            Reduction::Mean => 1.0 / count as f64,
-            _ => 1.0,
-        };
-        let border = match self.similarity.border {
-            Border::Valid => 0,
-            Border::Reflect => 1,
-            Border::Replicate => 2,
-            Border::Zero => 3,
-        };
-        let flags = GRADIENTS
-            | if self.before.is_some() {
-                ADD_GRADIENT
-            } else {
-                0
-            };
-        let radius = |axis: usize| (taps[axis].len() / 2) as u32;
-        let call = Numbers::default()
-            .reals(kind, &[c1, c2, 1.0, 0.0, unbias, floor])
-            .reals(kind, &[of_window * of_item, SCALE, TARGET_SCALE])
-            .uints(&[planes as u32, border, flags])
-            .uints(&[rows as u32, radius(0), columns as u32, radius(1)]);
-        let call = || Argument::Numbers(&call, kind);
-        let arguments = [
-            input.into(),
-            target.into(),
-            of_taps.into(),
-            maps.into(),
-            partial.into(),
-            call(),
-        ];
-        let grid = (planes * tiles) as u32;
-        device.launch(format!("ssim_windows_{}", kind.name()), grid, &arguments);
-        let arguments = [
-            input.into(),
-            target.into(),
-            of_taps.into(),
-            maps.into(),
-            gradient.into(),
-            target_gradient.into(),
-            call(),
-        ];
-        let grid = (planes * pixel_tiles) as u32;
-        device.launch(format!("ssim_gradient_{}", kind.name()), grid, &arguments);
-        let of_value = Numbers::default()
-            .reals(kind, &[of_window, of_item])
-            .uints(&[count as u32, each as u32, tiles as u32]);
-        let of_value = Argument::Numbers(&of_value, kind);
-        let arguments = [partial.into(), values.into(), value.into(), of_value];
-        device.launch(format!("ssim_value_{}", real.name()), 1, &arguments);
+        device.queue(&window::sequence(GRID, &call).unwrap());
         (device, [value, values, gradient, target_gradient])
     }
 
@@ -221,11 +173,11 @@ impl Call {
         compare("value", (kind, real), &of(value, real), &[expected.value])?;
         compare("values", (kind, real), &of(values, real), &expected.values)?;
         let [of_input, of_target] = &expected.gradients;
-        compare("gradient", (kind, kind), &of(gradient, kind), of_input)?;
+        compare("gradient", (kind, real), &of(gradient, real), of_input)?;
         compare(
             "target gradient",
-            (kind, kind),
-            &of(target_gradient, kind),
+            (kind, real),
+            &of(target_gradient, real),
             of_target,
         )
     }
@@ -303,7 +255,9 @@ fn emulator_window_options() {
         calls.push(call);
         for channels in [Channels::Average, Channels::Separate] {
             for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
-                let before = kind.rounded(&Source::new(9).many(plain.input.len(), -0.1, 0.1));
+                let before =
+                    kind.real()
+                        .rounded(&Source::new(9).many(plain.input.len(), -0.1, 0.1));
                 calls.push(Call {
                     channels,
                     reduction,

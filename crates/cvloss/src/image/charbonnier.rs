@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 
 /// Charbonnier loss, an L1 loss that is smooth at 0.
@@ -86,6 +87,19 @@ impl Default for CharbonnierLoss {
     }
 }
 
+impl CharbonnierLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        match self.eps < 0.0 {
+            // Named as it was given: its root would be NaN.
+            true => Penalty::Charbonnier { eps: self.eps },
+            false => Penalty::Charbonnier {
+                eps: self.squared_eps(),
+            },
+        }
+    }
+}
+
 impl Fused for CharbonnierLoss {
     const NAME: &'static str = "charbonnier";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -100,14 +114,11 @@ impl Fused for CharbonnierLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = match self.eps < 0.0 {
-            // Named as it was given: its root would be NaN.
-            true => Penalty::Charbonnier { eps: self.eps },
-            false => Penalty::Charbonnier {
-                eps: self.squared_eps(),
-            },
-        };
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
 /// Huber loss.
@@ -57,6 +58,13 @@ impl Default for HuberLoss {
     }
 }
 
+impl HuberLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::Huber { delta: self.delta }
+    }
+}
+
 impl Fused for HuberLoss {
     const NAME: &'static str = "huber";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -71,8 +79,11 @@ impl Fused for HuberLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::Huber { delta: self.delta };
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
@@ -141,6 +152,13 @@ impl Default for SmoothL1Loss {
     }
 }
 
+impl SmoothL1Loss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::SmoothL1 { beta: self.beta }
+    }
+}
+
 impl Fused for SmoothL1Loss {
     const NAME: &'static str = "smooth_l1";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -155,8 +173,11 @@ impl Fused for SmoothL1Loss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::SmoothL1 { beta: self.beta };
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

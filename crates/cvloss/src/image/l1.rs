@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
 /// Mean absolute error.
@@ -46,6 +47,13 @@ pub struct L1Loss {
     pub reduction: Reduction,
 }
 
+impl L1Loss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::L1
+    }
+}
+
 impl Fused for L1Loss {
     const NAME: &'static str = "l1";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -60,8 +68,11 @@ impl Fused for L1Loss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::L1;
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
 /// Log-cosh loss: `d²/2` near 0, `|d| − ln 2` far away, smooth everywhere.
@@ -44,6 +45,13 @@ pub struct LogCoshLoss {
     pub reduction: Reduction,
 }
 
+impl LogCoshLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::LogCosh
+    }
+}
+
 impl Fused for LogCoshLoss {
     const NAME: &'static str = "log_cosh";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -58,8 +66,11 @@ impl Fused for LogCoshLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::LogCosh;
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -11,7 +11,7 @@ mod log_cosh;
 mod ms_ssim;
 mod ms_ssim_l1;
 mod mse;
-mod pixel;
+pub(crate) mod pixel;
 mod psnr;
 mod robust;
 mod ssim;

@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 
 /// Mean squared error, the L2 loss.
@@ -44,6 +45,13 @@ pub struct MseLoss {
     pub reduction: Reduction,
 }
 
+impl MseLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::L2
+    }
+}
+
 impl Fused for MseLoss {
     const NAME: &'static str = "mse";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -58,8 +66,11 @@ impl Fused for MseLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::L2;
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

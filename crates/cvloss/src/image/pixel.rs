@@ -91,7 +91,7 @@ pub(super) fn check_rank(
 }
 
 /// Height and width, of a tensor that has both.
-pub(super) fn plane(space: &[usize]) -> [usize; 2] {
+pub(crate) fn plane(space: &[usize]) -> [usize; 2] {
     match space {
         [height, width] => [*height, *width],
         _ => [0; 2],

@@ -6,6 +6,7 @@ use kernels::pixel::{Penalty, RobustShape};
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 
 /// Barron's general and adaptive robust loss: one family from the parabola to losses that outliers cannot move.
@@ -90,6 +91,16 @@ impl Default for RobustLoss {
     }
 }
 
+impl RobustLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::Robust {
+            shape: self.shape,
+            scale: self.scale,
+        }
+    }
+}
+
 impl Fused for RobustLoss {
     const NAME: &'static str = "robust";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -104,11 +115,11 @@ impl Fused for RobustLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::Robust {
-            shape: self.shape,
-            scale: self.scale,
-        };
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

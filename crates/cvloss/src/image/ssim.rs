@@ -6,6 +6,7 @@ use kernels::Reduction;
 use kernels::ssim::{Border, Channels, Operands, Options, Results, Similarity, SsimForm, evaluate};
 
 use super::compose::{Pair, nothing, reduce};
+use crate::device::Kernel;
 use crate::error::{self, Error};
 use crate::host;
 use crate::loss::{Call, Checked, Fused, Geometry, Gradients, Inputs};
@@ -106,6 +107,17 @@ impl SsimLoss {
         match self.form {
             SsimForm::Whole => 1.0,
             SsimForm::Half => 0.5,
+        }
+    }
+
+    /// The kernel's.
+    fn options(&self) -> Options {
+        Options {
+            similarity: self.similarity.clone(),
+            similarity_weight: self.weight(),
+            pixel_weight: 0.0,
+            channels: self.channels,
+            reduction: self.reduction,
         }
     }
 }
@@ -229,14 +241,11 @@ impl Fused for SsimLoss {
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
         let (operands, results) = split(call);
-        let options = Options {
-            similarity: self.similarity.clone(),
-            similarity_weight: self.weight(),
-            pixel_weight: 0.0,
-            channels: self.channels,
-            reduction: self.reduction,
-        };
-        evaluate(&options, &operands, results)
+        evaluate(&self.options(), &operands, results)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(Some(Kernel::Windows(self.options())))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -6,6 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
 /// Wing loss, for landmarks: small differences pull harder than with L1.
@@ -64,6 +65,16 @@ impl Default for WingLoss {
     }
 }
 
+impl WingLoss {
+    /// The kernel's.
+    fn penalty(&self) -> Penalty {
+        Penalty::Wing {
+            width: self.width,
+            curvature: self.curvature,
+        }
+    }
+}
+
 impl Fused for WingLoss {
     const NAME: &'static str = "wing";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -78,11 +89,11 @@ impl Fused for WingLoss {
     }
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
-        let penalty = Penalty::Wing {
-            width: self.width,
-            curvature: self.curvature,
-        };
-        pixel::run(penalty, self.normalizer, self.reduction, call)
+        pixel::run(self.penalty(), self.normalizer, self.reduction, call)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Kernel::pixel(self.penalty(), self.normalizer, self.reduction)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -5,6 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::loops::pointwise::{self, Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::{error, ops};
 
@@ -59,6 +60,17 @@ pub struct BceLoss {
     pub reduction: Reduction,
 }
 
+impl BceLoss {
+    /// The kernel's.
+    fn options(&self) -> kernels::bce::Options {
+        kernels::bce::Options {
+            label_smoothing: self.label_smoothing,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }
+    }
+}
+
 impl Fused for BceLoss {
     const NAME: &'static str = "bce";
     const GEOMETRY: Geometry = Geometry::Elements;
@@ -93,12 +105,17 @@ impl Fused for BceLoss {
             weight,
             ignore: self.ignore_index,
         };
-        let options = kernels::bce::Options {
-            label_smoothing: self.label_smoothing,
+        kernels::bce::evaluate(&self.options(), &operands, values, gradient)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(Some(Kernel::Elements {
+            formula: kernels::bce::formula(&self.options())?,
+            pos_weight: self.pos_weight.clone(),
+            ignore: self.ignore_index,
             normalizer: self.normalizer,
             reduction: self.reduction,
-        };
-        kernels::bce::evaluate(&options, &operands, values, gradient)
+        }))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -5,6 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
+use crate::device::Kernel;
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
@@ -69,6 +70,17 @@ impl Default for CrossEntropyLoss {
     }
 }
 
+impl CrossEntropyLoss {
+    /// The kernel's.
+    fn options(&self) -> kernels::cross_entropy::Options {
+        kernels::cross_entropy::Options {
+            label_smoothing: self.label_smoothing,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }
+    }
+}
+
 impl Fused for CrossEntropyLoss {
     const NAME: &'static str = "cross_entropy";
     const GEOMETRY: Geometry = Geometry::Sites;
@@ -101,12 +113,18 @@ impl Fused for CrossEntropyLoss {
             class_weights: self.class_weights.as_deref(),
             ignore: self.ignore_index,
         };
-        let options = kernels::cross_entropy::Options {
-            label_smoothing: self.label_smoothing,
+        kernels::cross_entropy::evaluate(&self.options(), &operands, values, gradient)
+    }
+
+    fn kernel(&self, inputs: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        let is_distribution = inputs.target.dtype().is_float();
+        Ok(Some(Kernel::Sites {
+            term: kernels::cross_entropy::term(&self.options(), is_distribution)?,
+            class_weights: self.class_weights.clone(),
+            ignore: self.ignore_index,
             normalizer: self.normalizer,
             reduction: self.reduction,
-        };
-        kernels::cross_entropy::evaluate(&options, &operands, values, gradient)
+        }))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -7,6 +7,7 @@ use kernels::loops::pointwise::{Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
 use super::bce::{check_pos_weight, element_items, finish_elements, scale_channels};
+use crate::device::Kernel;
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::{error, ops};
 
@@ -80,6 +81,19 @@ impl Default for FocalLoss {
     }
 }
 
+impl FocalLoss {
+    /// The kernel's.
+    fn options(&self) -> kernels::focal::Options {
+        kernels::focal::Options {
+            alpha: self.alpha,
+            gamma: self.gamma,
+            soft_targets: self.soft_targets,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }
+    }
+}
+
 impl Fused for FocalLoss {
     const NAME: &'static str = "focal";
     const GEOMETRY: Geometry = Geometry::Elements;
@@ -114,14 +128,17 @@ impl Fused for FocalLoss {
             weight,
             ignore: self.ignore_index,
         };
-        let options = kernels::focal::Options {
-            alpha: self.alpha,
-            gamma: self.gamma,
-            soft_targets: self.soft_targets,
+        kernels::focal::evaluate(&self.options(), &operands, values, gradient)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(Some(Kernel::Elements {
+            formula: kernels::focal::formula(&self.options())?,
+            pos_weight: self.pos_weight.clone(),
+            ignore: self.ignore_index,
             normalizer: self.normalizer,
             reduction: self.reduction,
-        };
-        kernels::focal::evaluate(&options, &operands, values, gradient)
+        }))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -9,6 +9,7 @@ use kernels::region::{
 };
 
 use super::cross_entropy::class_target;
+use crate::device::Kernel;
 use crate::error;
 use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Value};
 use crate::ops;
@@ -168,6 +169,13 @@ impl<L: RegionLoss> Fused for L {
             ignore: self.ignore_index(),
         };
         kernels::region::evaluate(&self.options(), &operands, values, gradient)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(Some(Kernel::Region {
+            options: self.options(),
+            ignore: self.ignore_index(),
+        }))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

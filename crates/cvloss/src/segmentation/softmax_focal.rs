@@ -7,6 +7,7 @@ use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
 use super::cross_entropy::{check_classes, class_target, finish_pixels, pixel_items};
+use crate::device::Kernel;
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
@@ -113,6 +114,17 @@ impl Fused for SoftmaxFocalLoss {
         kernels::focal::evaluate_softmax(
             self.gamma, normalizer, reduction, &operands, values, gradient,
         )
+    }
+
+    fn kernel(&self, inputs: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        let classes = inputs.input.dims().get(1).copied().unwrap_or(1);
+        Ok(Some(Kernel::Sites {
+            term: kernels::focal::softmax_term(self.gamma)?,
+            class_weights: self.alpha.weights(classes),
+            ignore: self.ignore_index,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

@@ -1,0 +1,120 @@
+//! Losses as launches of kernels: what CUDA, Metal and the emulator of the tests have in common.
+//!
+//! A [`Sequence`] lists the launches of one evaluation in order, with their arguments and the scratch memory that they
+//! share. It is made from shapes, options and memory that it does not touch; [`crate::launch`] runs it. No launch waits for
+//! the host: what a later one needs stays on the device.
+//!
+//! Tensors are contiguous. What is computed in, `f32`, or `f64` for `f64` tensors, is also the type of weights, values and
+//! gradients.
+
+#![forbid(unsafe_code)]
+
+pub mod overlap;
+pub mod pointwise;
+mod sequence;
+pub mod site;
+pub mod window;
+
+pub use sequence::{Argument, Destination, Formula, Grid, Launch, Memory, Module, Sequence, Term};
+
+use crate::error::{Error, Result};
+use crate::scalar::DType;
+
+/// Class indices on a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels<M> {
+    /// One index per pixel.
+    pub memory: M,
+    /// Their type.
+    pub dtype: DType,
+    /// Pixels with this index do not count.
+    pub ignore: Option<i64>,
+}
+
+impl<M: Memory> Labels<M> {
+    /// The kernels' struct of how to read labels.
+    fn numbers(&self, classes: usize) -> Result<[u32; 5]> {
+        let dtype = match self.dtype {
+            DType::U8 => 0,
+            DType::U32 => 1,
+            DType::I64 => 2,
+            got => {
+                let expected = "u8, u32 or i64 class indices";
+                let argument = "target";
+                return Err(Error::DType {
+                    argument,
+                    expected,
+                    got,
+                });
+            }
+        };
+        let index = self.ignore.unwrap_or(0);
+        // Two halves of the bits.
+        let (low, high) = (index as u32, (index >> 32) as u32);
+        let has_ignore = u32::from(self.ignore.is_some());
+        Ok([dtype, number(classes)?, has_ignore, low, high])
+    }
+
+    fn check(&self, pixels: usize) -> Result<()> {
+        check_memory("target", self.memory, pixels, self.dtype)
+    }
+}
+
+/// A count as kernels hold it. Their indices have 32 bits, and some are twice a count.
+fn number(count: usize) -> Result<u32> {
+    match u32::try_from(count) {
+        Ok(number) if number < 1 << 31 => Ok(number),
+        _ => Err(Error::Layout {
+            argument: "input",
+            reason: format!("{count} elements, expected fewer than 2^31 on a device"),
+        }),
+    }
+}
+
+/// Bytes of an element.
+fn size(dtype: DType) -> usize {
+    match dtype {
+        DType::F64 | DType::I64 => 8,
+        DType::F32 | DType::U32 => 4,
+        DType::F16 | DType::BF16 => 2,
+        DType::U8 => 1,
+    }
+}
+
+/// What is computed in for tensors of this type; an error for types that hold no floats.
+fn real(dtype: DType) -> Result<DType> {
+    match dtype {
+        DType::F64 => Ok(DType::F64),
+        DType::F32 | DType::F16 | DType::BF16 => Ok(DType::F32),
+        got => Err(Error::DType {
+            argument: "input",
+            expected: "f32, f64, f16 or bf16",
+            got,
+        }),
+    }
+}
+
+/// Elements in 16 bytes.
+fn lanes(dtype: DType) -> usize {
+    16 / size(dtype)
+}
+
+/// Fails unless memory has room for so many elements.
+fn check_memory(
+    argument: &'static str,
+    memory: impl Memory,
+    elements: usize,
+    dtype: DType,
+) -> Result<()> {
+    let needs = elements.saturating_mul(size(dtype));
+    match memory.bytes() >= needs {
+        true => Ok(()),
+        false => Err(Error::Layout {
+            argument,
+            reason: format!(
+                "{} bytes of device memory, expected {needs}",
+                memory.bytes()
+            ),
+        }),
+    }
+}

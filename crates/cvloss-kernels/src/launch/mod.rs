@@ -1,0 +1,3 @@
+//! Runs [sequences](crate::device::Sequence) on devices: the only room that calls a driver.
+
+pub mod cuda;
