@@ -63,9 +63,9 @@ use crate::ops;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct BiTemperedLoss {
-    /// Temperature of the logarithm, in `[0, 1]` and not above `t2`. Default 0.8 (the paper, for CIFAR-100).
+    /// Temperature of the logarithm, in `[0, 1]` and not above `t2`. Default 0.8.
     pub t1: f64,
-    /// Temperature of the softmax, above 0 and at most 10. Default 1.2 (the paper, for CIFAR-100).
+    /// Temperature of the softmax, above 0 and at most 10. Default 1.2.
     pub t2: f64,
     /// Share of the target that is spread over all classes, in `[0, 1]`. Default 0.
     pub label_smoothing: f64,
