@@ -196,7 +196,8 @@ static void wrong_options(void) {
   SPOIL(perceptual, layers, (c.num_layers = 1, c.network = CVL_TRUNK_SQUEEZENET, garbled), "not UTF-8");
   /* The default's layers are those of VGG. */
   SPOIL(perceptual, network, CVL_TRUNK_SQUEEZENET, "no features conv5_4, expected one of conv1");
-  SPOIL(contextual, bandwidth, 0, "contextual: bandwidth is 0");
+  SPOIL(contextual, bandwidth, (c.layers = good, c.num_layers = 2, c.network = CVL_TRUNK_SQUEEZENET, 0),
+        "contextual: bandwidth is 0");
   SPOIL(contextual, network, 4, "network is 4");
   SPOIL(style, network, 9, "style: network is 9");
   SPOIL(style, gram_normalization, 3, "gram_normalization is 3");
