@@ -1,7 +1,7 @@
 //! Losses as launches of kernels: what CUDA, Metal and the emulator of the tests have in common.
 //!
 //! A [`Sequence`] lists the launches of one evaluation in order, with their arguments and the scratch memory that they
-//! share. It is made from shapes, options and memory that it does not touch; [`crate::launch`] runs it. No launch waits for
+//! share. It is made from shapes, options and memory that it does not touch; `launch` runs it. No launch waits for
 //! the host: what a later one needs stays on the device.
 //!
 //! Tensors are contiguous. What is computed in, `f32`, or `f64` for `f64` tensors, is also the type of weights, values and
