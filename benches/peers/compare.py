@@ -4,7 +4,9 @@ Every round times our native program, then each peer eager, then the same peer c
 noisy machine disturbs all of them alike. A time is one value and its gradient, warm; the table
 shows medians over all rounds. The run fails when a peer's value differs from ours.
 
-    python benches/peers/compare.py --python .venv/bin/python --only 'dice*' --json out.json
+    python3 benches/peers/compare.py --python .venv/bin/python --only 'dice*' --json benches/results.json
+
+The file keeps its records of other keys, so that a long run can be made in parts; `table.py` makes tables of it.
 
 The native program is started as `native THREADS` and answers one JSON line per line:
 
@@ -29,6 +31,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -387,22 +390,22 @@ CASES = [
     Case("l1", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.l1_loss")}),
     Case("mse", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.mse_loss")}),
     Case("huber", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.huber_loss", delta=0.1)}),
-    Case("charbonnier", MEGAPIXELS, photographs, {"torch": formula(charbonnier)}),
+    Case("charbonnier", MEGAPIXELS, photographs, {"torch formula": formula(charbonnier)}),
     Case(
         "cauchy",
         MEGAPIXELS,
         photographs,
         {"kornia": function("kornia.losses.cauchy_loss", reduction="mean")},
     ),
-    Case("edge", IMAGES, photographs, {"kornia": formula(sobel)}),
+    Case("edge", IMAGES, photographs, {"kornia filter": formula(sobel)}),
     Case("total_variation", IMAGES, photographs, {"kornia": formula(variation)}),
     Case(
         "focal_frequency",
         IMAGES,
         photographs,
-        {"authors": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
+        {"authors' package": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
     ),
-    Case("fft_l1", IMAGES, photographs, {"torch": formula(fft_l1)}),
+    Case("fft_l1", IMAGES, photographs, {"torch formula": formula(fft_l1)}),
     Case("ssim", IMAGES, photographs, SSIM_PEERS, small=(1, 3, 64, 64)),
     Case("ssim_1080p", (1, 3, 1080, 1920), photographs, SSIM_PEERS, small=None),
     Case(
@@ -539,7 +542,7 @@ CASES = [
         "ohem",
         SEGMENTATION,
         segmentation,
-        {"torch": formula(ohem)},
+        {"torch formula": formula(ohem)},
         small=None,
     ),
     Case(
@@ -554,9 +557,9 @@ CASES = [
         detections,
         {"timm": module("timm.loss.AsymmetricLossMultiLabel", reduction="mean")},
     ),
-    Case("quality_focal", (2, 76725, 80), quality, {"torch": formula(quality_focal)}),
-    Case("hinge", PATCHES, patch_logits, {"torch": formula(hinge)}, small=(64, 1)),
-    Case("ragan", PATCHES, patch_logits, {"torch": formula(relativistic_average)}, small=(64, 1)),
+    Case("quality_focal", (2, 76725, 80), quality, {"torch formula": formula(quality_focal)}),
+    Case("hinge", PATCHES, patch_logits, {"torch formula": formula(hinge)}, small=(64, 1)),
+    Case("ragan", PATCHES, patch_logits, {"torch formula": formula(relativistic_average)}, small=(64, 1)),
 ]
 
 
@@ -692,7 +695,7 @@ def compare(
 
 def print_table(records: list[Record]) -> None:
     """One line per record; a star marks the strongest peer of a key."""
-    columns = "{:22} {:>17} {:>3} {:>13} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}"
+    columns = "{:22} {:>17} {:>3} {:>17} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}"
     head = ("loss", "shape", "thr", "peer", "mode", "peer ms", "ours ms", "tape ms", "floor ms")
     print(columns.format(*head, "ratio", "extra KiB"))
     for r in records:
@@ -711,13 +714,56 @@ def print_table(records: list[Record]) -> None:
         )
 
 
+PACKAGES = (
+    "torch torchvision kornia segmentation_models_pytorch monai pytorch_msssim piqa lpips timm scipy "
+    "focal_frequency_loss"
+).split()
+
+
+def versions() -> dict[str, str]:
+    """Of the peers that are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            pass
+    return found
+
+
+def machine() -> str:
+    """The processor and how many cores there are."""
+    models = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{models[0]}, {len(models)} cores"
+
+
+def save(path: Path, records: list[Record]) -> None:
+    """Puts `records` in place of those of the same keys; all of a file are of one machine and the same versions."""
+    made = {"machine": machine(), "versions": versions()}
+    fresh = [asdict(record) for record in records]
+    kept = []
+    if path.exists():
+        before = json.loads(path.read_text())
+        if {part: before[part] for part in made} != made:
+            sys.exit(f"{path} is of another machine or other versions: begin a new file")
+        keys = {(row["loss"], row["threads"]) for row in fresh}
+        kept = [row for row in before["records"] if (row["loss"], row["threads"]) not in keys]
+    order = [key for case in CASES for key, _ in case.variants()]
+    rows = sorted(kept + fresh, key=lambda row: (order.index(row["loss"]), row["threads"]))
+    path.write_text(json.dumps(made | {"records": rows}, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", help="keys or patterns, separated by commas")
     parser.add_argument("--threads", default="2", help="thread counts, separated by commas")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--native", type=Path, help="our program; built with cargo by default")
-    parser.add_argument("--json", type=Path, help="writes the records to this file")
+    parser.add_argument("--json", type=Path, help="enters the records in this file")
     parser.add_argument("--python", help="the interpreter that has the peers")
     args = parser.parse_args()
 
@@ -755,7 +801,7 @@ def main() -> None:
 
     print_table(records)
     if args.json:
-        args.json.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
+        save(args.json, records)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,10 @@ impl Loss for Shared {
         self.0.has_kernel(inputs)
     }
 
+    fn has_device_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        self.0.has_device_kernel(inputs)
+    }
+
     fn differentiates_target(&self) -> bool {
         self.0.differentiates_target()
     }

@@ -38,7 +38,14 @@ pub trait Loss {
     /// Whether [`evaluate`](Self::evaluate) has a kernel for the device that `inputs` are on. Without one, the loss is
     /// [`composed`](Self::composed) there.
     fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
-        inputs.input.device().is_cpu()
+        let device = inputs.input.device();
+        device.is_cpu() || (device::launches(device) && self.has_device_kernel(inputs))
+    }
+
+    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA, with the
+    /// feature `cuda`, it is the one that [`has_kernel`](Self::has_kernel) finds.
+    fn has_device_kernel(&self, _inputs: &Inputs<'_>) -> bool {
+        false
     }
 
     /// Whether [`evaluate_both`](Self::evaluate_both) has a gradient with respect to the target too, as losses of two
@@ -448,9 +455,13 @@ impl<L: Fused> Loss for L {
         )
     }
 
-    fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
-        let kernel = || self.kernel(inputs);
-        inputs.input.device().is_cpu() || device::runs(kernel, inputs.input, inputs.weight)
+    fn has_device_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        match self.kernel(inputs) {
+            Ok(None) => false,
+            Ok(Some(kernel)) => kernel.takes(inputs.input, inputs.weight),
+            // Evaluating reports the error.
+            Err(_) => true,
+        }
     }
 
     fn differentiates_target(&self) -> bool {

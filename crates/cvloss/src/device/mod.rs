@@ -6,7 +6,7 @@
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use cvloss_kernels as kernels;
 use kernels::device::{Formula, Term};
 use kernels::pixel::Penalty;
@@ -57,7 +57,7 @@ impl Kernel {
     }
 
     /// Whether it takes tensors as these: it has 32-bit indices, and no launch is empty.
-    fn takes(&self, input: &Tensor, weight: Option<&Tensor>) -> bool {
+    pub(crate) fn takes(&self, input: &Tensor, weight: Option<&Tensor>) -> bool {
         let has_kernel = match self {
             Self::Elements { .. } | Self::Sites { .. } => true,
             Self::Region { options, .. } => kernels::device::overlap::supports(options),
@@ -69,17 +69,7 @@ impl Kernel {
     }
 }
 
-/// Whether a loss's kernel runs on the device that the input is on.
-pub(crate) fn runs(
-    kernel: impl FnOnce() -> kernels::Result<Option<Kernel>>,
-    input: &Tensor,
-    weight: Option<&Tensor>,
-) -> bool {
-    let has_feature = cfg!(feature = "cuda") && input.device().is_cuda();
-    match has_feature.then(kernel) {
-        None | Some(Ok(None)) => false,
-        Some(Ok(Some(kernel))) => kernel.takes(input, weight),
-        // Evaluating reports the error.
-        Some(Err(_)) => true,
-    }
+/// Whether kernels run on a device.
+pub(crate) fn launches(device: &Device) -> bool {
+    cfg!(feature = "cuda") && device.is_cuda()
 }
