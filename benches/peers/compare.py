@@ -311,16 +311,55 @@ def golden_networks() -> Any:
     return import_module("_networks")
 
 
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+IMAGENET_DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
 def vgg16_relu4_3() -> Loss:
     """The mean square of the difference of features; the target's are not on the tape."""
     network = golden_networks().trunk("vgg16", torch.float32)[:23]
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
     def loss(x: Tensor, t: Tensor) -> Tensor:
+        x, t = ((image - IMAGENET_MEAN) / IMAGENET_DEVIATION for image in (x, t))
         with torch.no_grad():
-            other = network((t - mean) / deviation)
-        return torch.nn.functional.mse_loss(network((x - mean) / deviation), other)
+            other = network(t)
+        return torch.nn.functional.mse_loss(network(x), other)
+
+    return loss
+
+
+def dists() -> Loss:
+    """The authors' DISTS; its constructor would fetch weights."""
+    torchvision_vgg16 = attribute("torchvision.models.vgg16")
+    models = import_module("torchvision.models")
+    models.vgg16 = lambda pretrained: torchvision_vgg16(weights=None)
+    peer = attribute("DISTS_pytorch.DISTS")()
+    models.vgg16 = torchvision_vgg16
+    features = golden_networks().trunk("vgg16", torch.float32)
+    for stage in (peer.stage1, peer.stage2, peer.stage3, peer.stage4, peer.stage5):
+        for index, layer in list(stage.named_children()):
+            if isinstance(layer, (torch.nn.Conv2d, torch.nn.ReLU)):
+                setattr(stage, index, features[int(index)])
+    peer = peer.eval().requires_grad_(False)
+    return lambda x, t: peer(x, t, require_grad=True, batch_average=True)
+
+
+def contextual() -> Loss:
+    """Mechrez et al., equations 1 to 4 with cosine distances, of VGG19's relu3_4."""
+    network = golden_networks().trunk("vgg19", torch.float32)[:18]
+
+    def loss(x: Tensor, t: Tensor) -> Tensor:
+        x, t = ((image - IMAGENET_MEAN) / IMAGENET_DEVIATION for image in (x, t))
+        with torch.no_grad():
+            y = network(t).flatten(2)
+        x = network(x).flatten(2)
+        centre = y.mean(2, keepdim=True)
+        x, y = x - centre, y - centre
+        cosine = torch.einsum("nci,ncj->nij", x, y)
+        d = 1 - cosine / (x.norm(dim=1)[:, :, None] * y.norm(dim=1)[:, None, :])
+        w = torch.exp((1 - d / (d.min(2, keepdim=True).values + 1e-5)) / 0.5)
+        similarity = w / w.sum(2, keepdim=True)
+        return -torch.log(similarity.max(1).values.mean(1) + 1e-5).mean()
 
     return loss
 
@@ -472,6 +511,20 @@ CASES = [
         (4, 3, 256, 256),
         photographs,
         {"lpips": lpips_peer("squeeze", "squeezenet1_1")},
+        small=None,
+    ),
+    Case(
+        "dists",
+        (2, 3, 128, 128),
+        photographs,
+        {"authors": Peer(dists, rtol=1e-3)},
+        small=None,
+    ),
+    Case(
+        "contextual",
+        (2, 3, 128, 128),
+        photographs,
+        {"torch": Peer(contextual, rtol=1e-3)},
         small=None,
     ),
     *(
