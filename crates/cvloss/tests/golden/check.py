@@ -597,7 +597,9 @@ def boundary(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Ten
         far = _surfaces.surface(mask, config.get("spacing"))
         return torch.where(mask & mask.logical_not().any(), 1 - far, far)
 
-    maps = torch.stack([torch.stack([signed(plane) for plane in image]) for image in t])
+    maps = t
+    if config.get("target") != "Distances":
+        maps = torch.stack([torch.stack([signed(plane) for plane in image]) for image in t])
     losses = by_class(p * maps, mass, keep, config)
     return reduce(losses, torch.tensor(len(losses)), config.get("reduction", "Mean"))
 
