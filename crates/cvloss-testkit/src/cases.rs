@@ -212,8 +212,11 @@ pub fn large_cases() -> Vec<Case> {
 }
 
 /// Runs `check` on every case, and fails with the names of all that fail.
+///
+/// With `CVLOSS_CASES=focal` in the environment, only those of the loss of that name.
 pub fn each(cases: &[Case], check: impl Fn(&Case) -> Result<()>) -> Result<()> {
-    let report = |case: &Case| {
+    let cases = chosen(cases)?;
+    let report = |case: &&Case| {
         check(case)
             .err()
             .map(|error| format!("{}: {error:#}", case.name))
@@ -226,6 +229,18 @@ pub fn each(cases: &[Case], check: impl Fn(&Case) -> Result<()>) -> Result<()> {
         failures.join("\n")
     );
     Ok(())
+}
+
+fn chosen(cases: &[Case]) -> Result<Vec<&Case>> {
+    let Ok(name) = std::env::var("CVLOSS_CASES") else {
+        return Ok(cases.iter().collect());
+    };
+    let chosen: Vec<_> = cases
+        .iter()
+        .filter(|case| case.loss_name() == name)
+        .collect();
+    ensure!(!chosen.is_empty(), "CVLOSS_CASES: no case of {name}");
+    Ok(chosen)
 }
 
 impl Case {
