@@ -49,7 +49,7 @@ fn gram_rows<T: Prim>(features: &[T], lanes: usize, first: usize, rows: &mut [T]
                 let sums = (&mut sums[panel..], panels);
                 product::multiply(
                     (&*blocks, chunks),
-                    (columns, 1, chunks),
+                    (columns, 1, used),
                     sums,
                     blocks_len,
                     at > 0,

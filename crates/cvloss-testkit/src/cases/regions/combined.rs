@@ -7,8 +7,7 @@ use cvloss::{
 use super::super::List;
 use super::policies::some_regions;
 use super::{
-    FLAT, LONG, MATRIX, SINGLE, VOLUME, classes, multilabel, one_hot, smooth, soft,
-    soft_multilabel, three,
+    FLAT, LONG, MATRIX, SINGLE, VOLUME, classes, multilabel, smooth, soft, soft_multilabel, three,
 };
 
 pub(super) fn dice_ce(list: &mut List) {
@@ -185,12 +184,12 @@ pub(super) fn dice_focal(list: &mut List) {
         }),
     );
     list.add(
-        "one-hot",
-        one_hot(FLAT).weighted(),
+        "alpha",
+        multilabel(FLAT).weighted(),
         DiceFocalLoss {
             gamma: 1.5,
             alpha: Some(0.3),
-            ..plain.clone()
+            ..binary.clone()
         },
     );
     list.add("volume", classes(VOLUME), plain);
