@@ -184,7 +184,7 @@ pub(super) fn dice_focal(list: &mut List) {
         }),
     );
     list.add(
-        "alpha",
+        "alpha-multilabel",
         multilabel(FLAT).weighted(),
         DiceFocalLoss {
             gamma: 1.5,
