@@ -3,6 +3,7 @@
 #[path = "support/compiler.rs"]
 mod compiler;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +15,14 @@ fn tests() -> PathBuf {
     root().join("crates/cvloss-capi/tests/c")
 }
 
+/// A program, or what runs it, with the library that it was linked to: cargo's search path names the build folder first,
+/// where one with other features may lie.
+fn linked(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
 /// Builds and runs a program in all ways there are; returns what the first run printed.
 fn in_every_way(source: &Path, arguments: &[&str], few: &[&str]) -> Result<Option<String>> {
     let folder = tempdir()?;
@@ -21,9 +30,7 @@ fn in_every_way(source: &Path, arguments: &[&str], few: &[&str]) -> Result<Optio
     let Some(program) = build(folder.path(), "plain", &sources, &[])? else {
         return Ok(None);
     };
-    let output = run(Command::new(&program)
-        .args(arguments)
-        .current_dir(folder.path()))?;
+    let output = run(linked(&program).args(arguments).current_dir(folder.path()))?;
     let extension = source
         .extension()
         .context("no extension")?
@@ -32,7 +39,7 @@ fn in_every_way(source: &Path, arguments: &[&str], few: &[&str]) -> Result<Optio
     if can_sanitize(folder.path(), &compiler, &extension) {
         let program =
             build(folder.path(), "sanitized", &sources, &SANITIZE)?.context("no compiler")?;
-        run(Command::new(program)
+        run(linked(program)
             .args(few)
             .current_dir(folder.path())
             // A library of Rust has no checks of its own, and its threads live to the end.
@@ -40,7 +47,7 @@ fn in_every_way(source: &Path, arguments: &[&str], few: &[&str]) -> Result<Optio
             .env("RAYON_NUM_THREADS", "2"))?;
     }
     if has("valgrind") {
-        run(Command::new("valgrind")
+        run(linked("valgrind")
             .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
             .args([
                 "--errors-for-leak-kinds=definite",
@@ -115,7 +122,7 @@ fn cpp_header_may_be_included_twice() -> Result<()> {
     let folder = tempdir()?;
     let sources = [tests().join("double_a.cpp"), tests().join("double_b.cpp")];
     if let Some(program) = build(folder.path(), "double", &sources, &[])? {
-        run(&mut Command::new(program))?;
+        run(&mut linked(program))?;
     }
     Ok(())
 }
@@ -202,7 +209,7 @@ fn train_step_finds_coins() -> Result<()> {
     let few: Vec<_> = files.iter().copied().chain(["2"]).collect();
     in_every_way(&source, &files, &few)?;
     let program = build(folder.path(), "train_step", &[source], &[])?.context("no C compiler")?;
-    let output = run(Command::new(program).args(files).current_dir(folder.path()))?;
+    let output = run(linked(program).args(files).current_dir(folder.path()))?;
     let losses = losses(&String::from_utf8_lossy(&output.stdout));
     ensure!(losses.len() > 5, "{losses:?}");
     ensure!(
@@ -244,7 +251,7 @@ fn denoise_removes_noise() -> Result<()> {
         return Ok(());
     }
     let program = build(folder.path(), "denoise", &[source], &[])?.context("no compiler")?;
-    let output = run(Command::new(program).args(files).current_dir(folder.path()))?;
+    let output = run(linked(program).args(files).current_dir(folder.path()))?;
     let losses = losses(&String::from_utf8_lossy(&output.stdout));
     ensure!(losses.len() > 3, "{losses:?}");
     ensure!(losses[losses.len() - 1] < 0.1 * losses[0], "{losses:?}");

@@ -48,8 +48,6 @@ pub fn library_folder() -> Result<PathBuf> {
 /// Runs a command; its output must end well.
 pub fn run(command: &mut Command) -> Result<Output> {
     let output = command
-        // Cargo's names the build folder first, where a library with other features may lie.
-        .env_remove("LD_LIBRARY_PATH")
         .output()
         .with_context(|| format!("{command:?} does not start"))?;
     ensure!(
