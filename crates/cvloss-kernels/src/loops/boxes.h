@@ -57,7 +57,8 @@ template <class R> struct PairValue {
 
 template <class T, class R> CVL_FN void read_box(CVL_DEVICE const T *from, bool is_vector, CVL_THREAD R *to) {
     Row<T, SIDES> row;
-    if (is_vector && sizeof row % 16 == 0) {
+    // Four halves are 8 bytes.
+    if (is_vector && SIDES * sizeof(T) % 16 == 0) {
         load(from, row);
     } else {
         CVL_UNROLL
