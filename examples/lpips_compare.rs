@@ -48,7 +48,12 @@ fn main() -> Result<()> {
     };
     let weights = match &arguments.weights {
         Some(path) => Weights::load(network.trunk(), path)?,
-        None => Weights::find(network.trunk(), &Sources::from_env())?,
+        None => Weights::find(network.trunk(), &Sources::from_env()).with_context(|| {
+            format!(
+                "name a file with the weights of {} by --weights, or see docs/weights.md",
+                network.trunk()
+            )
+        })?,
     };
     let options = LpipsOptions {
         network,

@@ -54,7 +54,12 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let weights = match &arguments.weights {
         Some(path) => Weights::load(Trunk::Vgg16, path)?,
-        None => Weights::find(Trunk::Vgg16, &Sources::from_env())?,
+        None => Weights::find(Trunk::Vgg16, &Sources::from_env()).with_context(|| {
+            format!(
+                "name a file with the weights of {} by --weights, or see docs/weights.md",
+                Trunk::Vgg16
+            )
+        })?,
     };
     let network = FeatureNetwork::new(weights);
     let content = PerceptualLoss::with_network(network.clone(), PerceptualOptions::johnson())?;

@@ -4,7 +4,9 @@ Every round times our native program, then each peer eager, then the same peer c
 noisy machine disturbs all of them alike. A time is one value and its gradient, warm; the table
 shows medians over all rounds. The run fails when a peer's value differs from ours.
 
-    python benches/peers/compare.py --python .venv/bin/python --only 'dice*' --json out.json
+    python3 benches/peers/compare.py --python .venv/bin/python --only 'dice*' --json benches/results.json
+
+The file keeps its records of other keys, so that a long run can be made in parts; `table.py` makes tables of it.
 
 The native program is started as `native THREADS` and answers one JSON line per line:
 
@@ -29,6 +31,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -308,16 +311,55 @@ def golden_networks() -> Any:
     return import_module("_networks")
 
 
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+IMAGENET_DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
 def vgg16_relu4_3() -> Loss:
     """The mean square of the difference of features; the target's are not on the tape."""
     network = golden_networks().trunk("vgg16", torch.float32)[:23]
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
     def loss(x: Tensor, t: Tensor) -> Tensor:
+        x, t = ((image - IMAGENET_MEAN) / IMAGENET_DEVIATION for image in (x, t))
         with torch.no_grad():
-            other = network((t - mean) / deviation)
-        return torch.nn.functional.mse_loss(network((x - mean) / deviation), other)
+            other = network(t)
+        return torch.nn.functional.mse_loss(network(x), other)
+
+    return loss
+
+
+def dists() -> Loss:
+    """The authors' DISTS; its constructor would fetch weights."""
+    torchvision_vgg16 = attribute("torchvision.models.vgg16")
+    models = import_module("torchvision.models")
+    models.vgg16 = lambda pretrained: torchvision_vgg16(weights=None)
+    peer = attribute("DISTS_pytorch.DISTS")()
+    models.vgg16 = torchvision_vgg16
+    features = golden_networks().trunk("vgg16", torch.float32)
+    for stage in (peer.stage1, peer.stage2, peer.stage3, peer.stage4, peer.stage5):
+        for index, layer in list(stage.named_children()):
+            if isinstance(layer, (torch.nn.Conv2d, torch.nn.ReLU)):
+                setattr(stage, index, features[int(index)])
+    peer = peer.eval().requires_grad_(False)
+    return lambda x, t: peer(x, t, require_grad=True, batch_average=True)
+
+
+def contextual() -> Loss:
+    """Mechrez et al., equations 1 to 4 with cosine distances, of VGG19's relu3_4."""
+    network = golden_networks().trunk("vgg19", torch.float32)[:18]
+
+    def loss(x: Tensor, t: Tensor) -> Tensor:
+        x, t = ((image - IMAGENET_MEAN) / IMAGENET_DEVIATION for image in (x, t))
+        with torch.no_grad():
+            y = network(t).flatten(2)
+        x = network(x).flatten(2)
+        centre = y.mean(2, keepdim=True)
+        x, y = x - centre, y - centre
+        cosine = torch.einsum("nci,ncj->nij", x, y)
+        d = 1 - cosine / (x.norm(dim=1)[:, :, None] * y.norm(dim=1)[:, None, :])
+        w = torch.exp((1 - d / (d.min(2, keepdim=True).values + 1e-5)) / 0.5)
+        similarity = w / w.sum(2, keepdim=True)
+        return -torch.log(similarity.max(1).values.mean(1) + 1e-5).mean()
 
     return loss
 
@@ -387,22 +429,22 @@ CASES = [
     Case("l1", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.l1_loss")}),
     Case("mse", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.mse_loss")}),
     Case("huber", MEGAPIXELS, photographs, {"torch": function(f"{TORCH}.huber_loss", delta=0.1)}),
-    Case("charbonnier", MEGAPIXELS, photographs, {"torch": formula(charbonnier)}),
+    Case("charbonnier", MEGAPIXELS, photographs, {"torch formula": formula(charbonnier)}),
     Case(
         "cauchy",
         MEGAPIXELS,
         photographs,
         {"kornia": function("kornia.losses.cauchy_loss", reduction="mean")},
     ),
-    Case("edge", IMAGES, photographs, {"kornia": formula(sobel)}),
+    Case("edge", IMAGES, photographs, {"kornia filter": formula(sobel)}),
     Case("total_variation", IMAGES, photographs, {"kornia": formula(variation)}),
     Case(
         "focal_frequency",
         IMAGES,
         photographs,
-        {"authors": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
+        {"authors' package": module("focal_frequency_loss.FocalFrequencyLoss", rtol=1e-3)},
     ),
-    Case("fft_l1", IMAGES, photographs, {"torch": formula(fft_l1)}),
+    Case("fft_l1", IMAGES, photographs, {"torch formula": formula(fft_l1)}),
     Case("ssim", IMAGES, photographs, SSIM_PEERS, small=(1, 3, 64, 64)),
     Case("ssim_1080p", (1, 3, 1080, 1920), photographs, SSIM_PEERS, small=None),
     Case(
@@ -469,6 +511,20 @@ CASES = [
         (4, 3, 256, 256),
         photographs,
         {"lpips": lpips_peer("squeeze", "squeezenet1_1")},
+        small=None,
+    ),
+    Case(
+        "dists",
+        (2, 3, 128, 128),
+        photographs,
+        {"authors": Peer(dists, rtol=1e-3)},
+        small=None,
+    ),
+    Case(
+        "contextual",
+        (2, 3, 128, 128),
+        photographs,
+        {"torch": Peer(contextual, rtol=1e-3)},
         small=None,
     ),
     *(
@@ -539,7 +595,7 @@ CASES = [
         "ohem",
         SEGMENTATION,
         segmentation,
-        {"torch": formula(ohem)},
+        {"torch formula": formula(ohem)},
         small=None,
     ),
     Case(
@@ -554,9 +610,9 @@ CASES = [
         detections,
         {"timm": module("timm.loss.AsymmetricLossMultiLabel", reduction="mean")},
     ),
-    Case("quality_focal", (2, 76725, 80), quality, {"torch": formula(quality_focal)}),
-    Case("hinge", PATCHES, patch_logits, {"torch": formula(hinge)}, small=(64, 1)),
-    Case("ragan", PATCHES, patch_logits, {"torch": formula(relativistic_average)}, small=(64, 1)),
+    Case("quality_focal", (2, 76725, 80), quality, {"torch formula": formula(quality_focal)}),
+    Case("hinge", PATCHES, patch_logits, {"torch formula": formula(hinge)}, small=(64, 1)),
+    Case("ragan", PATCHES, patch_logits, {"torch formula": formula(relativistic_average)}, small=(64, 1)),
 ]
 
 
@@ -692,7 +748,7 @@ def compare(
 
 def print_table(records: list[Record]) -> None:
     """One line per record; a star marks the strongest peer of a key."""
-    columns = "{:22} {:>17} {:>3} {:>13} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}"
+    columns = "{:22} {:>17} {:>3} {:>17} {:>8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}"
     head = ("loss", "shape", "thr", "peer", "mode", "peer ms", "ours ms", "tape ms", "floor ms")
     print(columns.format(*head, "ratio", "extra KiB"))
     for r in records:
@@ -711,13 +767,56 @@ def print_table(records: list[Record]) -> None:
         )
 
 
+PACKAGES = (
+    "torch torchvision kornia segmentation_models_pytorch monai pytorch_msssim piqa lpips timm scipy "
+    "focal_frequency_loss"
+).split()
+
+
+def versions() -> dict[str, str]:
+    """Of the peers that are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            pass
+    return found
+
+
+def machine() -> str:
+    """The processor and how many cores there are."""
+    models = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{models[0]}, {len(models)} cores"
+
+
+def save(path: Path, records: list[Record]) -> None:
+    """Puts `records` in place of those of the same keys; all of a file are of one machine and the same versions."""
+    made = {"machine": machine(), "versions": versions()}
+    fresh = [asdict(record) for record in records]
+    kept = []
+    if path.exists():
+        before = json.loads(path.read_text())
+        if {part: before[part] for part in made} != made:
+            sys.exit(f"{path} is of another machine or other versions: begin a new file")
+        keys = {(row["loss"], row["threads"]) for row in fresh}
+        kept = [row for row in before["records"] if (row["loss"], row["threads"]) not in keys]
+    order = [key for case in CASES for key, _ in case.variants()]
+    rows = sorted(kept + fresh, key=lambda row: (order.index(row["loss"]), row["threads"]))
+    path.write_text(json.dumps(made | {"records": rows}, indent=1, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", help="keys or patterns, separated by commas")
     parser.add_argument("--threads", default="2", help="thread counts, separated by commas")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--native", type=Path, help="our program; built with cargo by default")
-    parser.add_argument("--json", type=Path, help="writes the records to this file")
+    parser.add_argument("--json", type=Path, help="enters the records in this file")
     parser.add_argument("--python", help="the interpreter that has the peers")
     args = parser.parse_args()
 
@@ -755,7 +854,7 @@ def main() -> None:
 
     print_table(records)
     if args.json:
-        args.json.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
+        save(args.json, records)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ use candle_core::{Device, Tensor, Var};
 use cvloss::perceptual::networks::Trunk;
 use cvloss::perceptual::weights::Weights;
 use cvloss::perceptual::{
-    FeatureWeight, LpipsLoss, LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
+    ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureWeight, LpipsLoss,
+    LpipsNetwork, LpipsOptions, PerceptualLoss, PerceptualOptions,
 };
 use cvloss::{
     Accumulator, Activation, AdversarialLoss, AsymmetricLoss, Border, CharbonnierLoss, CiouLoss,
@@ -116,6 +117,8 @@ fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
         ("lpips_alex", _) => Box::new(lpips(LpipsNetwork::Alex)?),
         ("lpips_vgg", _) => Box::new(lpips(LpipsNetwork::Vgg)?),
         ("lpips_squeeze", _) => Box::new(lpips(LpipsNetwork::Squeeze)?),
+        ("dists", _) => Box::new(dists()?),
+        ("contextual", _) => Box::new(contextual()?),
         _ => bail!("no loss {key} with preset {preset:?}"),
     })
 }
@@ -156,7 +159,20 @@ fn lpips(network: LpipsNetwork) -> Result<LpipsLoss> {
     Ok(loss)
 }
 
-/// Weights are prepared at the first use, which belongs to no step.
+fn dists() -> Result<DistsLoss> {
+    let loss = DistsLoss::new(weights(Trunk::Vgg16), DistsOptions::default())?;
+    prepare(&loss)?;
+    Ok(loss)
+}
+
+fn contextual() -> Result<ContextualLoss> {
+    let options = ContextualOptions::default();
+    let loss = ContextualLoss::new(weights(options.trunk), options)?;
+    prepare(&loss)?;
+    Ok(loss)
+}
+
+/// What is made at the first use belongs to no step.
 fn prepare(loss: &dyn Loss) -> Result<()> {
     let image = Tensor::zeros((1, 3, 64, 64), candle_core::DType::F32, &Device::Cpu)?;
     loss.forward(&image, &image)?;
@@ -183,6 +199,9 @@ fn answer(request: &Value) -> Result<Value> {
     let key = request["loss"].as_str().context("no loss")?;
     if key.starts_with("edt") {
         return distance_transform(request);
+    }
+    if request["memory"] == true {
+        return memory(request);
     }
     let loss = loss(key, request["preset"].as_str())?;
     let repeat = request["repeat"].as_u64().unwrap_or(1) as usize;
@@ -233,6 +252,34 @@ fn distance_transform(request: &Value) -> Result<Value> {
         "peak_extra_bytes": peak_extra_bytes,
         "value": value,
     }))
+}
+
+/// How far this process grows from before it has the loss, weights included, to the peak of one value and gradient.
+fn memory(request: &Value) -> Result<Value> {
+    let path = Path::new(request["data"].as_str().context("no data")?);
+    let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+    let inputs = Inputs {
+        input: tensors.get("input").context("no input")?,
+        target: tensors.get("target").context("no target")?,
+        weight: None,
+    };
+    // The peak from here on.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = status("VmRSS:")?;
+    let key = request["loss"].as_str().context("no loss")?;
+    let loss = loss(key, request["preset"].as_str())?;
+    let mut gradient = Accumulator::new(inputs.input);
+    let value = loss.evaluate(&inputs, Some(&mut gradient))?.tensor;
+    let peak = status("VmHWM:")?;
+    Ok(json!({ "grown_kib": peak - before, "value": value.to_scalar::<f32>()? }))
+}
+
+/// KiB that Linux counts for this process.
+fn status(name: &str) -> Result<u64> {
+    let all = std::fs::read_to_string("/proc/self/status")?;
+    let line = all.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("no such line")?.parse()?)
 }
 
 /// Value and gradient into memory that is already there; also the most memory allocated on top.

@@ -1,9 +1,12 @@
 //! What all pictures share: a canvas with a font, and colours.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use image::ExtendedColorType;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
@@ -33,6 +36,13 @@ pub(crate) fn paint(
         draw(&area)?;
         area.present()?;
     }
-    image::save_buffer(path, &pixels, size.0, size.1, ExtendedColorType::Rgb8)?;
+    // Large areas of one colour, as these pictures have them, are smallest without a filter.
+    let file = BufWriter::new(File::create(path)?);
+    PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::NoFilter).write_image(
+        &pixels,
+        size.0,
+        size.1,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(())
 }

@@ -56,6 +56,33 @@ fn in_every_way(source: &Path, arguments: &[&str], few: &[&str]) -> Result<Optio
     Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
+/// The C of the documents, between a beginning and an end that they leave to the reader.
+#[test]
+fn documented_snippets_compile() -> Result<()> {
+    let folder = tempdir()?;
+    let mut count = 0;
+    for document in ["docs/c-abi.md", "crates/cvloss-capi/README.md"] {
+        let text = std::fs::read_to_string(root().join(document))?;
+        for block in text.split("```c\n").skip(1) {
+            let snippet = block.split("```").next().context("no end")?;
+            let tensors = "cvl_tensor logits, targets, slopes, value;\n\
+                           (void)logits, (void)targets, (void)slopes, (void)value;";
+            let program = format!(
+                "#include \"cvloss.h\"\n#include <stdlib.h>\n\
+                 static void die(const char *why) {{ exit(why != NULL); }}\n\
+                 int main(void) {{\n{tensors}\n{snippet}\nreturn 0;\n}}\n"
+            );
+            let source = folder.path().join("snippet.c");
+            std::fs::write(&source, program)?;
+            run(compile("cc", "c11").arg("-fsyntax-only").arg(&source))
+                .with_context(|| format!("{document}: {snippet}"))?;
+            count += 1;
+        }
+    }
+    ensure!(count == 3, "found {count} snippets");
+    Ok(())
+}
+
 /// A number after a name and `=` in a line.
 fn value_of(line: &str, name: &str) -> Result<f64> {
     let (_, rest) = line

@@ -118,17 +118,14 @@ fn every_loss_is_wrapped() -> Result<()> {
         read("include/cvloss.hpp")?,
         read("examples/python/cvloss_torch.py")?,
     );
-    let both = |first: &str, second: &str| std::io::Result::Ok(read(first)? + &read(second)?);
-    let (entries, hostile) = (
-        both(
-            "crates/cvloss-capi/tests/support/entries.rs",
-            "crates/cvloss-capi/tests/support/networks.rs",
-        )?,
-        both(
-            "crates/cvloss-capi/tests/c/hostile.c",
-            "crates/cvloss-capi/tests/c/networks.c",
-        )?,
-    );
+    let hostile = read("crates/cvloss-capi/tests/c/hostile.c")?
+        + &read("crates/cvloss-capi/tests/c/networks.c")?;
+    let support = package().join("tests/support");
+    let mut entries = std::fs::read_to_string(support.join("entries.rs"))?
+        + &std::fs::read_to_string(support.join("networks.rs"))?;
+    for file in std::fs::read_dir(support.join("entries"))? {
+        entries += &std::fs::read_to_string(file?.path())?;
+    }
     let header = std::fs::read_to_string(committed())?;
     let mut losses = BTreeSet::new();
     for rest in header.split("enum cvl_status cvl_").skip(1) {

@@ -5,7 +5,7 @@ use ndarray::{ArrayView1, s};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::scalar::{DType, Prim, Scalar};
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::{Isa, Task, dispatch, prefetch};
 use crate::view::{View, check_view};
 
 /// The number that stands for an ignored point in a label row. No class has it.
@@ -84,19 +84,56 @@ impl<'a> Target<'a> {
     pub(crate) fn read_labels<P: Prim>(&self, n: usize, start: usize, row: &mut [P]) {
         match self {
             Self::Soft(_) => {}
-            Self::Indices(view, ignore) => {
-                view.read_row(n, 0, start, row);
-                if let Some(ignore) = *ignore {
-                    let ignore = P::of(ignore as f64);
-                    for label in row {
-                        *label = if *label == ignore {
-                            P::of(IGNORED)
-                        } else {
-                            *label
-                        };
-                    }
-                }
+            Self::Indices(view, ignore) => match view {
+                View::U8(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
+                View::U32(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
+                View::I64(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// The first labels as numbers, [`IGNORED`] where one is `ignore`; as many behind them, the next tile's, are brought into
+/// the cache.
+fn read<T: Scalar + Into<i64>, P: Prim>(
+    labels: ArrayView1<'_, T>,
+    ignore: Option<i64>,
+    row: &mut [P],
+) {
+    match labels.to_slice() {
+        Some(labels) => {
+            let (labels, behind) = labels.split_at(row.len());
+            prefetch(&behind[..behind.len().min(row.len())]);
+            dispatch(ReadTask(labels, ignore, row));
+        }
+        None => {
+            for (to, label) in row.iter_mut().zip(labels) {
+                *to = number((*label).into(), ignore);
             }
+        }
+    }
+}
+
+/// A class, which fits 32 bits where it was checked, costs less to convert than 64 bits do.
+#[inline(always)]
+fn number<P: Prim>(label: i64, ignore: Option<i64>) -> P {
+    if Some(label) == ignore {
+        P::of(IGNORED)
+    } else {
+        P::of(f64::from(label as i32))
+    }
+}
+
+struct ReadTask<'a, T, P>(&'a [T], Option<i64>, &'a mut [P]);
+
+impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Self(labels, ignore, row) = self;
+        for (to, label) in row.iter_mut().zip(labels) {
+            *to = number((*label).into(), ignore);
         }
     }
 }
@@ -129,19 +166,16 @@ struct Count {
 
 impl Count {
     fn run<T: Scalar + Into<i64>>(self, labels: ArrayView1<'_, T>) -> Result<usize> {
-        let (outside, ignored) = match labels.to_slice() {
+        let (largest, ignored) = match labels.to_slice() {
             Some(labels) => dispatch(CountTask(self, labels)),
-            None => labels
-                .iter()
-                .map(|label| self.one((*label).into()))
-                .fold((0, 0), add),
+            None => self.largest(labels.iter().copied()),
         };
-        if outside == 0 {
+        if ignored == labels.len() as u64 || largest < self.classes as u64 {
             return Ok(ignored as usize);
         }
         let mut all = labels.iter().map(|label| (*label).into());
         let class = all
-            .find(|label| self.one(*label).0 == 1)
+            .find(|label| Some(*label) != self.ignore && *label as u64 >= self.classes as u64)
             .unwrap_or_default();
         Err(Error::Class {
             class,
@@ -149,19 +183,27 @@ impl Count {
         })
     }
 
-    /// Whether a label is outside the classes, and whether it is ignored, as 0 or 1.
+    /// The largest label that is not ignored, where one below 0 counts as huge, and how many are ignored.
     #[inline(always)]
-    fn one(self, label: i64) -> (u64, u64) {
-        // Where nothing is ignored, no label is −1 and allowed at once.
-        let ignored = self.ignore.is_some() & (label == self.ignore.unwrap_or(-1));
-        let outside = (label as u64 >= self.classes as u64) & !ignored;
-        (u64::from(outside), u64::from(ignored))
+    fn largest<T: Into<i64>>(self, labels: impl Iterator<Item = T>) -> (u64, u64) {
+        let (mut largest, mut ignored) = (0, 0);
+        match self.ignore {
+            None => {
+                for label in labels {
+                    largest = largest.max(label.into() as u64);
+                }
+            }
+            Some(ignore) => {
+                for label in labels {
+                    let label = label.into();
+                    let is_ignored = label == ignore;
+                    ignored += u64::from(is_ignored);
+                    largest = largest.max(if is_ignored { 0 } else { label as u64 });
+                }
+            }
+        }
+        (largest, ignored)
     }
-}
-
-#[inline(always)]
-fn add(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
-    (a.0 + b.0, a.1 + b.1)
 }
 
 struct CountTask<'a, T>(Count, &'a [T]);
@@ -170,11 +212,6 @@ impl<T: Scalar + Into<i64>> Task for CountTask<'_, T> {
     type Output = (u64, u64);
     #[inline(always)]
     fn run<I: Isa>(self) -> (u64, u64) {
-        let Self(count, labels) = self;
-        let mut total = (0, 0);
-        for label in labels {
-            total = add(total, count.one((*label).into()));
-        }
-        total
+        self.0.largest(self.1.iter().copied())
     }
 }

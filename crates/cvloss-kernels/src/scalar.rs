@@ -90,14 +90,19 @@ pub trait Prim: Scalar + PartialOrd {
     fn array_mut<'v, 'a>(view: &'v mut ViewMut<'a>) -> Option<&'v mut ArrayViewMut3<'a, Self>>;
 }
 
-/// Lends `len` numbers of this thread's work memory, of any content.
+/// Bytes of a cache line, where vectors are read and written whole.
+const LINE: usize = 64;
+
+/// Lends `len` numbers of this thread's work memory, of any content, from the start of a cache line.
 pub(crate) fn with_scratch<P: Prim, T>(len: usize, work: impl FnOnce(&mut [P]) -> T) -> T {
     // Taken out while in use: a nested call would find none and allocate.
     let mut memory = P::scratch().take();
-    if memory.len() < len {
-        memory.resize(len, P::default());
+    let most = len + LINE / size_of::<P>();
+    if memory.len() < most {
+        memory.resize(most, P::default());
     }
-    let result = work(&mut memory[..len]);
+    let start = memory.as_ptr().align_offset(LINE).min(most - len);
+    let result = work(&mut memory[start..start + len]);
     P::scratch().set(memory);
     result
 }

@@ -157,15 +157,19 @@ const fn case(window: [usize; 3], channels: [usize; 2], space: [usize; 2], is_im
     }
 }
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 19] = [
     // Winograd: tiles that are cut, a single pixel, channels that fill no chunk, no panel, and more than one.
     case([3, 1, 1], [5, 7], [9, 11], false),
     case([3, 1, 1], [16, 70], [4, 4], false),
     case([3, 1, 1], [17, 33], [1, 1], false),
     case([3, 1, 1], [33, 129], [5, 2], false),
     case([3, 1, 1], [3, 2], [13, 6], false),
-    // Patches.
+    case([3, 1, 1], [150, 16], [6, 5], false),
     case([5, 1, 2], [4, 9], [8, 7], false),
+    case([5, 1, 2], [17, 70], [1, 3], false),
+    case([5, 1, 2], [80, 33], [5, 4], false),
+    // Patches.
+    case([5, 1, 1], [4, 9], [8, 7], false),
     case([1, 1, 0], [20, 3], [5, 3], false),
     case([3, 1, 0], [6, 65], [7, 5], false),
     case([3, 1, 2], [6, 5], [4, 9], false),
@@ -181,18 +185,19 @@ const CASES: [Case; 15] = [
 const ITEMS: usize = 2;
 
 /// Sums, and what they say of the input's gradient.
-fn naive(case: Case, weight: &[f64], bias: &[f64], input: &Planes, slopes: &Planes) -> [Planes; 2] {
+fn naive(case: Case, weight: &[f32], bias: &[f32], input: &Planes, slopes: &Planes) -> [Planes; 2] {
     let [side, stride, border] = case.window;
     let [inputs, _] = case.channels;
     let (mut output, mut gradient) = (Planes::zeros(slopes.size), Planes::zeros(input.size));
     slopes.each(|[n, o, y, x]| {
         let place = output.place([n, o, y, x]);
-        output.data[place] = bias[o];
+        output.data[place] = f64::from(bias[o]);
         for i in 0..inputs {
             for (tap, w) in weight[(o * inputs + i) * side * side..][..side * side]
                 .iter()
                 .enumerate()
             {
+                let w = f64::from(*w);
                 let at =
                     |start: usize, tap: usize| (start * stride + tap) as isize - border as isize;
                 let (row, column) = (at(y, tap / side), at(x, tap % side));
@@ -213,12 +218,13 @@ fn naive(case: Case, weight: &[f64], bias: &[f64], input: &Planes, slopes: &Plan
 fn check_convolution<T: Prim>(case: Case, tolerance: f64) {
     let [side, stride, border] = case.window;
     let [inputs, outputs] = case.channels;
-    let weight = noise(1, outputs * inputs * side * side);
-    let bias = noise(2, outputs);
+    let single = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+    let weight = single(noise(1, outputs * inputs * side * side));
+    let bias = single(noise(2, outputs));
     let input = Planes::noise(3, [ITEMS, inputs, case.space[0], case.space[1]]);
-    let kernel = Kernel {
-        weight: &weight,
-        bias: &bias,
+    let kernel = || Kernel {
+        weight: Box::new(weight.clone()),
+        bias: bias.clone(),
         outputs,
         inputs,
         side,
@@ -226,7 +232,7 @@ fn check_convolution<T: Prim>(case: Case, tolerance: f64) {
         border,
     };
     for before_relu in [true, false] {
-        let convolution = Convolution::<T>::new(&kernel, case.is_image).unwrap();
+        let convolution = Convolution::<T>::new(kernel(), case.is_image).unwrap();
         let what = format!("{case:?}, before the ReLU: {before_relu}");
         let mut slopes = Planes::zeros([0; 4]);
         let layer = Layer::Convolution(convolution);
@@ -261,6 +267,55 @@ fn convolutions_in_f32() {
     CASES
         .into_iter()
         .for_each(|case| check_convolution::<f32>(case, 1e-5));
+}
+
+/// What docs/perceptual.md says of the accuracy of Winograd's convolutions, against sums in `f64`.
+#[test]
+fn winograd_in_f32_loses_little() {
+    for (side, border) in [(3, 1), (5, 2)] {
+        let case = case([side, 1, border], [256, 8], [24, 24], false);
+        let input = Planes::noise(11, [1, 256, 24, 24]);
+        let weight: Vec<f32> = noise(12, 8 * 256 * side * side)
+            .into_iter()
+            .map(|x| x as f32)
+            .collect();
+        // What enters is what f32 holds.
+        let input = Planes {
+            data: input.data.iter().map(|x| f64::from(*x as f32)).collect(),
+            ..input
+        };
+        let kernel = Kernel {
+            weight: Box::new(weight.clone()),
+            bias: vec![0.0; 8],
+            outputs: 8,
+            inputs: 256,
+            side,
+            stride: 1,
+            border,
+        };
+        let layer = Layer::Convolution(Convolution::<f32>::new(kernel, false).unwrap());
+        let (got, _) = run(layer, &input, false, true, Planes::zeros);
+        let [expected, _] = naive(case, &weight, &[0.0; 8], &input, &Planes::zeros(got.size));
+        // The largest error of a tile of outputs, relative to its largest output.
+        let out = 7 - side;
+        let mut errors = Vec::new();
+        for o in 0..8 {
+            for (y, x) in (0..24 * 24).map(|at| (at / 24, at % 24)) {
+                if y % out == 0 && x % out == 0 {
+                    let (mut error, mut largest) = (0.0f64, 0.0f64);
+                    for at in 0..out * out {
+                        let place = got.place([0, o, y + at / out, x + at % out]);
+                        error = error.max((got.data[place] - expected.data[place]).abs());
+                        largest = largest.max(expected.data[place].abs());
+                    }
+                    errors.push(error / largest);
+                }
+            }
+        }
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        println!("{side} x {side}: {mean:.2e}");
+        assert!(mean > 1e-8 && mean < 2.5e-6, "{side} x {side}: {mean:e}");
+    }
 }
 
 /// As PyTorch counts windows: with `ceil`, a last one may be cut, but must begin inside.

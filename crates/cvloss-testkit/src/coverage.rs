@@ -21,6 +21,8 @@ const TRAITS: [&str; 7] = [
 ];
 /// Types that are losses by what they wrap.
 const WRAPPERS: [&str; 1] = ["OfInput"];
+/// What is named as a loss and is two of them.
+const PAIRS: [&str; 1] = ["AdversarialLoss"];
 
 /// Fails unless every loss that is implemented in the Rust files under `sources` has a case.
 pub fn check_losses(sources: &Path, cases: &[Case]) -> Result<()> {
@@ -80,16 +82,26 @@ pub fn check_variants(sources: &[PathBuf], cases: &[Case], others: &[Value]) -> 
     Ok(())
 }
 
-/// Types with an implementation of one of [`TRAITS`].
-fn losses(sources: &Path) -> Result<BTreeSet<String>> {
+/// Types with an implementation of a trait that makes them losses, which a macro may write, or with a name that says so.
+pub fn losses(sources: &Path) -> Result<BTreeSet<String>> {
     let mut losses = BTreeSet::new();
     for file in rust_files(sources)? {
-        losses.extend(implementations(&fs::read_to_string(file)?));
+        let source = fs::read_to_string(file)?;
+        losses.extend(implementations(&source));
+        losses.extend(named_as_losses(&source));
     }
     Ok(losses)
 }
 
-fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
+/// Names of public structs that end in `Loss`.
+fn named_as_losses(source: &str) -> Vec<String> {
+    let heads = source.split("\npub struct ").skip(1);
+    let names = heads.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
+    let is_loss = |name: &&str| name.ends_with("Loss") && !PAIRS.contains(name);
+    names.filter(is_loss).map(str::to_owned).collect()
+}
+
+pub(crate) fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let path = entry?.path();
@@ -208,6 +220,12 @@ impl<R: FusedRegularizer> Fused for OfInput<R> {}
 impl FusedRegularizer for Smooth {}
 ";
         assert_eq!(implementations(source), ["BceLoss", "Wide", "Smooth"]);
+    }
+
+    #[test]
+    fn finds_names() {
+        let source = "\npub struct NewLoss<L> {\n\npub struct Lossy;\nstruct InnerLoss;\npub struct PlainLoss(f64);\n";
+        assert_eq!(named_as_losses(source), ["NewLoss", "PlainLoss"]);
     }
 
     #[test]

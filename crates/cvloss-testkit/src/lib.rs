@@ -7,3 +7,4 @@ pub mod coverage;
 pub mod faults;
 pub mod golden;
 pub mod sample;
+pub mod table;

@@ -39,7 +39,14 @@ pub trait Loss {
     /// Whether [`evaluate`](Self::evaluate) has a kernel for the device that `inputs` are on. Without one, the loss is
     /// [`composed`](Self::composed) there.
     fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
-        inputs.input.device().is_cpu()
+        let device = inputs.input.device();
+        device.is_cpu() || (device::launches(device) && self.has_device_kernel(inputs))
+    }
+
+    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA, with the
+    /// feature `cuda`, it is the one that [`has_kernel`](Self::has_kernel) finds.
+    fn has_device_kernel(&self, _inputs: &Inputs<'_>) -> bool {
+        false
     }
 
     /// Whether [`evaluate_both`](Self::evaluate_both) has a gradient with respect to the target too, as losses of two
@@ -448,10 +455,9 @@ impl<L: Fused> Loss for L {
         )
     }
 
-    fn has_kernel(&self, inputs: &Inputs<'_>) -> bool {
-        let kernel = || self.kernel(inputs);
-        let axes = || L::GEOMETRY.axes(inputs.input.dims()).ok();
-        inputs.input.device().is_cpu() || device::runs(kernel, axes, inputs.input, inputs.weight)
+    fn has_device_kernel(&self, inputs: &Inputs<'_>) -> bool {
+        let axes = L::GEOMETRY.axes(inputs.input.dims()).ok();
+        device::takes(self.kernel(inputs), axes, inputs.input, inputs.weight)
     }
 
     fn differentiates_target(&self) -> bool {
@@ -465,7 +471,7 @@ impl<L: Fused> Loss for L {
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
         check_weight::<L>(inputs)?;
         self.check(inputs.input)?;
-        if device::has_launcher(inputs.input.device()) && self.has_kernel(inputs) {
+        if device::launches(inputs.input.device()) && self.has_kernel(inputs) {
             let kernel = self.kernel(inputs).map_err(Error::kernel(L::NAME))?;
             if let Some(kernel) = kernel {
                 return checked.evaluate_on_device(self, &kernel, gradients);

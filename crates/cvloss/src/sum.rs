@@ -39,6 +39,7 @@ pub struct LossSum {
 
 /// A weighted sum with its terms.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Terms {
     /// The sum, on the tape.
     pub total: Tensor,
@@ -48,6 +49,7 @@ pub struct Terms {
 
 /// One term of a weighted sum.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Term {
     /// Its name.
     pub name: String,

@@ -133,3 +133,18 @@ fn refuses() -> Result<()> {
     ensure!(words(plain.forward(&inputs, &flat))?.contains("target has shape"));
     Ok(())
 }
+
+/// As every configuration: the test crate turns the feature `serde` on.
+#[test]
+fn is_serializable() -> Result<()> {
+    let deep = DeepSupervision {
+        loss: DiceLoss::smp(),
+        weights: ScaleWeights::Listed(vec![0.2, 3.0]),
+    };
+    let text = serde_json::to_string(&deep)?;
+    ensure!(
+        serde_json::from_str::<DeepSupervision<DiceLoss>>(&text)? == deep,
+        "{text}"
+    );
+    Ok(())
+}

@@ -401,6 +401,19 @@ fn forward_is_at_points() -> Result<()> {
     assert_same_bits(&network.gradients(&whole)?, &network.gradients(&apart)?)
 }
 
+/// R2 is R1 of fakes.
+#[test]
+fn r2_is_r1_of_the_other_side() -> Result<()> {
+    let golden = Golden::load()?;
+    let network = golden.network("mlp", DType::F32)?;
+    let (real, fake) = (&network.points, (&network.points * 2.0)?);
+    let critic = |x: &Tensor| network.forward(x);
+    let r1 = GradientPenalty::r1(3.0).forward(critic, &fake, real, 5)?;
+    let r2 = GradientPenalty::r2(3.0).forward(critic, real, &fake, 5)?;
+    assert_same_bits(&r1.value.detach(), &r2.value.detach())?;
+    assert_same_bits(&network.gradients(&r1)?, &network.gradients(&r2)?)
+}
+
 /// NaN comes through, zeros have no slope, and what makes no sense is an error.
 #[test]
 fn edges() -> Result<()> {

@@ -92,6 +92,50 @@ pub(super) fn bands<'a, T>(
     bands
 }
 
+/// The channels of some panels in a band: what one thread writes where threads have panels of their own.
+pub(super) struct Strip<'a, T> {
+    /// Rows, counted over all items.
+    pub(super) rows: Range<usize>,
+    /// Panels, counted over all channels.
+    pub(super) panels: Range<usize>,
+    /// Their numbers of each pixel.
+    pub(super) out: Vec<&'a mut [T]>,
+    /// Where the mask of the ReLU goes.
+    pub(super) mask: Option<Vec<&'a mut [u8]>>,
+}
+
+impl<'a, T> Band<'a, T> {
+    /// The band, whose pixels have `lanes` numbers, in strips of `each` panels.
+    pub(super) fn strips(self, lanes: usize, each: usize) -> Vec<Strip<'a, T>> {
+        let panels = lanes.div_ceil(COLUMNS);
+        let pixels = self.out.len() / lanes.max(1);
+        let mut strips: Vec<_> = (0..panels)
+            .step_by(each)
+            .map(|first| Strip {
+                rows: self.rows.clone(),
+                panels: first..panels.min(first + each),
+                out: Vec::with_capacity(pixels),
+                mask: self.mask.as_ref().map(|_| Vec::with_capacity(pixels)),
+            })
+            .collect();
+        let len = each * COLUMNS;
+        for pixel in self.out.chunks_mut(lanes.max(1)) {
+            for (strip, part) in strips.iter_mut().zip(pixel.chunks_mut(len)) {
+                strip.out.push(part);
+            }
+        }
+        let masks = self.mask.into_iter();
+        for pixel in masks.flat_map(|mask| mask.chunks_mut(lanes.max(1))) {
+            for (strip, part) in strips.iter_mut().zip(pixel.chunks_mut(len)) {
+                if let Some(mask) = &mut strip.mask {
+                    mask.push(part);
+                }
+            }
+        }
+        strips
+    }
+}
+
 /// Every `step` rows of each item, as far as its height goes: where bands may begin. At most about `most` bands.
 pub(super) fn cuts<T>(maps: &Maps<T>, step: usize, most: usize) -> Vec<usize> {
     let steps = maps.height.div_ceil(step);

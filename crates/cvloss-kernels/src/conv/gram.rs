@@ -26,7 +26,7 @@ fn gram_rows<T: Prim>(features: &[T], lanes: usize, first: usize, rows: &mut [T]
     let blocks_len = count.div_ceil(ROWS);
     let chunks = PIXELS / DEPTH;
     let len = blocks_len * (chunks * BLOCK + panels * SUMS);
-    let mut packed: Vec<Panel<T>> = vec![[[T::default(); COLUMNS]; DEPTH]; panels * chunks];
+    let mut packed: Vec<Panel<T>> = vec![Panel::zero(); panels * chunks];
     with_scratch::<T, _>(len, |memory| {
         let (blocks, sums) = memory.split_at_mut(blocks_len * chunks * BLOCK);
         let (blocks, sums) = (as_blocks(blocks), as_sums(sums));
@@ -34,10 +34,10 @@ fn gram_rows<T: Prim>(features: &[T], lanes: usize, first: usize, rows: &mut [T]
             // Beyond the last pixel there are zeros.
             let used = (pixels.len() / lanes).div_ceil(DEPTH);
             blocks.fill([[T::default(); DEPTH]; ROWS]);
-            packed.fill([[T::default(); COLUMNS]; DEPTH]);
+            packed.fill(Panel::zero());
             for (k, pixel) in pixels.chunks(lanes).enumerate() {
                 for (panel, columns) in pixel.chunks(COLUMNS).enumerate() {
-                    packed[panel * chunks + k / DEPTH][k % DEPTH][..columns.len()]
+                    packed[panel * chunks + k / DEPTH].0[k % DEPTH][..columns.len()]
                         .copy_from_slice(columns);
                 }
                 for (r, x) in pixel[first..][..count].iter().enumerate() {
@@ -47,7 +47,13 @@ fn gram_rows<T: Prim>(features: &[T], lanes: usize, first: usize, rows: &mut [T]
             for panel in 0..panels {
                 let columns = &packed[panel * chunks..][..used];
                 let sums = (&mut sums[panel..], panels);
-                product::multiply((&*blocks, chunks), columns, sums, blocks_len, at > 0);
+                product::multiply(
+                    (&*blocks, chunks),
+                    (columns, 1, used),
+                    sums,
+                    blocks_len,
+                    at > 0,
+                );
             }
         }
         for (r, row) in rows.chunks_mut(lanes).enumerate() {
@@ -79,7 +85,13 @@ pub(crate) fn mix<T: Prim>(features: &[T], lanes: usize, matrix: &[T], out: &mut
             }
             for (panel, columns) in panels.chunks(chunks).enumerate() {
                 let into = (&mut *sums, 1);
-                product::multiply((&*blocks, chunks), columns, into, blocks_len, false);
+                product::multiply(
+                    (&*blocks, chunks),
+                    (columns, 1, chunks),
+                    into,
+                    blocks_len,
+                    false,
+                );
                 for (r, out) in out.chunks_mut(lanes).enumerate() {
                     let start = panel * COLUMNS;
                     let len = COLUMNS.min(lanes - start);

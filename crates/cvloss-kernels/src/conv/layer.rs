@@ -1,22 +1,38 @@
-//! One frozen convolution: its weights, prepared once for both directions.
+//! One frozen convolution: its weights, and how it runs in both directions.
+
+use std::fmt::Debug;
+use std::ops::Deref;
 
 use rayon::prelude::*;
 
-use super::finish::{Finish, bands, cuts};
+use super::finish::{Band, Finish, bands, cuts};
 use super::maps::{Maps, lanes_of};
 use super::patches::{self, Window};
+use super::points::{AtPoints, Kernels};
 use super::product::{self, COLUMNS, DEPTH, Panel};
 use super::winograd;
 use crate::error::{Error, Result};
 use crate::scalar::Prim;
 
-/// The weights and the shape of a convolution, as PyTorch has them.
-#[derive(Clone, Copy, Debug)]
-pub struct Kernel<'a> {
+/// Weights that somebody keeps, and lends for each pass: large layers hold no form of them of their own.
+pub trait Source: Debug + Send + Sync {
     /// `(outputs, inputs, side, side)`.
-    pub weight: &'a [f64],
+    fn numbers(&self) -> Box<dyn Deref<Target = [f32]> + '_>;
+}
+
+impl Source for Vec<f32> {
+    fn numbers(&self) -> Box<dyn Deref<Target = [f32]> + '_> {
+        Box::new(self.as_slice())
+    }
+}
+
+/// The weights and the shape of a convolution, as PyTorch has them.
+#[derive(Debug)]
+pub struct Kernel {
+    /// `(outputs, inputs, side, side)`.
+    pub weight: Box<dyn Source>,
     /// One number per output.
-    pub bias: &'a [f64],
+    pub bias: Vec<f32>,
     /// Output channels.
     pub outputs: usize,
     /// Input channels.
@@ -29,12 +45,6 @@ pub struct Kernel<'a> {
     pub border: usize,
 }
 
-impl Kernel<'_> {
-    fn at(&self, output: usize, input: usize, tap: usize) -> f64 {
-        self.weight[(output * self.inputs + input) * self.side * self.side + tap]
-    }
-}
-
 /// A convolution whose weights do not change.
 #[derive(Debug)]
 pub struct Convolution<T> {
@@ -43,36 +53,43 @@ pub struct Convolution<T> {
     in_lanes: usize,
     outputs: usize,
     bias: Vec<T>,
-    form: Form,
+    form: Form<T>,
+}
+
+/// How a convolution runs.
+#[derive(Debug)]
+enum Form<T> {
+    /// Both ways by Winograd.
+    Winograd(Box<dyn Source>),
+    /// Both ways by patches: the gradient of a layer with stride 1 is a convolution too.
+    Patches(Packed<T>),
+    /// Forward by patches, backward by sums of patches.
+    Scatter(Packed<T>),
+}
+
+/// Weights of a small layer, prepared once.
+#[derive(Debug)]
+struct Packed<T> {
     forward: Vec<Panel<T>>,
     backward: Vec<Panel<T>>,
 }
 
-/// How a convolution runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
-    /// Both ways by Winograd.
-    Winograd,
-    /// Both ways by patches: the gradient of a layer with stride 1 is a convolution too.
-    Patches,
-    /// Forward by patches, backward by sums of patches.
-    Scatter,
-}
-
 impl<T: Prim> Convolution<T> {
-    /// Prepares the weights. `first`: its input is an image, whose channels are not filled up to whole chunks.
-    pub fn new(kernel: &Kernel<'_>, first: bool) -> Result<Self> {
+    /// A layer; `first`: its input is an image, whose channels are not filled up to whole chunks.
+    pub fn new(kernel: Kernel, first: bool) -> Result<Self> {
         let Kernel {
+            weight,
+            bias: biases,
             outputs,
             inputs,
             side,
             stride,
             border,
-            ..
-        } = *kernel;
+        } = kernel;
         let expected = outputs * inputs * side * side;
-        if kernel.weight.len() != expected || kernel.bias.len() != outputs {
-            let got = format!("{} and {}", kernel.weight.len(), kernel.bias.len());
+        let got = weight.numbers().len();
+        if got != expected || biases.len() != outputs {
+            let got = format!("{got} and {}", biases.len());
             let expected = format!("{expected} and {outputs} numbers");
             return Err(Error::option("weight and bias", got, expected));
         }
@@ -87,44 +104,18 @@ impl<T: Prim> Convolution<T> {
             border,
         };
         let in_lanes = if first { inputs } else { lanes_of(inputs) };
-        let form = match (side, stride, border) {
-            (3, 1, 1) if !first => Form::Winograd,
-            (_, 1, _) if !first => Form::Patches,
-            _ => Form::Scatter,
+        let pack = |is_dense| {
+            let numbers = weight.numbers();
+            packed(&numbers, side, (inputs, in_lanes), outputs, is_dense)
         };
-        let taps = side * side;
-        let (forward, backward) = match form {
-            Form::Winograd => {
-                let forward = |i: usize, o: usize| std::array::from_fn(|tap| kernel.at(o, i, tap));
-                let backward =
-                    |o: usize, i: usize| std::array::from_fn(|tap| kernel.at(o, i, 8 - tap));
-                (
-                    winograd::pack(inputs, outputs, forward),
-                    winograd::pack(outputs, inputs, backward),
-                )
-            }
-            Form::Patches => {
-                let out_lanes = lanes_of(outputs);
-                let backward = pack_patches(out_lanes, outputs, inputs, taps, |o, i, tap| {
-                    kernel.at(o, i, taps - 1 - tap)
-                });
-                (forward_patches(kernel, in_lanes), backward)
-            }
-            Form::Scatter => {
-                let backward = product::pack(lanes_of(outputs), taps * in_lanes, |o, column| {
-                    let (tap, input) = (column / in_lanes, column % in_lanes);
-                    T::of(if o < outputs && input < inputs {
-                        kernel.at(o, input, tap)
-                    } else {
-                        0.0
-                    })
-                });
-                (forward_patches(kernel, in_lanes), backward)
-            }
+        let form = match (side, stride, border) {
+            (3, 1, 1) | (5, 1, 2) if !first => Form::Winograd(weight),
+            (_, 1, _) if !first => Form::Patches(pack(true)),
+            _ => Form::Scatter(pack(false)),
         };
         let mut bias = vec![T::default(); outputs.next_multiple_of(COLUMNS)];
-        for (to, from) in bias.iter_mut().zip(kernel.bias) {
-            *to = T::of(*from);
+        for (to, from) in bias.iter_mut().zip(biases) {
+            *to = T::from_f32(from);
         }
         Ok(Self {
             window,
@@ -133,19 +124,12 @@ impl<T: Prim> Convolution<T> {
             outputs,
             bias,
             form,
-            forward,
-            backward,
         })
     }
 
     /// Output channels.
     pub fn outputs(&self) -> usize {
         self.outputs
-    }
-
-    /// Bytes of the prepared weights.
-    pub fn bytes(&self) -> usize {
-        (self.forward.len() + self.backward.len()) * size_of::<Panel<T>>()
     }
 
     /// Rows and pixels of the output; none if the input is smaller than a window.
@@ -160,6 +144,7 @@ impl<T: Prim> Convolution<T> {
         relu: bool,
         keep: bool,
         memory: Vec<T>,
+        room: &mut Vec<Panel<T>>,
     ) -> Result<(Maps<T>, Option<Vec<u8>>)> {
         if input.lanes != self.in_lanes || input.channels != self.inputs {
             let expected = format!("{} channels", self.inputs);
@@ -179,22 +164,25 @@ impl<T: Prim> Convolution<T> {
         let mut output = shape.shaped(memory);
         let mut mask = (relu && keep).then(|| vec![0; output.len()]);
         let finish = Finish::forward(&self.bias, relu);
-        let lanes = output.lanes;
-        let cuts = self.cuts(&output);
-        let row_len = output.row_len();
-        bands(row_len, output.numbers_mut(), mask.as_deref_mut(), &cuts)
-            .into_par_iter()
-            .for_each(|band| match self.form {
-                Form::Winograd => winograd::run(input, &self.forward, finish, band, lanes),
-                _ => patches::run(
+        match &self.form {
+            Form::Winograd(weight) => {
+                let weight = weight.numbers();
+                let kernels = self.kernels(&weight, false);
+                self.transformed(
+                    kernels,
                     input,
-                    self.window,
-                    &self.forward,
+                    (&mut output, mask.as_deref_mut()),
                     finish,
-                    band,
-                    (height, width, lanes),
-                ),
-            });
+                    room,
+                );
+            }
+            Form::Patches(packed) | Form::Scatter(packed) => {
+                let (window, size) = (self.window, (height, width, output.lanes));
+                each_band(&mut output, mask.as_deref_mut(), |band| {
+                    patches::run(input, window, &packed.forward, finish, band, size)
+                });
+            }
+        }
         Ok((output, mask))
     }
 
@@ -205,44 +193,107 @@ impl<T: Prim> Convolution<T> {
         like: &Maps<T>,
         mask: Option<&[u8]>,
         memory: Vec<T>,
+        room: &mut Vec<Panel<T>>,
     ) -> Maps<T> {
         let mut input = like.shaped(memory);
         let finish = Finish::backward(mask);
-        let (lanes, row_len) = (input.lanes, input.row_len());
-        let size = (input.height, input.width, lanes);
-        let cuts = self.cuts(&input);
-        bands(row_len, input.numbers_mut(), None, &cuts)
-            .into_par_iter()
-            .for_each(|band| match self.form {
-                Form::Winograd => winograd::run(gradient, &self.backward, finish, band, lanes),
-                Form::Patches => {
-                    let window = Window {
-                        border: self.window.side - 1 - self.window.border,
-                        ..self.window
-                    };
-                    patches::run(gradient, window, &self.backward, finish, band, size);
+        let size = (input.height, input.width, input.lanes);
+        match &self.form {
+            Form::Winograd(weight) => {
+                let weight = weight.numbers();
+                let kernels = self.kernels(&weight, true);
+                self.transformed(kernels, gradient, (&mut input, None), finish, room);
+            }
+            Form::Patches(packed) => {
+                let window = Window {
+                    border: self.window.side - 1 - self.window.border,
+                    ..self.window
+                };
+                let kernels = &packed.backward;
+                each_band(&mut input, None, |band| {
+                    patches::run(gradient, window, kernels, finish, band, size)
+                });
+            }
+            Form::Scatter(packed) => {
+                let (window, kernels) = (self.window, &packed.backward);
+                each_band(&mut input, None, |band| {
+                    patches::scatter(gradient, window, kernels, band, size)
+                });
+                if let Some(mask) = mask {
+                    super::net::apply(&mut input, mask);
                 }
-                Form::Scatter => {
-                    patches::scatter(gradient, self.window, &self.backward, band, size);
-                }
-            });
-        if let (Form::Scatter, Some(mask)) = (self.form, mask) {
-            super::net::apply(&mut input, mask);
+            }
         }
         input
     }
 
-    /// Where threads begin. The numbers do not depend on it, so it may depend on the number of threads.
-    fn cuts(&self, output: &Maps<T>) -> Vec<usize> {
-        let step = match self.form {
-            Form::Winograd => winograd::OUT,
-            _ => 1,
-        };
-        // More bands than threads even out what else the machine does; fewer stream the weights less often.
-        let bytes = self.forward.len() * size_of::<Panel<T>>();
-        let each = if bytes > 4 << 20 { 1 } else { 4 };
-        cuts(output, step, rayon::current_num_threads() * each)
+    fn kernels<'a>(&self, weight: &'a [f32], is_backward: bool) -> Kernels<'a> {
+        Kernels {
+            weight,
+            outputs: self.outputs,
+            inputs: self.inputs,
+            is_backward,
+        }
     }
+
+    /// A pass of Winograd's, whichever its kernel.
+    fn transformed(
+        &self,
+        kernels: Kernels<'_>,
+        input: &Maps<T>,
+        output: (&mut Maps<T>, Option<&mut [u8]>),
+        finish: Finish<'_, T>,
+        room: &mut Vec<Panel<T>>,
+    ) {
+        match self.window.side {
+            5 => {
+                transformed::<T, { winograd::outputs(5) }, 5>(kernels, input, output, finish, room)
+            }
+            _ => {
+                transformed::<T, { winograd::outputs(3) }, 3>(kernels, input, output, finish, room)
+            }
+        }
+    }
+}
+
+fn transformed<T: Prim, const OUT: usize, const TAPS: usize>(
+    kernels: Kernels<'_>,
+    input: &Maps<T>,
+    (output, mask): (&mut Maps<T>, Option<&mut [u8]>),
+    finish: Finish<'_, T>,
+    room: &mut Vec<Panel<T>>,
+) {
+    let kernels = AtPoints::new::<TAPS>(kernels, room);
+    let (panels, threads) = (kernels.size().0.max(1), rayon::current_num_threads());
+    // Threads that make kernels share the panels, so that each is made once, and rows only if there are more threads.
+    let (most, each) = match kernels {
+        AtPoints::Shared(..) => (BANDS * threads, panels),
+        AtPoints::Own(_) => (threads.div_ceil(panels), panels.div_ceil(threads)),
+    };
+    let (lanes, row_len) = (output.lanes, output.row_len());
+    let cuts = cuts(output, OUT, most);
+    let bands = bands(row_len, output.numbers_mut(), mask, &cuts).into_iter();
+    let strips: Vec<_> = bands.flat_map(|band| band.strips(lanes, each)).collect();
+    strips.into_par_iter().for_each(|strip| {
+        winograd::run::<T, OUT, TAPS>(input, kernels, finish, strip, lanes);
+    });
+}
+
+/// Bands per thread: several even out what else the machine does.
+const BANDS: usize = 4;
+
+/// Runs bands of rows on all threads.
+///
+/// The numbers do not depend on where bands begin, so it may depend on the number of threads.
+fn each_band<T: Prim>(
+    output: &mut Maps<T>,
+    mask: Option<&mut [u8]>,
+    run: impl Fn(Band<'_, T>) + Send + Sync,
+) {
+    let cuts = cuts(output, 1, rayon::current_num_threads() * BANDS);
+    let row_len = output.row_len();
+    let bands = bands(row_len, output.numbers_mut(), mask, &cuts);
+    bands.into_par_iter().for_each(run);
 }
 
 /// What a layer says of maps that are smaller than its window.
@@ -253,32 +304,39 @@ pub(super) fn too_small<T>(input: &Maps<T>, side: usize) -> Error {
     Error::option("input", got, expected)
 }
 
-fn forward_patches<T: Prim>(kernel: &Kernel<'_>, in_lanes: usize) -> Vec<Panel<T>> {
-    let taps = kernel.side * kernel.side;
-    pack_patches(
-        in_lanes,
-        kernel.inputs,
-        kernel.outputs,
-        taps,
-        |i, o, tap| kernel.at(o, i, tap),
-    )
-}
-
-/// Kernels as columns: over taps, and over all lanes of each.
-fn pack_patches<T: Prim>(
-    lanes: usize,
-    inputs: usize,
+/// Both directions of a layer by patches; `is_dense`: the way back is a convolution too.
+fn packed<T: Prim>(
+    weight: &[f32],
+    side: usize,
+    (inputs, in_lanes): (usize, usize),
     outputs: usize,
-    taps: usize,
-    entry: impl Fn(usize, usize, usize) -> f64,
-) -> Vec<Panel<T>> {
-    let depth = (taps * lanes).next_multiple_of(DEPTH);
-    product::pack(depth, outputs, |k, output| {
-        let (tap, input) = (k / lanes, k % lanes);
-        T::of(if tap < taps && input < inputs {
-            entry(input, output, tap)
-        } else {
-            0.0
+    is_dense: bool,
+) -> Packed<T> {
+    let taps = side * side;
+    let at = |output: usize, input: usize, tap: usize| {
+        let is_there = output < outputs && input < inputs && tap < taps;
+        match is_there {
+            true => T::from_f32(weight[(output * inputs + input) * taps + tap]),
+            false => T::default(),
+        }
+    };
+    // Kernels are columns: over taps, and over all lanes of each.
+    let pack = |lanes: usize, columns, entry: &dyn Fn(usize, usize, usize) -> T| {
+        let depth = (taps * lanes).next_multiple_of(DEPTH);
+        product::pack(depth, columns, |k, column| {
+            entry(k % lanes, column, k / lanes)
         })
-    })
+    };
+    let out_lanes = lanes_of(outputs);
+    Packed {
+        forward: pack(in_lanes, outputs, &|i, o, tap| at(o, i, tap)),
+        backward: match is_dense {
+            true => pack(out_lanes, inputs, &|o, i, tap| {
+                at(o, i, (taps - 1).wrapping_sub(tap))
+            }),
+            false => product::pack(out_lanes, taps * in_lanes, |o, column| {
+                at(o, column % in_lanes, column / in_lanes)
+            }),
+        },
+    }
 }

@@ -37,7 +37,13 @@ impl<T: Prim> Matrix<T> {
             }
             for (at, panel) in self.panels.chunks(chunks.max(1)).enumerate() {
                 let into = (&mut *sums, 1);
-                product::multiply((&*blocks, chunks), panel, into, blocks_len, false);
+                product::multiply(
+                    (&*blocks, chunks),
+                    (panel, 1, chunks),
+                    into,
+                    blocks_len,
+                    false,
+                );
                 for (r, out) in out.chunks_mut(self.columns.max(1)).enumerate() {
                     let start = at * COLUMNS;
                     let len = COLUMNS.min(self.columns - start);

@@ -8,7 +8,7 @@ use super::finish;
 use super::layer::Convolution;
 use super::maps::Maps;
 use super::pool::{MaxPool, l2};
-use super::product::DEPTH;
+use super::product::{DEPTH, Panel};
 use crate::error::{Error, Result};
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -40,6 +40,8 @@ pub struct Network<T> {
     layers: Vec<Layer<T>>,
     /// Memory of maps that are no longer needed.
     spare: Mutex<Vec<Vec<T>>>,
+    /// Memory of kernels that are made for one layer at a time.
+    room: Mutex<Vec<Panel<T>>>,
 }
 
 /// What a forward pass leaves.
@@ -75,21 +77,13 @@ impl<T: Prim> Network<T> {
         Self {
             layers,
             spare: Mutex::new(Vec::new()),
+            room: Mutex::new(Vec::new()),
         }
     }
 
     /// Its layers.
     pub fn layers(&self) -> &[Layer<T>] {
         &self.layers
-    }
-
-    /// Bytes of the prepared weights.
-    pub fn bytes(&self) -> usize {
-        let bytes = |layer: &Layer<T>| match layer {
-            Layer::Convolution(convolution) => convolution.bytes(),
-            _ => 0,
-        };
-        self.layers.iter().map(bytes).sum()
     }
 
     /// Bytes that a forward and a backward pass of one item need, about.
@@ -137,6 +131,7 @@ impl<T: Prim> Network<T> {
             ));
         }
         let mut current = image;
+        let mut room = self.take_room();
         for (at, layer) in self.layers[..=last].iter().enumerate() {
             let is_tapped = |before_relu: bool| {
                 let tap = Tap {
@@ -150,7 +145,7 @@ impl<T: Prim> Network<T> {
                     let raw = is_tapped(true);
                     let memory = self.memory();
                     let (mut output, mut mask) =
-                        convolution.forward(&current, !raw, keep, memory)?;
+                        convolution.forward(&current, !raw, keep, memory, &mut room)?;
                     if raw {
                         let is_needed = last > at || is_tapped(false);
                         let rectified = is_needed.then(|| rectify(&output, keep));
@@ -201,6 +196,7 @@ impl<T: Prim> Network<T> {
                 trace.features.push(feature);
             }
         }
+        self.return_room(room);
         Ok(trace)
     }
 
@@ -214,6 +210,7 @@ impl<T: Prim> Network<T> {
         }
         let mut pending: Vec<_> = taps.into_iter().zip(gradients).collect();
         let mut current: Option<Maps<T>> = None;
+        let mut room = self.take_room();
         // The masks of the layer below are applied where a gradient is computed, unless a feature's gradient joins.
         let mut is_masked = true;
         let mut steps: Vec<_> = steps.into_iter().enumerate().collect();
@@ -267,7 +264,8 @@ impl<T: Prim> Network<T> {
             is_masked = mask.is_some();
             let slopes = match (layer, &step.kept) {
                 (Layer::Convolution(convolution), _) => {
-                    convolution.backward(&gradient, &step.input, mask, self.memory())
+                    let memory = self.memory();
+                    convolution.backward(&gradient, &step.input, mask, memory, &mut room)
                 }
                 (Layer::MaxPool(pool), Kept::Places(places)) => {
                     pool.backward(&gradient, places, &step.input, mask, self.memory())
@@ -278,6 +276,7 @@ impl<T: Prim> Network<T> {
             self.reuse(gradient);
             current = Some(slopes);
         }
+        self.return_room(room);
         current.ok_or_else(|| Error::option("taps", "none", "one at least"))
     }
 
@@ -288,6 +287,16 @@ impl<T: Prim> Network<T> {
             .for_each(|(sum, other)| simd::dispatch(Add { sum, other }));
         self.reuse(other);
         sum
+    }
+
+    /// Memory for kernels, of any length and content; other passes at the same time have their own.
+    fn take_room(&self) -> Vec<Panel<T>> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut room)
+    }
+
+    fn return_room(&self, panels: Vec<Panel<T>>) {
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = panels;
     }
 
     /// Memory of any length and content.

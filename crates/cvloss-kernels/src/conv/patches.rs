@@ -74,7 +74,13 @@ pub(super) fn run<T: Prim>(
             }
             for (panel, kernels) in panels.chunks(chunks).enumerate() {
                 let count = corners.len().div_ceil(ROWS);
-                product::multiply((blocks, chunks), kernels, (&mut *sums, 1), count, false);
+                product::multiply(
+                    (blocks, chunks),
+                    (kernels, 1, chunks),
+                    (&mut *sums, 1),
+                    count,
+                    false,
+                );
                 simd::dispatch(Leave {
                     sums,
                     first: part * at_once,
@@ -199,7 +205,13 @@ pub(super) fn scatter<T: Prim>(
             }
             for (strip, kernels) in panels.chunks(chunks).enumerate() {
                 let (count, sums) = (pixels.len().div_ceil(ROWS), &mut sums[strip * size..]);
-                product::multiply((blocks, chunks), kernels, (sums, 1), count, false);
+                product::multiply(
+                    (blocks, chunks),
+                    (kernels, 1, chunks),
+                    (sums, 1),
+                    count,
+                    false,
+                );
             }
             for (r, pixel) in pixels.iter().enumerate() {
                 let strips = patch.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate();

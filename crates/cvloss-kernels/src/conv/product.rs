@@ -22,8 +22,17 @@ const SLAB: usize = 32 * 1024;
 
 /// A chunk of a block.
 pub(super) type Block<T> = [[T; DEPTH]; ROWS];
-/// A chunk of a panel.
-pub(super) type Panel<T> = [[T; COLUMNS]; DEPTH];
+/// A chunk of a panel, whose vectors never lie across two lines of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(super) struct Panel<T>(pub(super) [[T; COLUMNS]; DEPTH]);
+
+impl<T: Prim> Panel<T> {
+    pub(super) fn zero() -> Self {
+        Self([[T::default(); COLUMNS]; DEPTH])
+    }
+}
+
 /// A block of the product.
 pub(super) type Sums<T> = [[T; COLUMNS]; ROWS];
 
@@ -53,10 +62,10 @@ pub(super) fn pack<T: Prim>(
     entry: impl Fn(usize, usize) -> T,
 ) -> Vec<Panel<T>> {
     let chunks = depth.div_ceil(DEPTH);
-    let mut panels = vec![[[T::default(); COLUMNS]; DEPTH]; chunks * columns.div_ceil(COLUMNS)];
+    let mut panels = vec![Panel::zero(); chunks * columns.div_ceil(COLUMNS)];
     for (at, panel) in panels.iter_mut().enumerate() {
         let (column, start) = (at / chunks * COLUMNS, at % chunks * DEPTH);
-        for (k, row) in panel.iter_mut().enumerate() {
+        for (k, row) in panel.0.iter_mut().enumerate() {
             for (j, number) in row.iter_mut().enumerate() {
                 if start + k < depth && column + j < columns {
                     *number = entry(start + k, column + j);
@@ -67,10 +76,11 @@ pub(super) fn pack<T: Prim>(
     panels
 }
 
-/// One panel times several blocks: `sums[r·sums_stride] = Σ_k blocks[r·stride + k] · panel[k]`; `onto` what is there, or not.
+/// One panel, of `chunks` chunks, times `count` blocks: `sums[r·sums_stride] = Σ_k blocks[r·stride + k] · panel[k·panel_stride]`;
+/// `onto` what is there, or not.
 pub(super) fn multiply<T: Prim>(
     (blocks, stride): (&[Block<T>], usize),
-    panel: &[Panel<T>],
+    (panel, panel_stride, chunks): (&[Panel<T>], usize, usize),
     (sums, sums_stride): (&mut [Sums<T>], usize),
     count: usize,
     onto: bool,
@@ -79,8 +89,10 @@ pub(super) fn multiply<T: Prim>(
         blocks,
         stride,
         panel,
+        panel_stride,
         sums,
         sums_stride,
+        chunks,
         count,
         onto,
     };
@@ -95,8 +107,10 @@ struct Multiply<'a, T, const N: usize> {
     blocks: &'a [Block<T>],
     stride: usize,
     panel: &'a [Panel<T>],
+    panel_stride: usize,
     sums: &'a mut [Sums<T>],
     sums_stride: usize,
+    chunks: usize,
     count: usize,
     onto: bool,
 }
@@ -107,8 +121,10 @@ impl<'a, T> Multiply<'a, T, COLUMNS> {
             blocks,
             stride,
             panel,
+            panel_stride,
             sums,
             sums_stride,
+            chunks,
             count,
             onto,
         } = self;
@@ -116,8 +132,10 @@ impl<'a, T> Multiply<'a, T, COLUMNS> {
             blocks,
             stride,
             panel,
+            panel_stride,
             sums,
             sums_stride,
+            chunks,
             count,
             onto,
         }
@@ -130,12 +148,14 @@ impl<T: Prim, const N: usize> Task for Multiply<'_, T, N> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let slab = (SLAB / size_of::<Panel<T>>()).max(1);
-        for (at, panel) in self.panel.chunks(slab).enumerate() {
+        for start in (0..self.chunks).step_by(slab) {
+            let len = slab.min(self.chunks - start);
+            let panel = (&self.panel[start * self.panel_stride..], self.panel_stride);
             for r in 0..self.count {
-                let blocks = &self.blocks[r * self.stride + at * slab..][..panel.len()];
+                let blocks = &self.blocks[r * self.stride + start..][..len];
                 let sums = &mut self.sums[r * self.sums_stride];
                 for strip in 0..COLUMNS / N {
-                    add::<I, T, N>(blocks, panel, strip, sums, at == 0 && !self.onto);
+                    add::<I, T, N>(blocks, panel, strip, sums, start == 0 && !self.onto);
                 }
             }
         }
@@ -146,7 +166,7 @@ impl<T: Prim, const N: usize> Task for Multiply<'_, T, N> {
 #[inline(always)]
 fn add<I: Isa, T: Prim, const N: usize>(
     blocks: &[Block<T>],
-    panel: &[Panel<T>],
+    (panel, stride): (&[Panel<T>], usize),
     strip: usize,
     sums: &mut Sums<T>,
     is_first: bool,
@@ -161,7 +181,8 @@ fn add<I: Isa, T: Prim, const N: usize>(
             }
         }
     }
-    for (block, panel) in blocks.iter().zip(panel) {
+    for (chunk, block) in blocks.iter().enumerate() {
+        let panel = &panel[chunk * stride].0;
         for k in 0..DEPTH {
             let row = &panel[k].as_chunks::<N>().0[strip];
             for i in 0..ROWS {

@@ -26,7 +26,7 @@ use soft::{SoftmaxGradient, SoftmaxStatistics};
 use terms::Terms;
 
 use super::site::Term;
-use super::softmax::{PIXELS, Sink, Source, clear_columns, cut, cut_mut, pieces, tile_pixels};
+use super::softmax::{PIXELS, Row, Sink, Source, clear_columns, cut, cut_mut, pieces, tile_pixels};
 use super::sum::Lanes;
 
 /// How the input becomes probabilities.
@@ -444,15 +444,15 @@ struct Piece<'i, M, S> {
 
 /// Rows of work memory, made once per piece: clearing them for each tile would cost as much as a sweep's arithmetic.
 struct Work<P> {
-    input: [P; PIXELS],
-    target: [P; PIXELS],
-    output: [P; PIXELS],
+    input: Row<P>,
+    target: Row<P>,
+    output: Row<P>,
     terms: Terms<P>,
 }
 
 impl<P: Prim> Work<P> {
     fn new() -> Self {
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         Self {
             input: zeros,
             target: zeros,
@@ -464,8 +464,8 @@ impl<P: Prim> Work<P> {
 
 /// Label and weight of the pixels of a tile. An ignored pixel has weight 0.
 struct Points<P> {
-    labels: [P; PIXELS],
-    weights: [P; PIXELS],
+    labels: Row<P>,
+    weights: Row<P>,
     kept: f64,
 }
 
@@ -632,8 +632,8 @@ impl Block<'_> {
             Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
         };
         let mut points = Points {
-            labels: [P::default(); PIXELS],
-            weights: [P::of(1.0); PIXELS],
+            labels: Row::new(),
+            weights: Row::filled(P::of(1.0)),
             kept: 0.0,
         };
         with_scratch(work, |tile: &mut [P]| {
@@ -736,6 +736,16 @@ impl<'a, 'i, E, P: Prim> Site<'a, 'i, E, P> {
     /// Whether any weight may not be 1.
     fn is_weighted(&self) -> bool {
         self.block.target.ignores() || self.block.weight.is_some()
+    }
+
+    /// Adds the pixels' weights.
+    #[inline(always)]
+    fn add_mass<R: Real<Prim = P>>(&self, mass: &mut Lanes) {
+        if self.is_weighted() {
+            mass.add::<R>(&self.points.weights[..self.pixels]);
+        } else {
+            mass.add_ones(self.pixels);
+        }
     }
 
     /// Clears the pixels of weight 0 in rows of a tile, so that whatever their logits are does not count.

@@ -15,8 +15,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 use super::softmax::{
-    PIXELS, Sink, Source, TrueClass, clear_columns, cut, cut_mut, exponentiate, exponentiate_apart,
-    is_moderate, largest_logits, pieces, tile_pixels,
+    PIXELS, Row, Sink, Source, TrueClass, clear_columns, cut, cut_mut, exponentiate,
+    exponentiate_apart, is_moderate, largest_logits, pieces, tile_pixels,
 };
 use super::sum::sum;
 use each::Each;
@@ -321,8 +321,8 @@ impl<F: Formula> Call<'_, '_, '_, F> {
         let blocks =
             (0..items).flat_map(|n| (0..space).step_by(PIXELS * 32).map(move |start| (n, start)));
         let sums = parallel::map(blocks.collect(), |(n, first)| {
-            let mut labels = [P::default(); PIXELS];
-            let mut weights = [P::of(1.0); PIXELS];
+            let mut labels = Row::new();
+            let mut weights = Row::filled(P::of(1.0));
             let mut sum = 0.0;
             for start in (first..space.min(first + PIXELS * 32)).step_by(PIXELS) {
                 let len = PIXELS.min(space - start);
@@ -400,9 +400,9 @@ impl<F: Formula> Piece<'_, '_, '_, F> {
 
     /// Evaluates `pixels` of item `n`.
     fn tile<P: Prim>(&mut self, memory: &mut [P], pixels: usize, n: usize, start: usize) -> f64 {
-        let mut labels = [P::default(); PIXELS];
-        let mut weights = [P::of(1.0); PIXELS];
-        let mut values = [P::default(); PIXELS];
+        let mut labels = Row::new();
+        let mut weights = Row::filled(P::of(1.0));
+        let mut values = Row::new();
         let (labels, weights) = (&mut labels[..pixels], &mut weights[..pixels]);
         let values = &mut values[..pixels];
         self.target.read_labels(n, start, labels);
@@ -467,7 +467,7 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
     fn eval<R: Real<Prim = P>>(mut self) -> f64 {
         // Logits of moderate size need no shift by the largest, which saves a pass over them.
         let n = self.values.len();
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         let (mut largest, mut buffer) = (zeros, zeros);
         let (mut own, mut rest) = (zeros, zeros);
         let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
@@ -612,7 +612,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
         } = self;
         let n = values.len();
         let classes = tile.len() / n.max(1);
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
         let (mut all, mut dot, mut sums) = (zeros, zeros, zeros);
         let (largest, buffer, target_buffer) =

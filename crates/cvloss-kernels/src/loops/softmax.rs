@@ -1,5 +1,7 @@
 //! Tiles of a softmax over a strided class axis: a block of pixels, all classes, in cache.
 
+use std::ops::{Deref, DerefMut};
+
 use crate::math::Real;
 use crate::parallel;
 use crate::scalar::{Prim, with_scratch};
@@ -8,6 +10,38 @@ use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
 pub(crate) const PIXELS: usize = 512;
+/// One number per pixel of a tile. It starts where vectors are whole in a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Row<P>([P; PIXELS]);
+
+impl<P: Prim> Row<P> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self::filled(P::default())
+    }
+
+    #[inline(always)]
+    pub(crate) fn filled(with: P) -> Self {
+        Self([with; PIXELS])
+    }
+}
+
+impl<P> Deref for Row<P> {
+    type Target = [P];
+    #[inline(always)]
+    fn deref(&self) -> &[P] {
+        &self.0
+    }
+}
+
+impl<P> DerefMut for Row<P> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [P] {
+        &mut self.0
+    }
+}
+
 /// Elements in a tile, where there are few enough classes: half of a first-level cache.
 const ELEMENTS: usize = 8 * 1024;
 /// The least number of elements worth a thread.
@@ -208,16 +242,18 @@ impl<R: Real> TrueClass<R> {
         let sum = others + e;
         let one_over_sum = R::one() / sum;
         let ratio = others / e;
-        // Where the true class leads, ln(1 + ratio) keeps the digits that ln(sum) loses.
-        let sure = ratio.ln_1p_unit();
+        let p = e * one_over_sum;
         let is_sane = ratio < R::of(1e30);
+        // Where the true class leads, ln(1 + ratio) keeps the digits that ln(sum) loses. What the sum 1 + ratio has lost
+        // itself comes back by the slope of the logarithm there, which is p.
         let inner = R::select(is_sane, ratio + R::one(), sum);
-        let shift = R::select(is_sane, R::zero(), d);
+        let lost = (ratio - (inner - R::one())) * p;
+        let minus_ln_p = inner.ln() + R::select(is_sane, lost, -d);
         Self {
             sum,
             one_over_sum,
-            minus_ln_p: R::select(ratio <= R::one(), sure, inner.ln() - shift),
-            p: e * one_over_sum,
+            minus_ln_p,
+            p,
             q: others * one_over_sum,
         }
     }

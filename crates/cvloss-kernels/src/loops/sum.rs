@@ -3,6 +3,7 @@
 //! Rows are taken in blocks of [`LANES`]: arrays of a fixed size stay in registers and add up as vectors, which a plain
 //! sum does not.
 
+use crate::labels::IGNORED;
 use crate::math::Real;
 use crate::scalar::Prim;
 
@@ -28,14 +29,17 @@ impl Lanes {
         let mut sum = [R::zero(); LANES];
         let (blocks, rest) = row.as_chunks::<LANES>();
         for block in blocks {
-            for k in 0..LANES {
-                sum[k] += R::new(block[k]);
-            }
+            add_block(&mut sum, block);
         }
-        for (sum, x) in sum.iter_mut().zip(rest) {
-            *sum += R::new(*x);
+        if !rest.is_empty() {
+            add_block(&mut sum, &pad(rest, R::Prim::default()));
         }
         self.widen(sum);
+    }
+
+    /// Adds `count` ones.
+    pub(crate) fn add_ones(&mut self, count: usize) {
+        self.0[0] += count as f64;
     }
 
     #[inline(always)]
@@ -57,68 +61,133 @@ impl Lanes {
     }
 }
 
-/// Sets a short row of probabilities `p = e f`, and adds `[Σ p w where label = class, Σ p w, Σ w where label = class]`.
 #[inline(always)]
-pub(crate) fn add_class<R: Real>(
+fn add_block<R: Real>(sum: &mut [R; LANES], block: &[R::Prim; LANES]) {
+    for k in 0..LANES {
+        sum[k] += R::new(block[k]);
+    }
+}
+
+/// Elements that are added up before they meet the accumulators, which LLVM keeps in memory: it is there that a loop
+/// waits for itself.
+const BLOCK: usize = 4 * LANES;
+
+/// Sets a short row of probabilities `p = e f`, and adds `[Σ p w where label = class, Σ p w, Σ w where label = class]`.
+/// Unless `WEIGHTED`, each `w` is 1.
+#[inline(always)]
+pub(crate) fn add_class<R: Real, const WEIGHTED: bool>(
     into: &mut [Lanes; 3],
     [e, f, w, labels]: [&[R::Prim]; 4],
     class: R::Prim,
     p: &mut [R::Prim],
 ) {
-    let (mut own, mut all, mut count) =
-        ([R::zero(); LANES], [R::zero(); LANES], [R::zero(); LANES]);
+    let mut sums = Sums::<R>::new();
     let [(e, e_rest), (f, f_rest), (w, w_rest), (labels, labels_rest)] =
-        [e, f, w, labels].map(<[R::Prim]>::as_chunks::<LANES>);
-    let (p, p_rest) = p.as_chunks_mut::<LANES>();
+        [e, f, w, labels].map(<[R::Prim]>::as_chunks::<BLOCK>);
+    let (p, p_rest) = p.as_chunks_mut::<BLOCK>();
     for ((((e, f), w), labels), p) in e.iter().zip(f).zip(w).zip(labels).zip(p) {
-        for k in 0..LANES {
-            let (x, w, is_own) = (
-                R::new(e[k]) * R::new(f[k]),
-                R::new(w[k]),
-                labels[k] == class,
-            );
-            p[k] = x.get();
-            let term = x * w;
-            own[k] += R::select(is_own, term, R::zero());
-            all[k] += term;
-            count[k] += R::select(is_own, w, R::zero());
-        }
+        sums.add_class::<WEIGHTED>([e, f, w, labels], class, p);
     }
-    for k in 0..p_rest.len().min(LANES) {
-        let (x, w) = (R::new(e_rest[k]) * R::new(f_rest[k]), R::new(w_rest[k]));
-        let is_own = labels_rest[k] == class;
-        p_rest[k] = x.get();
-        let term = x * w;
-        own[k] += R::select(is_own, term, R::zero());
-        all[k] += term;
-        count[k] += R::select(is_own, w, R::zero());
+    if !p_rest.is_empty() {
+        let zero = R::Prim::default();
+        let (e, f, w) = (pad(e_rest, zero), pad(f_rest, zero), pad(w_rest, zero));
+        let labels = pad(labels_rest, R::Prim::of(IGNORED));
+        let mut p = [zero; BLOCK];
+        sums.add_class::<WEIGHTED>([&e, &f, &w, &labels], class, &mut p);
+        p_rest.copy_from_slice(&p[..p_rest.len()]);
     }
-    for (into, sum) in into.iter_mut().zip([own, all, count]) {
-        into.widen(sum);
-    }
+    sums.widen(into);
 }
 
-/// Adds `[Σ p t w, Σ p w, Σ t w]` of short rows.
+/// Adds `[Σ p t w, Σ p w, Σ t w]` of short rows. Unless `WEIGHTED`, each `w` is 1.
 #[inline(always)]
-pub(crate) fn add_plain<R: Real>(into: &mut [Lanes; 3], [p, t, w]: [&[R::Prim]; 3]) {
-    let (mut both, mut ps, mut ts) = ([R::zero(); LANES], [R::zero(); LANES], [R::zero(); LANES]);
-    let [(p, p_rest), (t, t_rest), (w, w_rest)] = [p, t, w].map(<[R::Prim]>::as_chunks::<LANES>);
+pub(crate) fn add_plain<R: Real, const WEIGHTED: bool>(
+    into: &mut [Lanes; 3],
+    [p, t, w]: [&[R::Prim]; 3],
+) {
+    let mut sums = Sums::<R>::new();
+    let [(p, p_rest), (t, t_rest), (w, w_rest)] = [p, t, w].map(<[R::Prim]>::as_chunks::<BLOCK>);
     for ((p, t), w) in p.iter().zip(t).zip(w) {
-        for k in 0..LANES {
-            let (pw, t, w) = (R::new(p[k]) * R::new(w[k]), R::new(t[k]), R::new(w[k]));
-            both[k] = pw.mul_add(t, both[k]);
-            ps[k] += pw;
-            ts[k] = t.mul_add(w, ts[k]);
+        sums.add_plain::<WEIGHTED>([p, t, w]);
+    }
+    if !p_rest.is_empty() {
+        let [p, t, w] = [p_rest, t_rest, w_rest].map(|rest| pad(rest, R::Prim::default()));
+        sums.add_plain::<WEIGHTED>([&p, &t, &w]);
+    }
+    sums.widen(into);
+}
+
+/// The end of a row as a block: an index that is known only at run time would keep sums in memory.
+#[inline(always)]
+fn pad<P: Prim, const N: usize>(rest: &[P], with: P) -> [P; N] {
+    let mut block = [with; N];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+struct Sums<R> {
+    both: [R; LANES],
+    p: [R; LANES],
+    t: [R; LANES],
+}
+
+impl<R: Real> Sums<R> {
+    #[inline(always)]
+    fn new() -> Self {
+        let zeros = [R::zero(); LANES];
+        Self {
+            both: zeros,
+            p: zeros,
+            t: zeros,
         }
     }
-    for k in 0..p_rest.len().min(LANES) {
-        let (t, w) = (R::new(t_rest[k]), R::new(w_rest[k]));
-        let pw = R::new(p_rest[k]) * w;
-        both[k] = pw.mul_add(t, both[k]);
-        ps[k] += pw;
-        ts[k] = t.mul_add(w, ts[k]);
+
+    #[inline(always)]
+    fn add_class<const WEIGHTED: bool>(
+        &mut self,
+        [e, f, w, labels]: [&[R::Prim; BLOCK]; 4],
+        class: R::Prim,
+        p: &mut [R::Prim; BLOCK],
+    ) {
+        for k in 0..LANES {
+            let mut terms = [[R::zero(); 3]; BLOCK / LANES];
+            for (j, term) in terms.iter_mut().enumerate() {
+                let i = j * LANES + k;
+                let x = R::new(e[i]) * R::new(f[i]);
+                p[i] = x.get();
+                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
+                let own = |x| R::select(labels[i] == class, x, R::zero());
+                *term = [own(x * w), x * w, own(w)];
+            }
+            self.add(k, terms);
+        }
     }
-    for (into, sum) in into.iter_mut().zip([both, ps, ts]) {
-        into.widen(sum);
+
+    #[inline(always)]
+    fn add_plain<const WEIGHTED: bool>(&mut self, [p, t, w]: [&[R::Prim; BLOCK]; 3]) {
+        for k in 0..LANES {
+            let mut terms = [[R::zero(); 3]; BLOCK / LANES];
+            for (j, term) in terms.iter_mut().enumerate() {
+                let i = j * LANES + k;
+                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
+                let (p, t) = (R::new(p[i]) * w, R::new(t[i]));
+                *term = [p * t, p, t * w];
+            }
+            self.add(k, terms);
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, k: usize, [a, b, c, d]: [[R; 3]; 4]) {
+        self.both[k] += (a[0] + b[0]) + (c[0] + d[0]);
+        self.p[k] += (a[1] + b[1]) + (c[1] + d[1]);
+        self.t[k] += (a[2] + b[2]) + (c[2] + d[2]);
+    }
+
+    #[inline(always)]
+    fn widen(self, into: &mut [Lanes; 3]) {
+        into[0].widen(self.both);
+        into[1].widen(self.p);
+        into[2].widen(self.t);
     }
 }

@@ -9,6 +9,7 @@
 
 mod cpu;
 mod forms;
+mod policies;
 mod score;
 
 use crate::error::{Error, Result, check_class_weights, check_share, check_weight};
@@ -20,10 +21,9 @@ use crate::view::ViewMut;
 pub use crate::loops::overlap::{Activation, Intersection, ItemStatistics, Operands};
 use cpu::{CrossEntropy, Focal, SigmoidCe, SigmoidFocal, WeightedBce};
 pub use forms::{DiceForm, F1Sides, FocalPower, check_exp_log, check_tversky, check_unified};
+pub use policies::{Absent, Average, ClassAverage, Classes, Pooling, VolumeWeight};
 use score::Assessment;
-pub use score::{
-    Absent, Average, ClassAverage, Classes, Pooling, Ratio, Score, Smooth, Transform, VolumeWeight,
-};
+pub use score::{Ratio, Score, Smooth, Transform};
 
 /// Options of a region loss.
 #[derive(Clone, Debug, PartialEq)]

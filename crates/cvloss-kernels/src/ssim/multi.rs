@@ -2,20 +2,19 @@
 
 #![forbid(unsafe_code)]
 
-use crate::error::{Error, Result};
-use crate::loops::halve::{Halving, Level};
-use crate::loops::window::{self, Outputs, Pair, Scale};
-use crate::math::Real;
-use crate::options::{Gradient, Reduction};
-use crate::parallel;
-use crate::scalar::{DType, Prim};
-use crate::simd::{Isa, Task, dispatch};
-use crate::view::ViewMut;
+mod descent;
 
 use super::options::{Similarity, extents, least_len};
 use super::{Channels, Dissimilarity, Items, Operands, Results};
+use crate::error::{Error, Result};
+use crate::loops::halve::{Halving, Level};
+use crate::loops::window;
+use crate::loops::window::{Pair, Scale};
+use crate::options::Reduction;
+use crate::scalar::{DType, Prim};
 
 pub use crate::loops::halve::OddPooling;
+use descent::Descent;
 
 /// What a level's similarity becomes before its power is taken, which negative numbers have not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -338,184 +337,4 @@ fn product(negative: NegativeContrast, powers: &[f64], losses: &[f64]) -> (f64, 
         slope * w * logarithm.exp() * (1.0 - loss).max(FLAT).powf(w - 1.0)
     });
     (-logarithm.exp_m1(), slopes.collect())
-}
-
-/// Multiplies numbers, and writes them to a gradient or adds them to it.
-fn scale_into<P: Prim>(gradient: &mut Gradient<'_>, numbers: &mut [P]) {
-    let [items, channels, space] = gradient.view.shape();
-    let mut rows = numbers.chunks_exact_mut(space.max(1));
-    for n in 0..items {
-        for c in 0..channels {
-            let row = rows.next().unwrap_or_default();
-            for number in &mut *row {
-                *number = P::of(number.to_f64() * gradient.scale);
-            }
-            gradient.view.write_row(n, c, 0, row, gradient.accumulate);
-        }
-    }
-}
-
-/// The way down the pyramid: each level's gradient, and what the smaller one's makes of it.
-struct Descent<'a, P> {
-    similarity: &'a Similarity,
-    unbias: f64,
-    /// What a plane counts in the value.
-    share: f64,
-    stages: &'a [Stage<'a>],
-    halvings: &'a [Halving],
-    smaller: &'a [Level<P>],
-}
-
-/// A level's gradients.
-type Own<P> = [Option<Vec<P>>; 2];
-
-/// What the first pass leaves.
-struct Levels<P> {
-    /// The mean loss of each plane at each level.
-    losses: Vec<Vec<f64>>,
-    /// The gradients of these means, but those in the caller's memory.
-    gradients: Vec<Own<P>>,
-}
-
-impl<P: Prim> Descent<'_, P> {
-    /// Evaluates each level by itself; the gradients of the first one go to the caller's memory, if it [`lends`] that.
-    fn levels(&self, gradients: &mut [Option<Gradient<'_>>; 2]) -> Result<Levels<P>> {
-        let (mut losses, mut all) = (Vec::new(), Vec::new());
-        for (level, stage) in self.stages.iter().enumerate() {
-            let shape @ [_, channels, _] = stage.operands.input.shape();
-            let mut own: Own<P> = [None, None];
-            let outputs = if level == 0 && lends::<P>(gradients) {
-                gradients
-                    .each_mut()
-                    .map(|g| g.as_mut().map(Gradient::reborrow))
-            } else {
-                // Halves are rounded once, after levels are added up.
-                let len = shape.iter().product();
-                own = gradients
-                    .each_ref()
-                    .map(|gradient| gradient.as_ref().map(|_| vec![P::default(); len]));
-                let [input, target] = own.each_mut().map(|own| lend(own, shape));
-                [input?, target?]
-            };
-            let sums = self.level(level, outputs)?;
-            let mean = |(plane, sum): (usize, &Pair)| {
-                quotient(sum.windows, stage.denominators[plane / channels].windows)
-            };
-            losses.push(sums.iter().enumerate().map(mean).collect());
-            all.push(own);
-        }
-        Ok(Levels {
-            losses,
-            gradients: all,
-        })
-    }
-
-    /// Gradients from what [`levels`](Self::levels) left, and each level's `slopes`, one per plane.
-    fn run(
-        &self,
-        mut gradients: [Option<Gradient<'_>>; 2],
-        mut all: Vec<Own<P>>,
-        slopes: &[Vec<f64>],
-    ) -> Result<()> {
-        if gradients.iter().all(Option::is_none) {
-            return Ok(());
-        }
-        let mut below: Own<P> = [None, None];
-        while let Some(mut own) = all.pop() {
-            let level = all.len();
-            let shape = self.stages[level].operands.input.shape();
-            for (own, below) in own.iter_mut().zip(&below) {
-                if let Some(mut gradient) = lend(own, shape)? {
-                    scale_planes::<P>(gradient.view.reborrow(), &slopes[level]);
-                    self.add(level, below, &mut gradient);
-                }
-            }
-            if level > 0 {
-                below = own;
-                continue;
-            }
-            for ((gradient, own), below) in gradients.iter_mut().zip(&mut own).zip(&below) {
-                match (gradient, own) {
-                    (Some(gradient), Some(numbers)) => scale_into(gradient, numbers),
-                    (Some(gradient), None) => {
-                        scale_planes::<P>(gradient.view.reborrow(), &slopes[level]);
-                        self.add(level, below, gradient);
-                    }
-                    (None, _) => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Evaluates a level: its sums, and gradients of its planes' means.
-    fn level(&self, level: usize, [input, target]: [Option<Gradient<'_>>; 2]) -> Result<Vec<Pair>> {
-        let stage = &self.stages[level];
-        let [items, channels, _] = stage.operands.input.shape();
-        let slopes = (0..items * channels).map(|plane| Pair {
-            windows: quotient(self.share, stage.denominators[plane / channels].windows),
-            pixels: 0.0,
-        });
-        window::evaluate(
-            &stage.options(self.similarity, self.unbias),
-            &stage.operands,
-            &slopes.collect::<Vec<_>>(),
-            Outputs {
-                input,
-                target,
-                map: None,
-            },
-        )
-    }
-
-    /// Adds what the smaller level's gradient makes of this one's.
-    fn add(&self, level: usize, below: &Option<Vec<P>>, gradient: &mut Gradient<'_>) {
-        if let (Some(below), Some(halving)) = (below, self.halvings.get(level)) {
-            let weight = self.stages[level].operands.weight.as_ref();
-            let means = self.smaller[level].weight.as_deref();
-            halving.add_gradient(below, weight.zip(means), gradient);
-        }
-    }
-}
-
-/// Whether gradients may be left in the caller's memory, to be multiplied later.
-fn lends<P: Prim>(gradients: &mut [Option<Gradient<'_>>; 2]) -> bool {
-    let mut gradients = gradients.iter_mut().flatten();
-    gradients.all(|gradient| !gradient.accumulate && gradient.view.lends::<P>())
-}
-
-fn lend<P: Prim>(own: &mut Option<Vec<P>>, shape: [usize; 3]) -> Result<Option<Gradient<'_>>> {
-    let own = own.as_mut();
-    own.map(|numbers| ViewMut::of::<P>(numbers, shape).map(Gradient::new))
-        .transpose()
-}
-
-/// Multiplies each plane by a factor. Its rows must be lent.
-fn scale_planes<P: Prim>(view: ViewMut<'_>, factors: &[f64]) {
-    let [_, _, space] = view.shape();
-    let items = view.split(0, 1).into_iter();
-    let planes = items.flat_map(|item| item.split(1, 1)).zip(factors);
-    parallel::map(planes.collect(), |(mut plane, factor)| {
-        if let Some(row) = plane.row::<P>(0, 0, 0, space) {
-            let factor = P::of(*factor);
-            dispatch(ScaleRow { factor, row });
-        }
-    });
-}
-
-struct ScaleRow<'a, P> {
-    factor: P,
-    row: &'a mut [P],
-}
-
-impl<P: Prim> Task for ScaleRow<'_, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let factor = P::Lane::<I>::new(self.factor);
-        for x in self.row {
-            *x = (factor * P::Lane::<I>::new(*x)).get();
-        }
-    }
 }

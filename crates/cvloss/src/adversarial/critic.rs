@@ -86,6 +86,7 @@ fn default_step(dtype: DType) -> f64 {
 
 /// A penalty on the gradient of a network with respect to its input.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Penalty {
     /// The penalty times its weight, a scalar on the tape of the network's parameters.
     pub value: Tensor,

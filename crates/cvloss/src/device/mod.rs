@@ -13,26 +13,26 @@ use kernels::device::Kernel;
 
 use crate::error::Result;
 
-/// Whether a loss's kernel runs on the device that the input is on.
-pub(crate) fn runs(
-    kernel: impl FnOnce() -> kernels::Result<Option<Kernel>>,
-    axes: impl FnOnce() -> Option<Axes>,
+/// Whether a loss has a kernel that takes these tensors.
+pub(crate) fn takes(
+    kernel: kernels::Result<Option<Kernel>>,
+    axes: Option<Axes>,
     input: &Tensor,
     weight: Option<&Tensor>,
 ) -> bool {
-    match has_launcher(input.device()).then(kernel) {
-        None | Some(Ok(None)) => false,
-        Some(Ok(Some(kernel))) => axes().is_none_or(|axes| {
+    match kernel {
+        Ok(None) => false,
+        Ok(Some(kernel)) => axes.is_none_or(|axes| {
             let space = input.dims().get(2..).unwrap_or_default();
             kernel.takes(axes.shape(input.dims()), space, weight.is_some())
         }),
         // Evaluating reports the error.
-        Some(Err(_)) => true,
+        Err(_) => true,
     }
 }
 
 /// Whether this crate was built with what a device needs.
-pub(crate) fn has_launcher(device: &Device) -> bool {
+pub(crate) fn launches(device: &Device) -> bool {
     match device {
         Device::Cpu => false,
         Device::Cuda(_) => cfg!(feature = "cuda"),

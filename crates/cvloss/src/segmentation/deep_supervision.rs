@@ -40,6 +40,7 @@ use crate::loss::Loss;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DeepSupervision<L> {
     /// The loss of each scale.
     pub loss: L,

@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot, softplus
 
 import _boxes
+import _moved
+import _surfaces
 
 Config = dict[str, Any]
 
@@ -516,6 +518,132 @@ def generalized_wasserstein_dice(
     numerator = 2 * hits + config.get("smooth_nr", 1e-5)
     losses = 1 - numerator / (everything + config.get("smooth_dr", 1e-5))
     return reduce(losses, torch.tensor(losses.numel()), config.get("reduction", "Mean"))
+
+
+def bi_tempered(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    classes = x.shape[1]
+    if t.is_floating_point():
+        keep, soft = torch.ones_like(t[:, 0], dtype=torch.bool), t
+        mass = torch.ones_like(t[:, 0])
+    else:
+        keep, t = indices(t, x, config)
+        soft = expand_classes(t, classes)
+        mass = torch.tensor(config.get("class_weights") or [1.0] * classes).double()[t]
+    s = config.get("label_smoothing", 0.0)
+    p = _moved.tempered_softmax(x, config["t2"])
+    values = _moved.divergence(soft * (1 - s) + s / classes, p, config["t1"])
+    if weight is not None:
+        mass = mass * without_channel(weight, x)
+    values = torch.where(keep, values * mass, 0.0)
+    below = denominator(config, "Weights", keep, mass, t)
+    return reduce(values, below, config.get("reduction", "Mean"))
+
+
+def seesaw(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    keep, t = indices(t, x, config)
+    p, q, eps = config.get("p", 0.8), config.get("q", 2.0), config.get("eps", 0.01)
+    values = _moved.seesaw_terms(x, t, config["counts"], p, q, eps)
+    mass = torch.tensor(config.get("class_weights") or [1.0] * x.shape[1]).double()[t]
+    if weight is not None:
+        mass = mass * without_channel(weight, x)
+    values = torch.where(keep, values * mass, 0.0)
+    below = denominator(config, "Elements", keep, mass, t)
+    return reduce(values, below, config.get("reduction", "Mean"))
+
+
+def distance_cross_entropy(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    spacing, labels = config.get("spacing"), t
+    keep, t = indices(t, x, config)
+    mass = torch.tensor(config.get("class_weights") or [1.0] * x.shape[1]).double()[t]
+    match config["weighting"]:
+        case {"Border": of}:
+            mass = mass + torch.stack([_surfaces.border(one, of["w0"], of["sigma"], spacing) for one in labels])
+        case _:
+            mass = mass * (1 + torch.stack([_surfaces.closeness(one, spacing) for one in labels]))
+    if weight is not None:
+        mass = mass * without_channel(weight, x)
+    values = -x.log_softmax(1).gather(1, t[:, None])[:, 0]
+    values = torch.where(keep, values * mass, 0.0)
+    below = denominator(config, "Elements", keep, mass, t)
+    return reduce(values, below, config.get("reduction", "Mean"))
+
+
+def planes(
+    x: Tensor, t: Tensor, weight: Tensor | None, config: Config
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Probabilities and targets (N, C, *), 0 where ignored; what points weigh, and which are kept, (N, 1, *)."""
+    p = x.sigmoid() if config.get("activation") == "Sigmoid" else x.softmax(1)
+    keep = torch.ones_like(x[:, :1])
+    if not t.is_floating_point():
+        valid, t = indices(t, x, config)
+        keep = valid[:, None].double()
+        t = t[:, None].double() if x.shape[1] == 1 else expand_classes(t, x.shape[1])
+    mass = keep if weight is None else keep * without_channel(weight, x)[:, None]
+    return p * keep, t * keep, mass, keep
+
+
+def by_class(values: Tensor, mass: Tensor, keep: Tensor, config: Config, default: str = "All") -> Tensor:
+    """The mean over kept points, then over the classes that count, then over images."""
+    first = 1 if config.get("classes", default) == "Foreground" and values.shape[1] > 1 else 0
+    losses = (values * mass)[:, first:].flatten(2).sum(2) / keep.flatten(2).sum(2).clamp(min=1)
+    return losses.mean(1)
+
+
+def boundary(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    p, t, mass, keep = planes(x, t, weight, config)
+
+    def signed(plane: Tensor) -> Tensor:
+        mask = plane > 0.5
+        far = _surfaces.surface(mask, config.get("spacing"))
+        return torch.where(mask & mask.logical_not().any(), 1 - far, far)
+
+    maps = t
+    if config.get("target") != "Distances":
+        maps = torch.stack([torch.stack([signed(plane) for plane in image]) for image in t])
+    losses = by_class(p * maps, mass, keep, config)
+    return reduce(losses, torch.tensor(len(losses)), config.get("reduction", "Mean"))
+
+
+def hausdorff(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    p, t, mass, keep = planes(x, t, weight, config)
+
+    def far(volumes: Tensor) -> Tensor:
+        maps = [[_surfaces.surface(plane > 0.5, config.get("spacing")) for plane in image] for image in volumes]
+        return torch.stack([torch.stack(image) for image in maps]) ** config.get("alpha", 2.0)
+
+    losses = by_class((p - t) ** 2 * (far(p.detach()) + far(t)), mass, keep, config, "Foreground")
+    loss = reduce(losses, torch.tensor(len(losses)), config.get("reduction", "Mean"))
+    return (1 + loss).log() if config.get("transform") == "Log" else loss
+
+
+def hausdorff_erosion(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    p, t, mass, keep = planes(x, t, weight, config)
+    left = _surfaces.erosions((p - t) ** 2, config.get("erosions", 10), config.get("alpha", 2.0))
+    losses = by_class(left, mass, keep, config)
+    return reduce(losses, torch.tensor(len(losses)), config.get("reduction", "Mean"))
+
+
+def cl_dice(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    p, t, mass, _ = planes(x, t, weight, config)
+    first = 1 if config.get("classes") == "Foreground" and x.shape[1] > 1 else 0
+    p, t = p[:, first:], t[:, first:]
+    of_p, of_t = (_surfaces.skeleton(plane, config.get("iterations", 3)) for plane in (p, t))
+
+    def share(inside: Tensor, lines: Tensor) -> Tensor:
+        hits, all_ = ((v * mass).flatten(1).sum(1) for v in (lines * inside, lines))
+        return (hits + config.get("smooth_nr", 1.0)) / (all_ + config.get("smooth_dr", 1.0))
+
+    a, b = share(t, of_p), share(p, of_t)
+    losses = 1 - 2 * a * b / (a + b + config.get("smooth", 1e-4))
+    return reduce(losses, torch.tensor(len(losses)), config.get("reduction", "Mean"))
+
+
+def dice_cl_dice(x: Tensor, t: Tensor, weight: Tensor | None, config: Config) -> Tensor:
+    alpha, lines = config.get("alpha", 0.5), config["cl_dice"]
+    smooth = {"numerator": lines.get("smooth_nr", 1.0), "denominator": lines.get("smooth_dr", 1.0), "floor": 0.0}
+    shared = {name: lines[name] for name in ("activation", "classes", "ignore_index", "reduction") if name in lines}
+    region = region_loss(x, t, weight, {"smooth": smooth} | shared, lambda i, p, t: (2 * i, p + t))
+    return (1 - alpha) * region + alpha * cl_dice(x, t, weight, lines)
 
 
 def transform(config: Config) -> Callable[[Tensor], Tensor]:
@@ -1063,6 +1191,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None, Config], Tensor]] = {
         dice_focal,
         combo,
         generalized_wasserstein_dice,
+        bi_tempered,
+        seesaw,
+        distance_cross_entropy,
+        boundary,
+        hausdorff,
+        hausdorff_erosion,
+        cl_dice,
+        dice_cl_dice,
         lovasz_softmax,
         lovasz_hinge,
         mcc,

@@ -96,4 +96,12 @@ target = blobs(g, PLANE, 3, 6)
 target[:, :2] = -100
 peer = own("10 erosions in f64, weighted, rows ignored", masked)
 g.add({}, peer, logits(g, PLANE), target, g.weights(2, 13, 17), f32=F32)
+# Wrong everywhere: the least of what is left after an erosion is not 0.
+everywhere = 4 * one_hot(torch.ones(2, 13, 17).long(), 3)
+peer = own("10 erosions in f64, softmax", lambda x, t: erosion(x.softmax(1), one_hot(t, 3), 10, 2.0).mean())
+g.add({}, peer, g.logits(*PLANE, scale=0.25) + everywhere, torch.zeros(2, 13, 17).long(), f32=F32)
+# And what is left at a point that is ignored itself, of errors around it, does not count.
+peer = own("10 erosions in f64, weighted, points ignored", masked)
+target = g.ignoring(torch.zeros(2, 13, 17).long(), -100)
+g.add({}, peer, g.logits(*PLANE, scale=0.25) + everywhere, target, g.weights(2, 13, 17), f32=F32)
 g.write()

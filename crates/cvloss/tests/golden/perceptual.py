@@ -190,6 +190,24 @@ def content_and_style() -> list[dict[str, Any]]:
     return cases
 
 
+def roots() -> dict[str, Any]:
+    """The root of the mean square of each layer, which no peer has."""
+    network, chosen = trunk("alexnet"), layers(relu2=0.5, conv5=2.0)
+
+    def run(x: Tensor, t: Tensor) -> Tensor:
+        x, t, total = normalise(x), normalise(t), 0.0
+        weights = {layer["name"]: layer["weight"] for layer in chosen}
+        for index, name in NAMES["alexnet"].items():
+            # A layer of its own: torchvision's ReLUs write over their input.
+            x, t = (nn.functional.relu(f) if "relu" in name else network[index](f) for f in (x, t))
+            if name in weights:
+                total = total + weights[name] * (x - t).square().mean((1, 2, 3)).sqrt()
+        return total
+
+    options = {"trunk": "AlexNet", "layers": chosen, "metric": "L2"}
+    return record("roots of mean squares of torchvision's features", {"Perceptual": options}, run, (2, 3, 65, 65))
+
+
 def per_item(peer: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     """piq sums over layers and images at once: one call per image."""
 
@@ -284,7 +302,7 @@ def contextual_cases() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    cases = taps() + content_and_style() + lpips_cases() + dists_cases() + contextual_cases()
+    cases = taps() + content_and_style() + [roots()] + lpips_cases() + dists_cases() + contextual_cases()
     path = Path(__file__).with_suffix(".json")
     path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
     print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")

@@ -60,6 +60,8 @@ for target in (g.hard(*BINARY), torch.zeros(BINARY).double(), torch.ones(BINARY)
 peer = own("mean of p phi, phi by scipy with spacing (0.5, 3)", spaced)
 loss = {"activation": "Sigmoid", "spacing": [0.5, 3.0]}
 g.add(loss, peer, g.logits(*BINARY), g.indices(2, 2, 6, 7))
+peer = own("mean of p phi, phi given", lambda x, phi: (x.softmax(1) * phi).mean())
+g.add({"target": "Distances"}, peer, g.logits(*PLANE), g.logits(*PLANE))
 g.write()
 
 g = Golden("hausdorff")
@@ -77,6 +79,9 @@ g.add({"reduction": "None"}, peer, g.logits(*PLANE), points(g, PLANE), rtol=F32_
 for target in (g.hard(*BINARY), torch.zeros(BINARY).double(), torch.ones(BINARY).double()):
     loss = {"activation": "Sigmoid"}
     g.add(loss, module(HausdorffDTLoss, sigmoid=True), g.logits(*BINARY), target, rtol=F32_PEER)
+peer = hot(module(HausdorffDTLoss, softmax=True, reduction="none"), 3)
+peer = peer.then("ln(1 + mean over classes)", lambda v: per_image(v).log1p())
+g.add({"transform": "Log", "reduction": "None"}, peer, g.logits(*PLANE), points(g, PLANE), rtol=F32_PEER)
 g.write()
 
 for name, peer, wrap in (

@@ -44,7 +44,7 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
         let n = site.pixels;
         let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
         exponentials::<R, E>(&site, tile, work);
-        found.mass.add::<R>(weights);
+        site.add_mass::<R>(&mut found.mass);
         if E::PRESENT {
             let values = &mut work.output[..n];
             by_class(&site, values);
@@ -71,12 +71,12 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
                 }
                 None => buffer,
             };
-            add_class::<R>(
-                found,
-                [e, one_over_sum, weights, labels],
-                class,
-                &mut p[..n],
-            );
+            let (rows, p) = ([e, one_over_sum, weights, labels], &mut p[..n]);
+            if site.is_weighted() {
+                add_class::<R, true>(found, rows, class, p);
+            } else {
+                add_class::<R, false>(found, rows, class, p);
+            }
         }
     }
 }
@@ -157,7 +157,7 @@ fn by_class<E: HardExtra, P: Prim>(site: &Site<'_, '_, E, P>, weights: &mut [P])
     match site.extra.weights() {
         None => weights.fill(P::of(1.0)),
         Some(of) => {
-            for (weight, label) in weights.iter_mut().zip(&site.points.labels) {
+            for (weight, label) in weights.iter_mut().zip(site.points.labels.iter()) {
                 *weight = P::of(of(label.to_f64().max(0.0) as usize));
             }
         }
@@ -204,8 +204,8 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
             exponentials::<R, E>(&site, tile, work);
         }
         let slopes_of = |c: usize| {
-            let [own, other] = slopes[c].map(R::new);
-            (P::of(c as f64), own, other)
+            let pair = &slopes[c];
+            (P::of(c as f64), R::new(pair[0]), R::new(pair[1]))
         };
         let Work {
             input: buffer,
@@ -224,13 +224,20 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
             let p = &mut tile[c * n..(c + 1) * n];
             if stashed {
                 into.prefetch::<P>(c + AHEAD, n);
-                p.copy_from_slice(into.row(c, buffer));
+                let row = &into.row(c, buffer)[..n];
+                for i in 0..n {
+                    p[i] = row[i];
+                    let slope = R::select(labels[i] == class, own, other);
+                    dot[i] = slope.mul_add(R::new(row[i]), R::new(dot[i])).get();
+                }
             } else {
                 for i in 0..n {
-                    p[i] = (R::new(p[i]) * R::new(one_over_sum[i])).get();
+                    let x = R::new(p[i]) * R::new(one_over_sum[i]);
+                    p[i] = x.get();
+                    let slope = R::select(labels[i] == class, own, other);
+                    dot[i] = slope.mul_add(x, R::new(dot[i])).get();
                 }
             }
-            weigh::<R>(class, p, labels, (own, other), dot);
             if E::BENDS {
                 split::<R>(class, p, labels, own_p, rest_p);
             }
@@ -280,23 +287,6 @@ fn slope_of<R: Real, E: HardExtra>(p: R, part: R, is_own: bool, pull: R) -> R {
         slope - R::select(is_own, pull, R::zero())
     } else {
         slope
-    }
-}
-
-/// Adds a class's part of `Σ_c s_c p_c`.
-#[inline(always)]
-fn weigh<R: Real>(
-    class: R::Prim,
-    p: &[R::Prim],
-    labels: &[R::Prim],
-    (own, other): (R, R),
-    dot: &mut [R::Prim],
-) {
-    let n = dot.len();
-    let (p, labels) = (&p[..n], &labels[..n]);
-    for i in 0..n {
-        let slope = R::select(labels[i] == class, own, other);
-        dot[i] = slope.mul_add(R::new(p[i]), R::new(dot[i])).get();
     }
 }
 

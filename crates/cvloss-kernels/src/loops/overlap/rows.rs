@@ -65,7 +65,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
         let output = &mut output[..n];
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
-        found.mass.add::<R>(weights);
+        site.add_mass::<R>(&mut found.mass);
         for (c, sums) in found.classes.iter_mut().enumerate() {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
@@ -90,8 +90,10 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
                     output[i] = R::select(weights[i] != P::default(), p, R::zero()).get();
                 }
             }
-            if shape.is_plain {
-                add_plain::<R>(sums, [output, t, weights]);
+            if shape.is_plain && site.is_weighted() {
+                add_plain::<R, true>(sums, [output, t, weights]);
+            } else if shape.is_plain {
+                add_plain::<R, false>(sums, [output, t, weights]);
             } else {
                 for i in 0..n {
                     let (p, t, w) = (R::new(output[i]), R::new(t[i]), R::new(weights[i]));
@@ -157,10 +159,12 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
             let slopes = slopes.map(|slope| R::of(slope * scale));
             if stashed {
                 let row = &mut into.row(c, output)[..n];
-                if shape.is_plain {
-                    from_odds::<R, true>(&shape, t, weights, slopes, row);
-                } else {
-                    from_odds::<R, false>(&shape, t, weights, slopes, row);
+                match (shape.is_plain, site.is_weighted()) {
+                    (true, false) => {
+                        from_odds::<R, true, false>(&shape, t, weights, slopes, row);
+                    }
+                    (true, true) => from_odds::<R, true, true>(&shape, t, weights, slopes, row),
+                    (false, _) => from_odds::<R, false, true>(&shape, t, weights, slopes, row),
                 }
                 continue;
             }
@@ -188,9 +192,9 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
     }
 }
 
-/// Slopes in place of packed odds.
+/// Slopes in place of packed odds. Unless `WEIGHTED`, each weight is 1.
 #[inline(always)]
-fn from_odds<R: Real, const PLAIN: bool>(
+fn from_odds<R: Real, const PLAIN: bool, const WEIGHTED: bool>(
     shape: &Shape<R>,
     t: &[R::Prim],
     weights: &[R::Prim],
@@ -207,7 +211,11 @@ fn from_odds<R: Real, const PLAIN: bool>(
         } else {
             shape.slope(p, t, by_intersection, by_volume)
         };
-        let g = slope * (p * q) * w;
-        row[i] = R::select(w != R::zero(), g, R::zero()).get();
+        let g = slope * (p * q);
+        row[i] = if WEIGHTED {
+            R::select(w != R::zero(), g * w, R::zero()).get()
+        } else {
+            g.get()
+        };
     }
 }

@@ -1,6 +1,6 @@
 //! Any target and any sums over a softmax.
 
-use crate::loops::softmax::{PIXELS, Sink, exponentiate, largest_logits};
+use crate::loops::softmax::{Row, Sink, exponentiate, largest_logits};
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
@@ -10,10 +10,10 @@ use super::{ItemSlopes, ItemSums, Site, SoftmaxExtra};
 
 /// What the classes of each pixel add up to: see [`SoftmaxExtra`].
 struct Sums<P> {
-    sum: [P; PIXELS],
-    all: [P; PIXELS],
-    dot: [P; PIXELS],
-    rest: [P; PIXELS],
+    sum: Row<P>,
+    all: Row<P>,
+    dot: Row<P>,
+    rest: Row<P>,
 }
 
 impl<P: Prim> Sums<P> {
@@ -21,7 +21,7 @@ impl<P: Prim> Sums<P> {
     #[inline(always)]
     fn new<R: Real<Prim = P>, E: SoftmaxExtra>(site: &Site<'_, '_, E, P>, tile: &mut [P]) -> Self {
         let n = site.pixels;
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         let mut sums = Self {
             sum: zeros,
             all: zeros,
@@ -99,13 +99,13 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
             }
             found.extra.add::<R>(&sums.dot[..n]);
         }
-        found.mass.add::<R>(weights);
+        site.add_mass::<R>(&mut found.mass);
         let one_over_sum = &mut sums.sum[..n];
         for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();
         }
         let shape = Shape::<R>::new(&site.block.options);
-        let mut buffer = [P::default(); PIXELS];
+        let mut buffer = Row::new();
         let mut terms = Terms::new();
         for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
             let t = site.target_row::<R>(c, &mut buffer[..n]);
@@ -168,7 +168,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
             *x = (R::one() / R::new(*x)).get();
         }
         dot.fill(P::default());
-        let (mut buffer, mut target_buffer) = ([P::default(); PIXELS], [P::default(); PIXELS]);
+        let (mut buffer, mut target_buffer) = (Row::new(), Row::new());
         let (buffer, target_buffer) = (&mut buffer[..n], &mut target_buffer[..n]);
         let shape = Shape::<R>::new(&site.block.options);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {

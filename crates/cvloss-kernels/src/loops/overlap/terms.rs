@@ -1,6 +1,6 @@
 //! What a probability and a target add to a class's sums, and the slope of that.
 
-use crate::loops::softmax::PIXELS;
+use crate::loops::softmax::Row;
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -42,14 +42,14 @@ impl<R: Real> Shape<R> {
 
 /// A class's sums, point by point.
 pub(super) struct Terms<P> {
-    pub(super) i: [P; PIXELS],
-    pub(super) p: [P; PIXELS],
-    pub(super) t: [P; PIXELS],
+    pub(super) i: Row<P>,
+    pub(super) p: Row<P>,
+    pub(super) t: Row<P>,
 }
 
 impl<P: Prim> Terms<P> {
     pub(super) fn new() -> Self {
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         Self {
             i: zeros,
             p: zeros,

@@ -1,7 +1,7 @@
 //! A tile of a term of which every class has a part.
 
 use crate::labels::IGNORED;
-use crate::loops::softmax::{PIXELS, Sink, Source, TrueClass, exponentiate_apart, largest_logits};
+use crate::loops::softmax::{Row, Sink, Source, TrueClass, exponentiate_apart, largest_logits};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -46,7 +46,7 @@ impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
         } = self;
         let n = values.len();
         let classes = tile.len() / n.max(1);
-        let zeros = [P::default(); PIXELS];
+        let zeros = Row::new();
         let (mut largest, mut buffer, mut logits) = (zeros, zeros, zeros);
         let (mut own, mut rest, mut all) = (zeros, zeros, zeros);
         let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);

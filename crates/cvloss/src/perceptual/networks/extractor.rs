@@ -1,12 +1,13 @@
 //! A network with its weights, in the forms that run.
 
 use std::fmt;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{Device, Tensor};
+use candle_core::{CpuStorage, Storage, Tensor};
 use cvloss_kernels as kernels;
 use kernels::Prim;
-use kernels::conv::{Convolution, Kernel, Layer, Network, Tap};
+use kernels::conv::{Convolution, Kernel, Layer, Network, Source, Tap};
 
 use super::layers::{self, LayerSpec, Operation};
 use super::{Trunk, composed};
@@ -15,8 +16,7 @@ use crate::perceptual::weights::Weights;
 
 /// A frozen network, shared by all losses that are made of it.
 ///
-/// Weights are prepared at the first use in `f32` (also for halves) and at the first in `f64`, which takes about eight
-/// times the memory of the weights.
+/// It takes little memory beside the weights, which large layers read where they lie, also in `f64`.
 #[derive(Clone)]
 pub struct FeatureNetwork(Arc<Inner>);
 
@@ -150,24 +150,33 @@ fn joined<T: Prim>(weights: &Weights, spec: &LayerSpec) -> Result<Convolution<T>
         return Err(candle_core::Error::msg("a layer without convolutions").into());
     };
     let outputs = parts.iter().map(|part| part.outputs).sum();
-    let mut all = vec![0.0; outputs * inputs * side * side];
-    let mut biases = Vec::with_capacity(outputs);
-    let mut first = 0;
+    let mut bias = Vec::with_capacity(outputs);
     for part in parts {
-        let weight = numbers(weights.tensor(&format!("{}.weight", part.key))?)?;
-        biases.extend(numbers(weights.tensor(&format!("{}.bias", part.key))?)?);
-        let skipped = (side - part.side) / 2;
-        for (kernel, from) in weight.chunks(part.side * part.side).enumerate() {
-            let to = &mut all[(first * inputs + kernel) * side * side..][..side * side];
-            for (y, row) in from.chunks(part.side).enumerate() {
-                to[(y + skipped) * side + skipped..][..part.side].copy_from_slice(row);
-            }
-        }
-        first += part.outputs;
+        bias.extend(
+            weights
+                .tensor(&format!("{}.bias", part.key))?
+                .to_vec1::<f32>()?,
+        );
     }
+    let weight: Box<dyn Source> = match parts {
+        [part] => Box::new(Lent(
+            weights.tensor(&format!("{}.weight", part.key))?.clone(),
+        )),
+        parts => {
+            let mut all = Vec::with_capacity(outputs * inputs * side * side);
+            for part in parts {
+                let around = (side - part.side) / 2;
+                let weight = weights.tensor(&format!("{}.weight", part.key))?;
+                let weight = weight.pad_with_zeros(2, around, around)?;
+                let weight = weight.pad_with_zeros(3, around, around)?;
+                all.extend(weight.flatten_all()?.to_vec1::<f32>()?);
+            }
+            Box::new(all)
+        }
+    };
     let kernel = Kernel {
-        weight: &all,
-        bias: &biases,
+        weight,
+        bias,
         outputs,
         inputs,
         side,
@@ -175,11 +184,37 @@ fn joined<T: Prim>(weights: &Weights, spec: &LayerSpec) -> Result<Convolution<T>
         border,
     };
     let is_first = parts.iter().any(|part| part.key == "features.0");
-    Convolution::new(&kernel, is_first).map_err(Error::kernel("network"))
+    Convolution::new(kernel, is_first).map_err(Error::kernel("network"))
 }
 
-fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
-    let tensor = tensor.to_device(&Device::Cpu)?.flatten_all()?;
-    let numbers = tensor.to_vec1::<f32>()?;
-    Ok(numbers.into_iter().map(f64::from).collect())
+/// A tensor of [`Weights`]: `f32`, contiguous, and in this computer's memory.
+#[derive(Debug)]
+struct Lent(Tensor);
+
+impl Source for Lent {
+    fn numbers(&self) -> Box<dyn Deref<Target = [f32]> + '_> {
+        let (storage, layout) = self.0.storage_and_layout();
+        let start = layout.start_offset();
+        Box::new(Numbers {
+            storage,
+            range: start..start + layout.shape().elem_count(),
+        })
+    }
+}
+
+/// The numbers of a tensor, while nobody writes to it.
+struct Numbers<G> {
+    storage: G,
+    range: Range<usize>,
+}
+
+impl<G: Deref<Target = Storage>> Deref for Numbers<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(all)) => &all[self.range.clone()],
+            _ => &[],
+        }
+    }
 }

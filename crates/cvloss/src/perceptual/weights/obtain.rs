@@ -47,6 +47,7 @@ pub enum Trust {
 
 /// A file that was there and was not used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Rejected {
     /// Which file.
     pub path: PathBuf,
@@ -56,6 +57,7 @@ pub struct Rejected {
 
 /// A network's weights as a safetensors file: the tensors of [`Trunk::tensors`] and no others.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct WeightFile {
     /// Whose weights.
     pub network: Trunk,

@@ -51,6 +51,7 @@ pub struct Sources {
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Whose weights.
     pub network: Trunk,

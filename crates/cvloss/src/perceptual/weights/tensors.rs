@@ -90,6 +90,7 @@ impl Weights {
                 ));
             }
             let tensor = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+            let tensor = tensor.contiguous()?;
             let sum = (&tensor * 0.0)?.sum_all()?.to_scalar::<f32>()?;
             if sum != 0.0 {
                 return Err(refused(source, format!("{name} holds NaN or infinity")));
