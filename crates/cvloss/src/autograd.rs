@@ -63,6 +63,15 @@ impl Attached {
         Ok((storage.try_clone(layout)?, layout.shape().clone()))
     }
 
+    #[cfg(feature = "metal")]
+    fn value_on_metal(&self) -> Result<(candle_core::MetalStorage, Shape)> {
+        let (storage, layout) = self.value.storage_and_layout();
+        let Storage::Metal(storage) = &*storage else {
+            candle_core::bail!("the value is not where its input is")
+        };
+        Ok((storage.try_clone(layout)?, layout.shape().clone()))
+    }
+
     /// The gradient times the upstream gradient, in the dtype of the tensor that it belongs to.
     fn scaled(&self, upstream: &Tensor, of: &Tensor) -> Result<Tensor> {
         let upstream = upstream.to_dtype(self.gradient.dtype())?;
@@ -108,6 +117,15 @@ impl CustomOp1 for Attached {
         self.value_on_cuda()
     }
 
+    #[cfg(feature = "metal")]
+    fn metal_fwd(
+        &self,
+        _: &candle_core::MetalStorage,
+        _: &Layout,
+    ) -> Result<(candle_core::MetalStorage, Shape)> {
+        self.value_on_metal()
+    }
+
     fn bwd(&self, input: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
         self.scaled(upstream, input).map(Some)
     }
@@ -143,6 +161,17 @@ impl CustomOp2 for Both {
         _: &Layout,
     ) -> Result<(candle_core::CudaStorage, Shape)> {
         self.input.value_on_cuda()
+    }
+
+    #[cfg(feature = "metal")]
+    fn metal_fwd(
+        &self,
+        _: &candle_core::MetalStorage,
+        _: &Layout,
+        _: &candle_core::MetalStorage,
+        _: &Layout,
+    ) -> Result<(candle_core::MetalStorage, Shape)> {
+        self.input.value_on_metal()
     }
 
     fn bwd(

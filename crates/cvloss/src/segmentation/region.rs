@@ -9,9 +9,8 @@ use kernels::region::{
 };
 
 use super::cross_entropy::class_target;
-use crate::device::Kernel;
 use crate::error;
-use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Value};
+use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Kernel, Value};
 use crate::ops;
 
 /// Options that Dice, Jaccard, Tversky and their relatives share.
