@@ -8,8 +8,8 @@ use kernels::{Gradient, Reduction, ViewMut};
 
 use super::cross_entropy::{check_classes, class_target};
 use super::dice::DiceLoss;
-use super::distance::{check_space, included, probabilities};
-use super::region::{Region, RegionLoss};
+use super::distance::{check_space, probabilities};
+use super::region::{Region, RegionLoss, included};
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 

@@ -9,6 +9,7 @@ use kernels::region::{Activation, Classes, Operands, Pooling};
 
 use super::cross_entropy::{check_classes, class_target};
 use super::distance_transform::each_plane;
+use super::region::included;
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 use crate::ops;
@@ -288,20 +289,6 @@ pub(super) fn probabilities(activation: Activation, x: &Tensor, mask: &Tensor) -
     };
     let is_ignored = mask.eq(0.0)?.broadcast_as(p.shape())?;
     is_ignored.where_cond(&p.zeros_like()?, &p)
-}
-
-/// 1 for classes that count.
-pub(super) fn included(chosen: &Classes, like: &Tensor) -> Result<Tensor> {
-    let classes = like.dim(1)?;
-    let include = |class| match chosen {
-        Classes::All => true,
-        Classes::Foreground => class > 0 || classes == 1,
-        Classes::Listed(list) => list.contains(&class),
-    };
-    let included: Vec<_> = (0..classes)
-        .map(|class| f64::from(u8::from(include(class))))
-        .collect();
-    ops::per_class(&included, like)
 }
 
 /// Distances are computed on the host, as constants.

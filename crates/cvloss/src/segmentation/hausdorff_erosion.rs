@@ -8,7 +8,8 @@ use kernels::loops::overlap::Operands;
 use kernels::region::{Activation, Classes, Pooling};
 
 use super::cross_entropy::{check_classes, class_target};
-use super::distance::{check_space, included, probabilities};
+use super::distance::{check_space, probabilities};
+use super::region::included;
 use crate::error::{self, Error};
 use crate::loss::{Call, Fused, Geometry, Inputs};
 

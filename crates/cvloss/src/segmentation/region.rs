@@ -14,7 +14,7 @@ use crate::device::Kernel;
 use crate::error;
 use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Value};
 
-pub(super) use composed::compose;
+pub(super) use composed::{compose, included};
 
 /// Options that Dice, Jaccard, Tversky and their relatives share.
 ///

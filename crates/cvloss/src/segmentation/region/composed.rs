@@ -84,6 +84,20 @@ struct Sums {
     mass: Tensor,
 }
 
+/// 1 for classes that count.
+pub(in crate::segmentation) fn included(chosen: &Classes, like: &Tensor) -> Result<Tensor> {
+    let classes = like.dim(1)?;
+    let include = |class| match chosen {
+        Classes::All => true,
+        Classes::Foreground => class > 0 || classes == 1,
+        Classes::Listed(list) => list.contains(&class),
+    };
+    let included: Vec<_> = (0..classes)
+        .map(|class| f64::from(u8::from(include(class))))
+        .collect();
+    ops::per_class(&included, like)
+}
+
 impl Sums {
     /// One loss per item.
     fn region_loss(&self, options: &Options) -> Result<Tensor> {
@@ -93,9 +107,8 @@ impl Sums {
             Average::Macro => {
                 let losses = self.losses(options)?;
                 let is_present = self.t.gt(0.0)?.to_dtype(self.t.dtype())?;
-                let included = self
-                    .included(options, classes)?
-                    .broadcast_as(is_present.shape())?;
+                let included =
+                    included(&options.classes, &self.t)?.broadcast_as(is_present.shape())?;
                 let counted = match options.absent {
                     Absent::Skip => (&included * &is_present)?,
                     Absent::Count | Absent::Zero => included.clone(),
@@ -115,7 +128,7 @@ impl Sums {
                 let weights = self
                     .volume_weights(options)?
                     .broadcast_mul(&class_weights)?;
-                let weights = weights.broadcast_mul(&self.included(options, classes)?)?;
+                let weights = weights.broadcast_mul(&included(&options.classes, &self.t)?)?;
                 let total = |values: &Tensor| (values * &weights)?.sum_keepdim(1);
                 let pooled = Sums {
                     i: total(&self.i)?,
@@ -188,18 +201,6 @@ impl Sums {
         ops::per_class(options.class_weights.as_deref().unwrap_or(&ones), &self.t)
     }
 
-    fn included(&self, options: &Options, classes: usize) -> Result<Tensor> {
-        let include = |class| match &options.classes {
-            Classes::All => true,
-            Classes::Foreground => class > 0 || classes == 1,
-            Classes::Listed(list) => list.contains(&class),
-        };
-        let included: Vec<_> = (0..classes)
-            .map(|class| f64::from(u8::from(include(class))))
-            .collect();
-        ops::per_class(&included, &self.t)
-    }
-
     /// The weights of generalized Dice; 1 without it.
     fn volume_weights(&self, options: &Options) -> Result<Tensor> {
         let inverse = match options.average {
@@ -209,7 +210,7 @@ impl Sums {
         };
         let is_absent = self.t.eq(0.0)?;
         let finite = is_absent.where_cond(&self.t.zeros_like()?, &inverse)?;
-        let included = finite.broadcast_mul(&self.included(options, self.t.dim(1)?)?)?;
+        let included = finite.broadcast_mul(&included(&options.classes, &self.t)?)?;
         let largest = included.max_keepdim(1)?.broadcast_as(self.t.shape())?;
         is_absent.where_cond(&largest, &finite)
     }
