@@ -11,15 +11,15 @@ use crate::scalar::{Prim, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
-use super::axis::{Axis, Part};
+use super::axis::{Axis, Part, overlap};
 use super::tasks::{
     AddPixels, Combine, Evaluate, Gather, LANES, MOMENTS, Multiply, Products, Scale, Slide, Slopes,
-    Statistics, Sum, SumPixels, padded,
+    Statistics, Sum, SumPixels, WINDOWS, padded,
 };
 use super::{Formula, Operands, Options, Pair, Piece, Pixels};
 
 /// Bytes of work memory that tiles of images and of volumes should stay below.
-const PLANE_BYTES: usize = 256 * 1024;
+const PLANE_BYTES: usize = 512 * 1024;
 const VOLUME_BYTES: usize = 4 * 1024 * 1024;
 /// Tiles of images are at least this wide.
 const LEAST_WIDTH: usize = 128;
@@ -69,17 +69,17 @@ struct Memory<'m, P> {
     pixels: &'m mut [P],
     /// A ring of slices of maps, for each scale.
     maps: &'m mut [P],
-    /// Sums over the slices of a window: moments, or maps.
+    /// Sums over the slices of some windows: moments, or maps.
     gathered: &'m mut [P],
     /// Sums over the rows of a window besides, in a volume.
     rows: &'m mut [P],
     /// Moments of windows along a row.
     windows: &'m mut [P],
-    /// Values of windows, a slice for each scale.
+    /// Values of windows, slices for each scale.
     values: &'m mut [P],
     /// Values and factors of all scales at a row.
     factors: &'m mut [P],
-    /// Sums of maps, a slice.
+    /// Sums of maps, slices.
     slopes: &'m mut [P],
     /// Rows of numbers on their way in and out.
     x: &'m mut [P],
@@ -224,10 +224,9 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
 
     /// Rows and columns of a tile.
     fn tile_size(&self) -> (usize, usize) {
-        let [slices, rows, columns] = self.axes.each_ref();
-        let ring = 2 * slices.radius + 1;
-        let per_pixel = ring * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
-        if rows.len == 1 && rows.radius == 0 {
+        let [_, rows, columns] = self.axes.each_ref();
+        let per_pixel = self.ring() * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
+        if self.is_plane() {
             let width = (PLANE_BYTES / per_pixel).max(LEAST_WIDTH);
             (1, width / LANES * LANES)
         } else {
@@ -261,8 +260,18 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         }
     }
 
+    fn is_plane(&self) -> bool {
+        let rows = &self.axes[1];
+        rows.len == 1 && rows.radius == 0
+    }
+
+    /// How many slices are made at once. Rows are small; planes would take more memory than that saves time.
+    fn at_once(&self) -> usize {
+        if self.is_plane() { WINDOWS } else { 1 }
+    }
+
     fn ring(&self) -> usize {
-        2 * self.axes[0].radius + 1
+        2 * self.axes[0].radius + self.at_once()
     }
 
     /// Where a position of the sweep is in a ring.
@@ -285,13 +294,13 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         let lens = [
             ring * tile.moments * pixel_slice,
             ring * scales * tile.maps * map_slice,
-            (tile.moments * pixel_slice).max(tile.maps * map_slice),
+            self.at_once() * (tile.moments * pixel_slice).max(tile.maps * map_slice),
             (tile.moments * row_part.centres.len() * inputs)
                 .max(tile.maps * row_part.slopes.len() * maps),
             tile.moments * centres,
-            scales * row_part.centres.len() * centres,
+            self.at_once() * scales * row_part.centres.len() * centres,
             2 * scales * centres,
-            tile.maps * row_part.slopes.len() * slopes,
+            self.at_once() * tile.maps * row_part.slopes.len() * slopes,
             column_part.inputs.len(),
             column_part.inputs.len(),
             column_part.inputs.len(),
@@ -331,18 +340,22 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         };
         let mut total = Pair::default();
         let mut next = part.inputs.start;
-        for centre in positions {
-            if part.centres.contains(&centre) {
-                while next <= centre + radius {
+        for first in positions.clone().step_by(self.at_once()) {
+            let block = first..positions.end.min(first + self.at_once() as isize);
+            let centres = overlap(block.clone(), part.centres.clone());
+            if !centres.is_empty() {
+                while next < centres.end + radius {
                     total.pixels += self.read(tile, next, memory);
                     next += 1;
                 }
-                total.windows += self.centre(tile, centre, piece, memory);
-            } else {
-                self.no_centre(tile, centre, memory);
+                self.centres(tile, &centres, &mut total.windows, piece, memory);
             }
-            if has_gradient && centre - radius >= part.slopes.start {
-                self.slope(tile, centre - radius, piece, memory);
+            if has_gradient {
+                for nowhere in block.clone().filter(|at| !centres.contains(at)) {
+                    self.no_centre(tile, nowhere, memory);
+                }
+                let known = block.start - radius..block.end - radius;
+                self.gradients(tile, &overlap(known, part.slopes.clone()), piece, memory);
             }
         }
         total
@@ -444,88 +457,101 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         moments
     }
 
-    /// Sums over the slices of the window around `at`: `count` maps of `slice` numbers, `apart` in a slot of `slot`.
+    /// Sums over the slices of the windows around each of `places`: `count` maps of `slice` numbers, `offset` from where
+    /// a slot of `slot` begins.
     fn gather(
         &self,
         taps: &[P],
-        at: isize,
+        places: &Range<isize>,
         from: &[P],
         [count, slice, offset, slot]: [usize; 4],
         starts: &mut Vec<usize>,
         to: &mut [P],
     ) {
-        let first = at - (taps.len() / 2) as isize;
+        let radius = (taps.len() / 2) as isize;
         starts.clear();
         starts.extend(
-            (first..)
-                .take(taps.len())
-                .map(|at| self.slot(at) * slot + offset),
+            (places.start - radius..places.end + radius).map(|at| self.slot(at) * slot + offset),
         );
         for map in 0..count {
             dispatch(Gather {
                 taps,
                 starts,
                 from: &from[map * slice..],
-                to: &mut to[map * slice..][..slice],
+                to: &mut to[map * slice..],
+                stride: count * slice,
+                len: slice,
             });
         }
     }
 
-    /// Windows around `centre`; returns the sum of their values.
-    fn centre(
+    /// Sums over the window's rows within a slice, of the window whose first row is `first`; or that row itself, where a
+    /// window is one row high.
+    fn across<'m>(
+        taps: &[P],
+        from: &'m [P],
+        first: usize,
+        stride: usize,
+        starts: &mut Vec<usize>,
+        to: &'m mut [P],
+    ) -> &'m [P] {
+        if taps.len() == 1 {
+            return &from[first * stride..][..stride];
+        }
+        starts.clear();
+        starts.extend((first..).take(taps.len()).map(|row| row * stride));
+        dispatch(Gather {
+            taps,
+            starts,
+            from,
+            to: &mut to[..stride],
+            stride,
+            len: stride,
+        });
+        &to[..stride]
+    }
+
+    /// Windows around each of `places`; adds their values to `total`, row by row: the order is that of rows, however many
+    /// are in work.
+    fn centres(
         &self,
         tile: &Tile,
-        centre: isize,
+        places: &Range<isize>,
+        total: &mut f64,
         piece: &mut Piece<'_>,
         memory: &mut Memory<'_, P>,
-    ) -> f64 {
+    ) {
         let [_, row_axis, column_axis] = &self.axes;
-        let [slice_part, row_part, column_part] = &tile.parts;
+        let [_, row_part, column_part] = &tile.parts;
         let strides = tile.strides;
         let slice = row_part.inputs.len() * strides.inputs;
-        let n = column_part.centres.len();
-        let row_count = row_part.centres.len();
-        let map_rows = tile.map_rows(&self.axes);
-        let map_slice = map_rows.len() * strides.maps;
-        let map_slot = self.scales.len() * tile.maps * map_slice;
-        // The first centre of a row of maps.
-        let map_start =
-            (column_part.centres.start - column_part.slopes.start) as usize + column_axis.radius;
+        let rows = row_part.centres.len();
+        let map_slice = tile.map_rows(&self.axes).len() * strides.maps;
         for (scale, (taps, formula)) in self.scales.iter().enumerate() {
             self.gather(
                 &taps[0],
-                centre,
+                places,
                 memory.pixels,
                 [tile.moments, slice, 0, tile.moments * slice],
                 &mut memory.starts,
                 memory.gathered,
             );
-            let radii = [taps[1].len() / 2, taps[2].len() / 2];
-            let row_skip = row_axis.radius - radii[0];
-            let column_skip = column_axis.radius - radii[1];
-            for line in 0..row_count {
+            let row_skip = row_axis.radius - taps[1].len() / 2;
+            let column_skip = column_axis.radius - taps[2].len() / 2;
+            let lines = places
+                .clone()
+                .flat_map(|centre| (0..rows).map(move |line| (centre, line)));
+            for (centre, line) in lines {
+                let nth = (centre - places.start) as usize;
                 for moment in 0..tile.moments {
-                    let from = &memory.gathered[moment * slice..][..slice];
-                    let from = match taps[1].len() {
-                        1 => &from[(line + row_skip) * strides.inputs..][..strides.inputs],
-                        _ => {
-                            memory.starts.clear();
-                            let first = line + row_skip;
-                            memory.starts.extend(
-                                (first..)
-                                    .take(taps[1].len())
-                                    .map(|row| row * strides.inputs),
-                            );
-                            let to = &mut memory.rows[..strides.inputs];
-                            dispatch(Gather {
-                                taps: &taps[1],
-                                starts: &memory.starts,
-                                from,
-                                to,
-                            });
-                            &memory.rows[..strides.inputs]
-                        }
-                    };
+                    let from = Self::across(
+                        &taps[1],
+                        &memory.gathered[(nth * tile.moments + moment) * slice..][..slice],
+                        line + row_skip,
+                        strides.inputs,
+                        &mut memory.starts,
+                        memory.rows,
+                    );
                     dispatch(Slide {
                         taps: &taps[2],
                         from: &from[column_skip..],
@@ -539,13 +565,9 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
                 let weights = self.operands.weight.as_ref().map(|_| next());
                 let row = row_part.centres.start + line as isize;
                 let weights = weights.zip(self.centre_weights(tile, centre, row, memory.pixels));
-                let values =
-                    &mut memory.values[(scale * row_count + line) * strides.centres..][..n];
-                let map_line = (row - map_rows.start) as usize;
-                let start = self.slot(centre) * map_slot
-                    + scale * tile.maps * map_slice
-                    + map_line * strides.maps
-                    + map_start;
+                let n = column_part.centres.len();
+                let values = self.values(tile, nth, scale, line);
+                let start = self.map(tile, centre, row) + scale * tile.maps * map_slice;
                 let slopes = self.slopes(tile, memory.maps.get_mut(start..), map_slice, n);
                 dispatch(Evaluate {
                     formula: *formula,
@@ -555,42 +577,70 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
                     },
                     moments,
                     weights,
-                    values,
+                    values: &mut memory.values[values..][..n],
                     slopes,
                 });
             }
         }
-        let mut total = 0.0;
-        for line in 0..row_count {
-            let row = row_part.centres.start + line as isize;
-            if self.multiplies {
-                let map_line = (row - map_rows.start) as usize;
-                let start = self.slot(centre) * map_slot + map_line * strides.maps + map_start;
-                self.multiply(tile, line, &mut *memory, start, map_slice);
-            }
-            if !slice_part.counted.contains(&centre) || !row_part.counted.contains(&row) {
-                continue;
-            }
-            let counted = span(&column_part.counted, column_part.centres.start);
-            let values = &memory.values[line * strides.centres..][counted.clone()];
-            let weights = self.centre_weights(tile, centre, row, memory.pixels);
-            total += dispatch(Sum {
-                row: values,
-                weights: weights.map(|weights| &weights[counted]),
-                work: &mut *memory.out,
-            });
-            if let Some(map) = &mut piece.map {
-                let [slices, rows, columns] = &self.axes;
-                let strip = &slice_part.counted;
-                let line = (centre - strip.start) as usize * rows.centres().len()
-                    + (row - rows.centres().start) as usize;
-                let start = line * columns.centres().len()
-                    + (column_part.counted.start - columns.centres().start) as usize;
-                debug_assert!(slices.centres().contains(&centre));
-                map.write_row(0, 0, start, values, false);
+        for (nth, centre) in places.clone().enumerate() {
+            for line in 0..rows {
+                *total += self.finish(tile, nth, [centre, line as isize], piece, memory);
             }
         }
-        total
+    }
+
+    /// Where values of a row of centres begin, of the `nth` slice in work.
+    fn values(&self, tile: &Tile, nth: usize, scale: usize, line: usize) -> usize {
+        let rows = tile.parts[1].centres.len();
+        ((nth * self.scales.len() + scale) * rows + line) * tile.strides.centres
+    }
+
+    /// Where what a row of centres puts there begins, of the first scale.
+    fn map(&self, tile: &Tile, centre: isize, row: isize) -> usize {
+        let rows = tile.map_rows(&self.axes);
+        let slot = self.scales.len() * tile.maps * rows.len() * tile.strides.maps;
+        let columns = &tile.parts[2];
+        self.slot(centre) * slot
+            + (row - rows.start) as usize * tile.strides.maps
+            + (columns.centres.start - columns.slopes.start) as usize
+            + self.axes[2].radius
+    }
+
+    /// A row of centres whose windows are known, of all scales: returns the sum of their values.
+    fn finish(
+        &self,
+        tile: &Tile,
+        nth: usize,
+        [centre, line]: [isize; 2],
+        piece: &mut Piece<'_>,
+        memory: &mut Memory<'_, P>,
+    ) -> f64 {
+        let [slice_part, row_part, column_part] = &tile.parts;
+        let (row, line) = (row_part.centres.start + line, line as usize);
+        if self.multiplies {
+            self.multiply(tile, nth, line, centre, memory);
+        }
+        if !slice_part.counted.contains(&centre) || !row_part.counted.contains(&row) {
+            return 0.0;
+        }
+        let counted = span(&column_part.counted, column_part.centres.start);
+        let values = &memory.values[self.values(tile, nth, 0, line)..][counted.clone()];
+        let weights = self.centre_weights(tile, centre, row, memory.pixels);
+        if let Some(map) = &mut piece.map {
+            let [slices, rows, columns] = &self.axes;
+            let strip = &slice_part.counted;
+            let line = (centre - strip.start) as usize * rows.centres().len()
+                + (row - rows.centres().start) as usize;
+            let start = line * columns.centres().len()
+                + (column_part.counted.start - columns.centres().start) as usize;
+            debug_assert!(slices.centres().contains(&centre));
+            map.write_row(0, 0, start, values, false);
+        }
+        dispatch(Sum {
+            row: values,
+            weights: weights.map(|weights| &weights[counted]),
+            work: &mut *memory.out,
+        })
     }
 
     /// The weights of a row of centres, if there are weights.
@@ -640,19 +690,18 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
     fn multiply(
         &self,
         tile: &Tile,
+        nth: usize,
         line: usize,
+        centre: isize,
         memory: &mut Memory<'_, P>,
-        start: usize,
-        map_slice: usize,
     ) {
         let stride = tile.strides.centres;
-        let rows = tile.parts[1].centres.len();
         let scales = self.scales.len();
         let n = tile.parts[2].centres.len();
         // The values of one row of all scales, next to each other.
         let (values, factors) = memory.factors.split_at_mut(stride * scales);
         for scale in 0..scales {
-            let from = (scale * rows + line) * stride;
+            let from = self.values(tile, nth, scale, line);
             values[scale * stride..][..stride].copy_from_slice(&memory.values[from..][..stride]);
         }
         dispatch(Multiply {
@@ -660,7 +709,10 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             factors: &mut *factors,
             stride,
         });
-        memory.values[line * stride..][..stride].copy_from_slice(&values[..stride]);
+        memory.values[self.values(tile, nth, 0, line)..][..stride]
+            .copy_from_slice(&values[..stride]);
+        let start = self.map(tile, centre, tile.parts[1].centres.start + line as isize);
+        let map_slice = tile.map_rows(&self.axes).len() * tile.strides.maps;
         for scale in 0..scales {
             let by = &factors[scale * stride..][..n];
             for map in 0..tile.maps {
@@ -680,19 +732,24 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         memory.maps[self.slot(centre) * slot..][..slot].fill(P::default());
     }
 
-    /// The gradient at `at`, whose windows are all known.
-    fn slope(&self, tile: &Tile, at: isize, piece: &mut Piece<'_>, memory: &mut Memory<'_, P>) {
+    /// The gradient at each of `places`, whose windows are all known.
+    fn gradients(
+        &self,
+        tile: &Tile,
+        places: &Range<isize>,
+        piece: &mut Piece<'_>,
+        memory: &mut Memory<'_, P>,
+    ) {
         let [_, row_axis, column_axis] = &self.axes;
-        let [_, row_part, _] = &tile.parts;
         let strides = tile.strides;
         let slice = tile.map_rows(&self.axes).len() * strides.maps;
-        let rows = row_part.slopes.len();
+        let rows = tile.parts[1].slopes.len();
         for (scale, (taps, _)) in self.scales.iter().enumerate() {
             let offset = scale * tile.maps * slice;
             let slot = self.scales.len() * tile.maps * slice;
             self.gather(
                 &taps[0],
-                at,
+                places,
                 memory.maps,
                 [tile.maps, slice, offset, slot],
                 &mut memory.starts,
@@ -700,41 +757,34 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             );
             let row_skip = row_axis.radius - taps[1].len() / 2;
             let column_skip = column_axis.radius - taps[2].len() / 2;
-            for line in 0..rows {
-                for map in 0..tile.maps {
-                    let from = &memory.gathered[map * slice..][..slice];
-                    let from = match taps[1].len() {
-                        1 => &from[(line + row_skip) * strides.maps..][..strides.maps],
-                        _ => {
-                            memory.starts.clear();
-                            let first = line + row_skip;
-                            memory.starts.extend(
-                                (first..).take(taps[1].len()).map(|row| row * strides.maps),
-                            );
-                            let to = &mut memory.rows[..strides.maps];
-                            dispatch(Gather {
-                                taps: &taps[1],
-                                starts: &memory.starts,
-                                from,
-                                to,
-                            });
-                            &memory.rows[..strides.maps]
-                        }
-                    };
-                    let to = (line * tile.maps + map) * strides.slopes;
-                    dispatch(Slide {
-                        taps: &taps[2],
-                        from: &from[column_skip..],
-                        to: &mut memory.slopes[to..][..strides.slopes],
-                        add: scale > 0,
-                    });
+            for nth in 0..places.len() {
+                for line in 0..rows {
+                    for map in 0..tile.maps {
+                        let from = Self::across(
+                            &taps[1],
+                            &memory.gathered[(nth * tile.maps + map) * slice..][..slice],
+                            line + row_skip,
+                            strides.maps,
+                            &mut memory.starts,
+                            memory.rows,
+                        );
+                        let to = ((nth * rows + line) * tile.maps + map) * strides.slopes;
+                        dispatch(Slide {
+                            taps: &taps[2],
+                            from: &from[column_skip..],
+                            to: &mut memory.slopes[to..][..strides.slopes],
+                            add: scale > 0,
+                        });
+                    }
                 }
             }
         }
-        for line in 0..rows {
-            let row = row_part.slopes.start + line as isize;
-            if let Some(pixel) = self.axes[0].pixel(at).zip(row_axis.pixel(row)) {
-                self.write(tile, [at, row], pixel, line, piece, memory);
+        for (nth, at) in places.clone().enumerate() {
+            for line in 0..rows {
+                let row = tile.parts[1].slopes.start + line as isize;
+                if let Some(pixel) = self.axes[0].pixel(at).zip(row_axis.pixel(row)) {
+                    self.write(tile, [at, row], pixel, nth * rows + line, piece, memory);
+                }
             }
         }
     }
@@ -771,23 +821,24 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             let (Some(gradient), Some(scale)) = (gradient, self.how[which]) else {
                 continue;
             };
-            let out = &mut memory.out[..n];
-            dispatch(Combine {
-                scale: P::of(scale),
-                sign: P::of(sign),
-                mean: map(means.next().unwrap_or_default()),
-                sum: map(1),
-                difference: map(2),
-                weights,
-                sums,
-                differences,
-                to: &mut *out,
-            });
+            let (mean, direction) = (map(means.next().unwrap_or_default()), sign);
             sign = -1.0;
-            fold(column_axis, column_part, out);
-            if let Some(across) = &self.pixels
-                && is_own
-            {
+            let combine = |out: &mut [P]| {
+                dispatch(Combine {
+                    scale: P::of(scale),
+                    sign: P::of(direction),
+                    mean,
+                    sum: map(1),
+                    difference: map(2),
+                    weights,
+                    sums,
+                    differences,
+                    to: &mut *out,
+                });
+                fold(column_axis, column_part, out);
+                let Some(across) = self.pixels.as_ref().filter(|_| is_own) else {
+                    return;
+                };
                 let along = across.as_ref().map_or(1.0, |across| {
                     across[0][pixel.0].to_f64() * across[1][pixel.1].to_f64()
                 });
@@ -801,13 +852,18 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
                     differences: &differences[own.clone()],
                     to: &mut out[own.clone()],
                 });
+            };
+            let add = piece.accumulates[which] || !is_first;
+            if !add
+                && own.len() == n
+                && let Some(there) = gradient.row(0, 0, start, n)
+            {
+                combine(there);
+            } else {
+                let out = &mut memory.out[..n];
+                combine(&mut *out);
+                gradient.write_row(0, 0, start, &out[own.clone()], add);
             }
-            store(
-                gradient,
-                start,
-                &out[own.clone()],
-                piece.accumulates[which] || !is_first,
-            );
         }
     }
 }
@@ -862,13 +918,5 @@ fn fold<P: Prim>(axis: &Axis, part: &Part, row: &mut [P]) {
             let (to, from) = ((pixel as isize - start) as usize, (at - start) as usize);
             row[to] = P::of(row[to].to_f64() + row[from].to_f64());
         }
-    }
-}
-
-/// Writes a row, or adds it to what is there.
-fn store<P: Prim>(view: &mut ViewMut<'_>, start: usize, row: &[P], add: bool) {
-    match view.row::<P>(0, 0, start, row.len()) {
-        Some(to) if !add => to.copy_from_slice(row),
-        _ => view.write_row(0, 0, start, row, add),
     }
 }
