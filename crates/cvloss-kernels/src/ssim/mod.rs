@@ -306,3 +306,54 @@ impl Items {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_memory_of_a_large_image_is_below_a_mebibyte() {
+        // Of the last two, the tile is as wide as tiles get.
+        for (space, both) in [
+            ([1080, 1920], false),
+            ([64, 1983], false),
+            ([64, 1727], true),
+        ] {
+            let bytes = work_memory(space, both).unwrap();
+            assert!((1..1 << 20).contains(&bytes), "{space:?}: {bytes}");
+        }
+    }
+
+    /// Bytes that one thread keeps after a call with the gradient of one image or of both.
+    fn work_memory(space: [usize; 2], both: bool) -> Result<usize> {
+        let shape = [1, 1, space[0] * space[1]];
+        let image = vec![0.5f32; shape[2]];
+        let mut gradients = [image.clone(), image.clone()];
+        let options = Options {
+            similarity: Similarity::new(1.0),
+            similarity_weight: 1.0,
+            pixel_weight: 1.0,
+            channels: Channels::Average,
+            reduction: Reduction::Mean,
+        };
+        let work = || {
+            let [input, target] = &mut gradients;
+            let operands = Operands {
+                input: View::new(&image, shape)?,
+                target: View::new(&image, shape)?,
+                weight: None,
+                space: &space,
+            };
+            let target = Gradient::new(ViewMut::new(target, shape)?);
+            let results = Results {
+                values: None,
+                input: Some(Gradient::new(ViewMut::new(input, shape)?)),
+                target: both.then_some(target),
+            };
+            evaluate(&options, &operands, results)?;
+            Ok(size_of_val(f32::scratch().take().as_slice()))
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        pool.unwrap().install(work)
+    }
+}

@@ -21,8 +21,9 @@ use super::sums::{Gather, WINDOWS};
 use super::tasks::{LANES, MOMENTS, padded};
 use super::{Formula, Operands, Options, Pair, Piece, Pixels};
 
-/// Bytes of work memory that tiles of images and of volumes should stay below.
-const PLANE_BYTES: usize = 512 * 1024;
+/// Bytes of rings that tiles of images and of volumes have at least, and less than twice: work memory stays below 1 MiB
+/// per thread, of images.
+const PLANE_BYTES: usize = 384 * 1024;
 const VOLUME_BYTES: usize = 4 * 1024 * 1024;
 /// Tiles of images are at least this wide.
 const LEAST_WIDTH: usize = 128;
@@ -228,7 +229,8 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
     /// Rows and columns of a tile.
     fn tile_size(&self) -> (usize, usize) {
         let [_, rows, columns] = self.axes.each_ref();
-        let per_pixel = self.ring() * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
+        let per_pixel =
+            self.ring() * (self.moments() + self.maps() * self.scales.len()) * size_of::<P>();
         if self.is_plane() {
             let width = (PLANE_BYTES / per_pixel).max(LEAST_WIDTH);
             (1, width / LANES * LANES)
@@ -240,7 +242,6 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
     }
 
     fn tile(&self, parts: [Part; 3], piece: &Piece<'_>, slopes: Pair, shift: [f64; 2]) -> Tile {
-        let gradients = self.how.iter().flatten().count();
         let [_, _, columns] = &self.axes;
         let reach = 2 * columns.radius;
         let centres = padded(parts[2].centres.len());
@@ -257,10 +258,26 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             channel: piece.channel,
             slopes,
             shift,
-            maps: if gradients == 0 { 0 } else { 2 + gradients },
-            moments: MOMENTS + usize::from(self.operands.weight.is_some()),
+            maps: self.maps(),
+            moments: self.moments(),
             strides,
         }
+    }
+
+    fn moments(&self) -> usize {
+        MOMENTS + usize::from(self.operands.weight.is_some())
+    }
+
+    fn maps(&self) -> usize {
+        match self.how.iter().flatten().count() {
+            0 => 0,
+            gradients => 2 + gradients,
+        }
+    }
+
+    /// How many slices of slopes wait for those of other scales.
+    fn kept(&self) -> usize {
+        if self.multiplies { self.at_once() } else { 1 }
     }
 
     fn is_plane(&self) -> bool {
@@ -298,12 +315,15 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             ring * tile.moments * pixel_slice,
             ring * scales * tile.maps * map_slice,
             self.at_once() * (tile.moments * pixel_slice).max(tile.maps * map_slice),
-            (tile.moments * row_part.centres.len() * inputs)
-                .max(tile.maps * row_part.slopes.len() * maps),
+            if self.is_plane() { 0 } else { inputs.max(maps) },
             tile.moments * centres,
             self.at_once() * scales * row_part.centres.len() * centres,
-            2 * scales * centres,
-            self.at_once() * tile.maps * row_part.slopes.len() * slopes,
+            if self.multiplies {
+                2 * scales * centres
+            } else {
+                0
+            },
+            self.kept() * tile.maps * row_part.slopes.len() * slopes,
             column_part.inputs.len(),
             column_part.inputs.len(),
             column_part.inputs.len(),

@@ -37,7 +37,8 @@ impl<F: Formula, P: Prim> Sweep<'_, F, P> {
             );
             let row_skip = row_axis.radius - taps[1].len() / 2;
             let column_skip = column_axis.radius - taps[2].len() / 2;
-            for nth in 0..places.len() {
+            for (nth, at) in places.clone().enumerate() {
+                let kept = nth % self.kept();
                 for line in 0..rows {
                     for map in 0..tile.maps {
                         let from = Self::across(
@@ -48,7 +49,7 @@ impl<F: Formula, P: Prim> Sweep<'_, F, P> {
                             &mut memory.starts,
                             memory.rows,
                         );
-                        let to = ((nth * rows + line) * tile.maps + map) * strides.slopes;
+                        let to = ((kept * rows + line) * tile.maps + map) * strides.slopes;
                         dispatch(Slide {
                             taps: &taps[2],
                             from: &from[column_skip..],
@@ -57,14 +58,33 @@ impl<F: Formula, P: Prim> Sweep<'_, F, P> {
                         });
                     }
                 }
+                if scale + 1 == self.scales.len() {
+                    self.write_slice(tile, at, kept, piece, memory);
+                }
             }
         }
-        for (nth, at) in places.clone().enumerate() {
-            for line in 0..rows {
-                let row = tile.parts[1].slopes.start + line as isize;
-                if let Some(pixel) = self.axes[0].pixel(at).zip(row_axis.pixel(row)) {
-                    self.write(tile, [at, row], pixel, nth * rows + line, piece, memory);
-                }
+    }
+
+    /// Writes the gradient at `at`, from a slice of slopes.
+    fn write_slice(
+        &self,
+        tile: &Tile,
+        at: isize,
+        kept: usize,
+        piece: &mut Piece<'_>,
+        memory: &mut Memory<'_, P>,
+    ) {
+        let rows = &tile.parts[1].slopes;
+        for (line, row) in rows.clone().enumerate() {
+            if let Some(pixel) = self.axes[0].pixel(at).zip(self.axes[1].pixel(row)) {
+                self.write(
+                    tile,
+                    [at, row],
+                    pixel,
+                    kept * rows.len() + line,
+                    piece,
+                    memory,
+                );
             }
         }
     }
