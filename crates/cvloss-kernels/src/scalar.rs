@@ -101,7 +101,9 @@ pub(crate) fn with_scratch<P: Prim, T>(len: usize, work: impl FnOnce(&mut [P]) -
     let mut memory = P::scratch().take();
     let most = len + LINE / size_of::<P>();
     if memory.len() < most {
-        memory.resize(most, P::default());
+        // What is there is of no use, and must not be there beside its successor.
+        drop(memory);
+        memory = vec![P::default(); most];
     }
     let start = memory.as_ptr().align_offset(LINE).min(most - len);
     let result = work(&mut memory[start..start + len]);

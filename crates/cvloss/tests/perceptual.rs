@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use cvloss::perceptual::networks::{FeatureNetwork, TensorSpec, Trunk};
-use cvloss::perceptual::weights::Weights;
+use cvloss::perceptual::weights::{Weights, WeightsError};
 use cvloss::perceptual::{
     ContextualLoss, ContextualOptions, DistsLoss, DistsOptions, FeatureContextualLoss, LpipsLoss,
     LpipsOptions, PerceptualLoss, PerceptualOptions, StyleLoss, StyleOptions,
@@ -487,9 +487,28 @@ fn wrong_weights_are_named() -> Result<()> {
     let nan = Tensor::full(f32::NAN, (64, 16, 3, 3), &Device::Cpu)?;
     spoilt.insert(name.into(), nan);
     check(&spoilt, &[name, "NaN"])?;
+    // Tensors that the network does not need are left aside, but the file must be whole and no longer.
+    let mut more = tensors()?;
+    more.insert("zzz".into(), Tensor::zeros(5, DType::U32, &Device::Cpu)?);
+    candle_core::safetensors::save(&more, &path)?;
+    Weights::load(Trunk::SqueezeNet, &path)?;
+    let bytes = std::fs::read(&path)?;
+    let longer = [&bytes, &b"?"[..]].concat();
+    for wrong in [&bytes[..bytes.len() - 1], &longer] {
+        std::fs::write(&path, wrong)?;
+        let error = refusal(Weights::load(Trunk::SqueezeNet, &path))?;
+        let sizes = format!("has {} of {} bytes", wrong.len(), bytes.len());
+        ensure!(error.contains(&sizes), "{error}");
+    }
     std::fs::write(&path, b"not a file of tensors")?;
     let error = refusal(Weights::load(Trunk::SqueezeNet, &path))?;
     ensure!(error.contains("weights.safetensors"), "{error}");
+    // A folder is no file.
+    let error = Weights::load(Trunk::SqueezeNet, &folder);
+    ensure!(matches!(
+        error,
+        Err(cvloss::Error::Weights(WeightsError::File { .. }))
+    ));
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }

@@ -137,6 +137,17 @@ impl<T: Prim> Convolution<T> {
         Some((self.window.count(height)?, self.window.count(width)?))
     }
 
+    /// Whether its kernels are so large that threads make them as they go.
+    pub(super) fn makes_kernels(&self) -> bool {
+        let size = Kernels {
+            weight: &[],
+            outputs: self.outputs,
+            inputs: self.inputs,
+            is_backward: false,
+        };
+        matches!(self.form, Form::Winograd(_)) && !size.are_shared::<T>()
+    }
+
     /// The output, after a ReLU if `relu`, and the mask of the ReLU's inputs above 0 if `keep`.
     pub(super) fn forward(
         &self,

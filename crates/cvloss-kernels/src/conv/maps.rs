@@ -112,6 +112,38 @@ impl<T: Prim> Maps<T> {
         &self.data[n * self.item_len()..][..self.item_len()]
     }
 
+    /// Items `start..start + items`, copied into this memory.
+    pub(super) fn part(&self, start: usize, items: usize, mut memory: Vec<T>) -> Self {
+        let len = self.item_len();
+        memory.clear();
+        memory.extend_from_slice(&self.data[start * len..][..items * len]);
+        Self {
+            items,
+            data: memory,
+            ..*self
+        }
+    }
+
+    /// Puts items of the same shape after those that are here, of which there will be `all`.
+    pub(super) fn append(&mut self, items: &Self, all: usize) {
+        if self.data.is_empty() {
+            *self = Self {
+                items: 0,
+                data: Vec::with_capacity(all * items.item_len()),
+                ..*items
+            };
+        }
+        self.data.extend_from_slice(items.numbers());
+        self.items += items.items;
+    }
+
+    /// Leaves the first items alone, and their memory.
+    pub(super) fn narrow(&mut self, items: usize) {
+        self.items = items;
+        self.data.truncate(self.len());
+        self.data.shrink_to_fit();
+    }
+
     /// Reads items `start..start + items` of an image (N, C, H·W), each channel as `x·scale + shift`.
     pub fn read(
         view: &View<'_>,

@@ -1,12 +1,13 @@
 //! A frozen network: layers in a row, features at some of them, and the way back to the image.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::finish;
 use super::layer::Convolution;
-use super::maps::Maps;
+use super::maps::{Maps, lanes_of};
 use super::pool::{MaxPool, l2};
 use super::product::{DEPTH, Panel};
 use crate::error::{Error, Result};
@@ -49,8 +50,23 @@ pub struct Network<T> {
 pub struct Trace<T> {
     /// The features, in the order of the taps.
     pub features: Vec<Maps<T>>,
+    /// How many items the way back is for.
+    graded: usize,
+    split: Split,
+    /// Of layers that run on some items at a time: those of each part of the batch.
+    parts: Vec<Vec<Step<T>>>,
+    /// Of layers that run on all items at once.
     steps: Vec<Step<T>>,
     taps: Vec<Tap>,
+}
+
+/// Where maps are large, only some items are there at a time.
+#[derive(Clone, Copy, Debug)]
+struct Split {
+    /// How many layers run so.
+    layers: usize,
+    /// On how many items at a time.
+    items: usize,
 }
 
 /// What the way back needs of a layer.
@@ -71,6 +87,40 @@ enum Kept<T> {
     Output(Maps<T>),
 }
 
+/// Layers of a pass over some items.
+struct Pass<'a> {
+    layers: Range<usize>,
+    taps: &'a [Tap],
+    /// Of how many items, from the first on, what the way back needs is kept.
+    graded: usize,
+}
+
+/// Bytes of a map that are worth the kernels which each part of a batch makes anew.
+const PART: usize = 4 << 20;
+/// Rows of an image that give each thread a few tiles.
+const ROWS_PER_THREAD: usize = 16;
+
+impl<T: Prim> Layer<T> {
+    /// Rows, pixels and channels of its output; no rows if the input is smaller than a window.
+    fn output(&self, [height, width, channels]: [usize; 3]) -> [usize; 3] {
+        let (size, channels) = match self {
+            Self::Convolution(convolution) => (
+                convolution.output_size(height, width),
+                convolution.outputs(),
+            ),
+            Self::MaxPool(pool) => (pool.output_size(height, width), channels),
+            Self::L2Pool => (Some(l2::output_size(height, width)), channels),
+        };
+        let (height, width) = size.unwrap_or_default();
+        [height, width, channels]
+    }
+}
+
+/// Numbers of a map with whole chunks of channels.
+fn numbers([height, width, channels]: [usize; 3]) -> usize {
+    height * width * lanes_of(channels)
+}
+
 impl<T: Prim> Network<T> {
     /// A network of these layers.
     pub fn new(layers: Vec<Layer<T>>) -> Self {
@@ -88,41 +138,62 @@ impl<T: Prim> Network<T> {
 
     /// Bytes that a forward and a backward pass of one item need, about.
     pub fn bytes_per_item(&self, height: usize, width: usize, taps: &[Tap]) -> usize {
-        let (mut size, mut channels) = ((height, width), 3);
-        let (mut largest, mut kept) = (0, 0);
-        let last = taps.iter().map(|tap| tap.layer).max();
-        for layer in &self.layers[..last.map_or(0, |last| last + 1)] {
-            let next = match layer {
-                Layer::Convolution(convolution) => {
-                    channels = convolution.outputs();
-                    convolution.output_size(size.0, size.1)
-                }
-                Layer::MaxPool(pool) => pool.output_size(size.0, size.1),
-                Layer::L2Pool => {
-                    kept += size.0 * size.1 * channels * size_of::<T>();
-                    Some(l2::output_size(size.0, size.1))
-                }
+        let Some(last) = taps.iter().map(|tap| tap.layer).max() else {
+            return 0;
+        };
+        let sizes = self.sizes(height, width, last);
+        let largest = sizes.iter().copied().max().unwrap_or_default();
+        let masks: usize = sizes.iter().sum();
+        let mut maps = 3 * largest;
+        for (at, size) in sizes.iter().enumerate() {
+            let of_pool = match &self.layers[at] {
+                Layer::L2Pool => size + at.checked_sub(1).map_or(0, |below| sizes[below]),
+                _ => 0,
             };
-            size = next.unwrap_or((0, 0));
-            let numbers = size.0 * size.1 * channels;
-            largest = largest.max(numbers * size_of::<T>());
-            kept += numbers;
+            // Of a feature there are slopes, too.
+            let features = taps.iter().filter(|tap| tap.layer == at).count();
+            maps += of_pool + 2 * features * size;
         }
-        3 * largest + kept
+        maps * size_of::<T>() + masks
     }
 
-    /// The features of `image` at `taps`, which go up; and what the way back needs, if `keep`.
-    pub fn forward(&self, image: Maps<T>, taps: &[Tap], keep: bool) -> Result<Trace<T>> {
-        let mut trace = Trace {
-            features: Vec::with_capacity(taps.len()),
-            steps: Vec::new(),
-            taps: taps.to_vec(),
-        };
+    /// Numbers of each layer's output, of one item.
+    fn sizes(&self, height: usize, width: usize, last: usize) -> Vec<usize> {
+        let mut shape = [height, width, 3];
+        let layers = self.layers.iter().take(last + 1);
+        let sizes = layers.map(|layer| {
+            shape = layer.output(shape);
+            numbers(shape)
+        });
+        sizes.collect()
+    }
+
+    /// Which layers run on how many items at a time, such that maps are hardly larger than the largest of these items.
+    fn split(&self, image: &Maps<T>, last: usize) -> Split {
+        let sizes = self.sizes(image.height, image.width, last);
+        let largest = sizes.iter().copied().max().unwrap_or_default().max(1);
+        // All threads must have rows.
+        let for_threads =
+            (rayon::current_num_threads() * ROWS_PER_THREAD).div_ceil(image.height.max(1));
+        let items = (PART / size_of::<T>() / largest).max(for_threads).max(1);
+        let is_large = |size: &usize| image.items * size > items * largest;
+        let large = sizes.iter().rposition(is_large).map_or(0, |at| at + 1);
+        // Kernels that are not kept during a pass serve as many items as there are.
+        let makes_kernels = |layer: &Layer<T>| matches!(layer, Layer::Convolution(convolution) if convolution.makes_kernels());
+        let first = self.layers.iter().position(makes_kernels);
+        Split {
+            layers: large.min(first.unwrap_or(large)),
+            items,
+        }
+    }
+
+    /// The features of `image` at `taps`, which go up; and what the way back needs of its first `graded` items.
+    pub fn forward(&self, image: Maps<T>, taps: &[Tap], graded: usize) -> Result<Trace<T>> {
         let Some(last) = taps.last().map(|tap| tap.layer) else {
-            return Ok(trace);
+            return Err(Error::option("taps", "none", "one at least"));
         };
         let place = |tap: &Tap| (tap.layer, !tap.before_relu);
-        if last >= self.layers.len() || !taps.is_sorted_by_key(place) {
+        if last >= self.layers.len() || !taps.is_sorted_by(|a, b| place(a) < place(b)) {
             let got = format!("{taps:?}");
             return Err(Error::option(
                 "taps",
@@ -130,91 +201,187 @@ impl<T: Prim> Network<T> {
                 "layers of the network, in order",
             ));
         }
-        let mut current = image;
+        let split = self.split(&image, last);
+        let items = image.items;
+        let mut trace = Trace {
+            features: (0..taps.len()).map(|_| Maps::default()).collect(),
+            graded: graded.min(items),
+            split,
+            parts: Vec::new(),
+            steps: Vec::new(),
+            taps: taps.to_vec(),
+        };
+        let features = &mut trace.features;
         let mut room = self.take_room();
-        for (at, layer) in self.layers[..=last].iter().enumerate() {
-            let is_tapped = |before_relu: bool| {
-                let tap = Tap {
-                    layer: at,
-                    before_relu,
+        let mut current = image;
+        if split.layers > 0 {
+            let mut joined = Maps::default();
+            for start in (0..items).step_by(split.items) {
+                let part = current.part(start, split.items.min(items - start), Vec::new());
+                let pass = Pass {
+                    layers: 0..split.layers,
+                    taps,
+                    graded: trace.graded.saturating_sub(start).min(part.items),
                 };
-                taps.contains(&tap)
-            };
-            let (output, kept) = match layer {
-                Layer::Convolution(convolution) => {
-                    let raw = is_tapped(true);
-                    let memory = self.memory();
-                    let (mut output, mut mask) =
-                        convolution.forward(&current, !raw, keep, memory, &mut room)?;
-                    if raw {
-                        let is_needed = last > at || is_tapped(false);
-                        let rectified = is_needed.then(|| rectify(&output, keep));
-                        let next = match rectified {
-                            Some((next, own_mask)) => {
-                                mask = own_mask;
-                                next
-                            }
-                            None => Maps::default(),
-                        };
-                        trace.features.push(std::mem::replace(&mut output, next));
-                    }
-                    (output, Kept::Mask(mask))
-                }
-                Layer::MaxPool(pool) => {
-                    let (output, places) = pool.forward(&current, self.memory())?;
-                    (output, Kept::Places(places))
-                }
-                Layer::L2Pool => {
-                    let output = l2::forward(&current);
-                    let kept = if keep {
-                        output.clone()
-                    } else {
-                        Maps::default()
-                    };
-                    (output, Kept::Output(kept))
-                }
-            };
-            let input = std::mem::replace(&mut current, output);
-            if keep {
-                let input = match layer {
-                    Layer::L2Pool => input,
-                    _ => {
-                        let shape = input.shape();
-                        self.reuse(input);
-                        shape
-                    }
-                };
-                trace.steps.push(Step { input, kept });
-            } else {
-                self.reuse(input);
+                let (output, steps) = self.pass(pass, part, &mut room, |tap, feature| {
+                    features[tap].append(feature, items)
+                })?;
+                joined.append(&output, items);
+                self.reuse(output);
+                trace.parts.push(steps);
             }
-            if is_tapped(false) {
-                let feature = match at == last {
-                    true => std::mem::take(&mut current),
-                    false => current.clone(),
-                };
-                trace.features.push(feature);
-            }
+            current = joined;
+        }
+        let pass = Pass {
+            layers: split.layers..last + 1,
+            taps,
+            graded: trace.graded,
+        };
+        let (output, steps) = self.pass(pass, current, &mut room, |tap, feature| {
+            features[tap].append(feature, items)
+        })?;
+        trace.steps = steps;
+        // What comes out is the last feature.
+        if let Some(feature) = features.last_mut() {
+            *feature = output;
         }
         self.return_room(room);
         Ok(trace)
     }
 
+    /// Some layers. `found` takes all features but the last of all, which is the output.
+    fn pass(
+        &self,
+        pass: Pass<'_>,
+        image: Maps<T>,
+        room: &mut Vec<Panel<T>>,
+        mut found: impl FnMut(usize, &Maps<T>),
+    ) -> Result<(Maps<T>, Vec<Step<T>>)> {
+        let Pass {
+            layers,
+            taps,
+            graded,
+        } = pass;
+        let mut current = image;
+        let mut steps = Vec::new();
+        for at in layers {
+            let tapped = |before_relu: bool| {
+                let tap = Tap {
+                    layer: at,
+                    before_relu,
+                };
+                taps.iter().position(|other| *other == tap)
+            };
+            let is_last = |tap: usize| tap + 1 == taps.len();
+            let layer = &self.layers[at];
+            let shape = [current.height, current.width, current.channels];
+            let memory = self.memory(current.items * numbers(layer.output(shape)));
+            let (output, mut kept) = match layer {
+                Layer::Convolution(convolution) => {
+                    let raw = tapped(true);
+                    let (mut output, mut mask) =
+                        convolution.forward(&current, raw.is_none(), graded > 0, memory, room)?;
+                    if let Some(tap) = raw.filter(|tap| !is_last(*tap)) {
+                        found(tap, &output);
+                        mask = rectify(&mut output, graded > 0);
+                    }
+                    (output, Kept::Mask(mask))
+                }
+                Layer::MaxPool(pool) => {
+                    // What the pool remembers serves in place of the mask of the ReLU below, unless a feature's slopes
+                    // come between.
+                    let tap = Tap {
+                        layer: at.wrapping_sub(1),
+                        before_relu: false,
+                    };
+                    let mask = match steps.last_mut().map(|step: &mut Step<T>| &mut step.kept) {
+                        Some(Kept::Mask(mask)) if !taps.contains(&tap) => mask.take(),
+                        _ => None,
+                    };
+                    let (output, places) = pool.forward(&current, mask.is_some(), memory)?;
+                    (output, Kept::Places(places))
+                }
+                Layer::L2Pool => {
+                    let output = l2::forward(&current, memory);
+                    let kept = Kept::Output(output.part(0, graded, Vec::new()));
+                    (output, kept)
+                }
+            };
+            let mut input = std::mem::replace(&mut current, output);
+            if graded > 0 {
+                kept.narrow(input.items, graded);
+                if let Layer::L2Pool = layer {
+                    input.narrow(graded);
+                } else {
+                    let shape = input.shape();
+                    self.reuse(std::mem::replace(&mut input, shape));
+                    input.items = graded;
+                }
+                steps.push(Step { input, kept });
+            } else {
+                self.reuse(input);
+            }
+            if let Some(tap) = tapped(false).filter(|tap| !is_last(*tap)) {
+                found(tap, &current);
+            }
+        }
+        Ok((current, steps))
+    }
+
     /// The gradient of the image, from those of the features, in the order of the taps.
     pub fn backward(&self, trace: Trace<T>, gradients: Vec<Maps<T>>) -> Result<Maps<T>> {
-        let Trace { steps, taps, .. } = trace;
-        if taps.len() != gradients.len() || steps.is_empty() {
-            let got = format!("{} gradients, {} layers", gradients.len(), steps.len());
+        let Trace {
+            graded,
+            split,
+            mut parts,
+            steps,
+            taps,
+            ..
+        } = trace;
+        if taps.len() != gradients.len() || graded == 0 {
+            let got = format!("{} gradients, {graded} items", gradients.len());
             let expected = format!("{} gradients, and a forward pass that keeps", taps.len());
             return Err(Error::option("gradients", got, expected));
         }
         let mut pending: Vec<_> = taps.into_iter().zip(gradients).collect();
-        let mut current: Option<Maps<T>> = None;
+        let in_parts = pending.partition_point(|(tap, _)| tap.layer < split.layers);
+        let of_all = pending.split_off(in_parts);
         let mut room = self.take_room();
+        let mut current = self.back(split.layers, steps, of_all, None, &mut room)?;
+        if split.layers > 0 {
+            let mut joined = Maps::default();
+            parts.reverse();
+            for start in (0..graded).step_by(split.items) {
+                let items = split.items.min(graded - start);
+                let part =
+                    |maps: &Maps<T>| maps.part(start, items, self.memory(items * maps.item_len()));
+                let own = pending.iter().map(|(tap, maps)| (*tap, part(maps)));
+                let (own, above) = (own.collect(), current.as_ref().map(part));
+                let steps = parts.pop().unwrap_or_default();
+                if let Some(slopes) = self.back(0, steps, own, above, &mut room)? {
+                    joined.append(&slopes, graded);
+                    self.reuse(slopes);
+                }
+            }
+            current = Some(joined);
+        }
+        self.return_room(room);
+        current.ok_or_else(|| Error::option("taps", "none", "one at least"))
+    }
+
+    /// The way back through the layers from `first` on that left `steps`; `current` is the gradient of the last one's output.
+    fn back(
+        &self,
+        first: usize,
+        mut steps: Vec<Step<T>>,
+        mut pending: Vec<(Tap, Maps<T>)>,
+        mut current: Option<Maps<T>>,
+        room: &mut Vec<Panel<T>>,
+    ) -> Result<Option<Maps<T>>> {
         // The masks of the layer below are applied where a gradient is computed, unless a feature's gradient joins.
-        let mut is_masked = true;
-        let mut steps: Vec<_> = steps.into_iter().enumerate().collect();
-        while let Some((at, step)) = steps.pop() {
+        let mut is_masked = false;
+        while let Some(step) = steps.pop() {
+            let at = first + steps.len();
             let layer = &self.layers[at];
             let mut take = |before_relu: bool| match pending.last() {
                 Some((tap, _))
@@ -257,27 +424,28 @@ impl<T: Prim> Network<T> {
             let is_tapped_below = pending
                 .last()
                 .is_some_and(|(tap, _)| tap.layer + 1 == at && !tap.before_relu);
-            let mask = match below.map(|(_, step)| &step.kept) {
+            let mask = match below.map(|step| &step.kept) {
                 Some(Kept::Mask(mask)) if !is_tapped_below => mask.as_deref(),
                 _ => None,
             };
             is_masked = mask.is_some();
+            let memory = self.memory(step.input.len());
             let slopes = match (layer, &step.kept) {
                 (Layer::Convolution(convolution), _) => {
-                    let memory = self.memory();
-                    convolution.backward(&gradient, &step.input, mask, memory, &mut room)
+                    convolution.backward(&gradient, &step.input, mask, memory, room)
                 }
                 (Layer::MaxPool(pool), Kept::Places(places)) => {
-                    pool.backward(&gradient, places, &step.input, mask, self.memory())
+                    pool.backward(&gradient, places, &step.input, mask, memory)
                 }
-                (_, Kept::Output(output)) => l2::backward(&gradient, &step.input, output, mask),
+                (_, Kept::Output(output)) => {
+                    l2::backward(&gradient, (&step.input, output), mask, memory)
+                }
                 _ => return Err(Error::option("trace", "another's", "one of this network")),
             };
             self.reuse(gradient);
             current = Some(slopes);
         }
-        self.return_room(room);
-        current.ok_or_else(|| Error::option("taps", "none", "one at least"))
+        Ok(current)
     }
 
     fn add(&self, mut sum: Maps<T>, other: Maps<T>) -> Maps<T> {
@@ -299,10 +467,14 @@ impl<T: Prim> Network<T> {
         *self.room.lock().unwrap_or_else(PoisonError::into_inner) = panels;
     }
 
-    /// Memory of any length and content.
-    fn memory(&self) -> Vec<T> {
+    /// Memory of any content: the smallest that has `len` numbers, if there is such.
+    fn memory(&self, len: usize) -> Vec<T> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_default()
+        let place = spare.partition_point(|memory| memory.len() < len);
+        match place < spare.len() {
+            true => spare.remove(place),
+            false => Vec::new(),
+        }
     }
 
     /// Takes memory back.
@@ -310,41 +482,32 @@ impl<T: Prim> Network<T> {
         /// Maps that are alive at a time.
         const MOST: usize = 4;
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MOST && !maps.data.is_empty() {
-            spare.push(maps.data);
-            spare.sort_by_key(Vec::len);
+        let place = spare.partition_point(|memory| memory.len() < maps.data.len());
+        spare.insert(place, maps.data);
+        if spare.len() > MOST {
+            spare.remove(0);
         }
     }
 }
 
-impl<T> Trace<T> {
-    /// Keeps what belongs to the first `items` items alone, so that the way back computes their gradients only.
-    pub fn narrow(&mut self, items: usize) {
-        for step in &mut self.steps {
-            let all = step.input.items.max(1);
-            step.input.items = items;
-            match &mut step.kept {
-                Kept::Mask(Some(bytes)) | Kept::Places(bytes) => {
-                    bytes.truncate(bytes.len() / all * items);
-                    bytes.shrink_to_fit();
-                }
-                Kept::Mask(None) => {}
-                Kept::Output(maps) => maps.items = items,
-            }
+impl<T: Prim> Kept<T> {
+    /// Leaves what belongs to the first `graded` of so many items.
+    fn narrow(&mut self, items: usize, graded: usize) {
+        if let Self::Mask(Some(bytes)) | Self::Places(bytes) = self {
+            bytes.truncate(bytes.len() / items.max(1) * graded);
+            bytes.shrink_to_fit();
         }
     }
 }
 
 /// A ReLU, and its mask.
-fn rectify<T: Prim>(maps: &Maps<T>, keep: bool) -> (Maps<T>, Option<Vec<u8>>) {
-    let mut output = maps.clone();
-    simd::dispatch(Rectify(output.numbers_mut()));
+fn rectify<T: Prim>(maps: &mut Maps<T>, keep: bool) -> Option<Vec<u8>> {
+    simd::dispatch(Rectify(maps.numbers_mut()));
     let is_above = |x: &T| {
         let is_below = *x <= T::default();
         u8::from(!is_below)
     };
-    let mask = keep.then(|| output.numbers().iter().map(is_above).collect());
-    (output, mask)
+    keep.then(|| maps.numbers().iter().map(is_above).collect())
 }
 
 /// Zeros where `mask` is 0.

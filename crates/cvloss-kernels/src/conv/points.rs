@@ -44,6 +44,17 @@ impl Kernels<'_> {
         (to.div_ceil(COLUMNS), from.div_ceil(DEPTH))
     }
 
+    /// How many panels they are at the points.
+    fn count(&self) -> usize {
+        let (panels, chunks) = self.size();
+        panels * chunks * POINTS
+    }
+
+    /// Whether all threads share them at the points.
+    pub(super) fn are_shared<T>(&self) -> bool {
+        self.count() * size_of::<Panel<T>>() <= ROOM
+    }
+
     /// Makes the kernels to one panel of channels, from one chunk of channels.
     fn make<T: Prim, const TAPS: usize>(&self, panel: usize, chunk: usize, out: &mut [Panel<T>]) {
         simd::dispatch(Make::<T, TAPS> {
@@ -75,11 +86,10 @@ impl<'a, T: Prim> AtPoints<'a, T> {
         kernels: Kernels<'a>,
         room: &'a mut Vec<Panel<T>>,
     ) -> Self {
-        let (panels, chunks) = kernels.size();
-        let count = panels * chunks * POINTS;
-        if count * size_of::<Panel<T>>() > ROOM {
+        if !kernels.are_shared::<T>() {
             return Self::Own(kernels);
         }
+        let (chunks, count) = (kernels.size().1, kernels.count());
         if room.len() < count {
             room.resize(count, Panel::zero());
         }

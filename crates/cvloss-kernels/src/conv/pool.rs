@@ -10,6 +10,9 @@ use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{self, Isa, Task};
 
+/// The place of the largest value where nothing goes back to it.
+const NOWHERE: u8 = u8::MAX;
+
 /// The largest value of each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool {
@@ -39,13 +42,15 @@ impl MaxPool {
         Some((self.count(height)?, self.count(width)?))
     }
 
-    /// The largest values, and which pixel of the window each was: the first of several, or NaN.
+    /// The largest values, and which pixel of the window each was: the first of several, or NaN. After a ReLU nothing goes
+    /// back to a largest value of 0 if `is_masked`, as if the ReLU's mask were there.
     pub(super) fn forward<T: Prim>(
         &self,
         input: &Maps<T>,
+        is_masked: bool,
         memory: Vec<T>,
     ) -> Result<(Maps<T>, Vec<u8>)> {
-        if self.side * self.side > usize::from(u8::MAX) || self.stride == 0 {
+        if self.side * self.side > usize::from(NOWHERE) || self.stride == 0 {
             let got = format!("{} and {}", self.side, self.stride);
             return Err(Error::option(
                 "side and stride",
@@ -71,6 +76,7 @@ impl MaxPool {
                 simd::dispatch(Largest {
                     pool: *self,
                     input,
+                    is_masked,
                     out,
                     places,
                     item: row / height,
@@ -111,6 +117,7 @@ impl MaxPool {
 struct Largest<'a, T> {
     pool: MaxPool,
     input: &'a Maps<T>,
+    is_masked: bool,
     out: &'a mut [T],
     places: &'a mut [u8],
     item: usize,
@@ -150,6 +157,8 @@ impl<T: Prim> Task for Largest<'_, T> {
                 }
             }
             for k in 0..DEPTH {
+                let is_lost = self.is_masked & (best[k] <= <T::Lane<I>>::zero());
+                place[k] = if is_lost { NOWHERE } else { place[k] };
                 out[k] = best[k].get();
             }
             *places = place;
@@ -243,9 +252,14 @@ pub(super) mod l2 {
         (height.div_ceil(2), width.div_ceil(2))
     }
 
-    pub(in super::super) fn forward<T: Prim>(input: &Maps<T>) -> Maps<T> {
+    pub(in super::super) fn forward<T: Prim>(input: &Maps<T>, memory: Vec<T>) -> Maps<T> {
         let (height, width) = output_size(input.height, input.width);
-        let mut output = Maps::zeros(input.items, height, width, input.channels);
+        let shape = Maps {
+            height,
+            width,
+            ..input.shape()
+        };
+        let mut output = shape.shaped(memory);
         let row_len = output.row_len().max(1);
         let rows = output.numbers_mut().par_chunks_mut(row_len).enumerate();
         rows.for_each(|(row, out)| {
@@ -263,11 +277,11 @@ pub(super) mod l2 {
     /// From input and output.
     pub(in super::super) fn backward<T: Prim>(
         gradient: &Maps<T>,
-        input: &Maps<T>,
-        output: &Maps<T>,
+        (input, output): (&Maps<T>, &Maps<T>),
         mask: Option<&[u8]>,
+        memory: Vec<T>,
     ) -> Maps<T> {
-        let mut slopes = input.zeros_like();
+        let mut slopes = input.shaped(memory);
         let (row_len, height) = (slopes.row_len().max(1), slopes.height);
         let rows = slopes.numbers_mut().par_chunks_mut(row_len).enumerate();
         rows.for_each(|(row, out)| {

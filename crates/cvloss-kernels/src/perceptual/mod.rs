@@ -185,12 +185,9 @@ impl<T: Prim> Chunk<'_, '_, T> {
             true => [&operands.target, &operands.input],
         };
         let affine = self.extractor.affine;
-        let keep = wanted.contains(&true);
-        let mut trace =
-            self.extractor
-                .network
-                .forward(self.read(views, affine)?, self.extractor.taps, keep)?;
         let graded = self.items * wanted.iter().filter(|is_wanted| **is_wanted).count();
+        let (network, taps) = (self.extractor.network, self.extractor.taps);
+        let mut trace = network.forward(self.read(views, affine)?, taps, graded)?;
         let mut features = std::mem::take(&mut trace.features);
         let mut values = vec![comparison.start(); self.items];
         let mut offset = 0;
@@ -207,7 +204,6 @@ impl<T: Prim> Chunk<'_, '_, T> {
             slopes.push(self.compare(comparison, layer + offset, &features, wanted, &mut values));
         }
         if graded > 0 {
-            trace.narrow(graded);
             self.finish(trace, slopes, image_slopes, is_swapped, results)?;
         }
         Ok(values)
@@ -312,7 +308,7 @@ pub fn features<T: Prim>(
     parallel::enter(|| {
         let [items, _, _] = image.shape();
         let maps = Maps::read(image, (0, items), space, extractor.affine)?;
-        let trace = extractor.network.forward(maps, extractor.taps, false)?;
+        let trace = extractor.network.forward(maps, extractor.taps, 0)?;
         Ok(trace.features)
     })
 }
@@ -334,7 +330,8 @@ pub fn evaluate_with<T: Prim>(
         };
         let keep = gradient.is_some();
         let maps = Maps::read(&input, (0, items), space, extractor.affine)?;
-        let mut trace = extractor.network.forward(maps, extractor.taps, keep)?;
+        let graded = if keep { items } else { 0 };
+        let mut trace = extractor.network.forward(maps, extractor.taps, graded)?;
         let features = std::mem::take(&mut trace.features);
         let fits = features.len() == target.len()
             && features.iter().zip(target).all(|(own, other)| {
@@ -378,7 +375,7 @@ pub fn evaluate_with<T: Prim>(
             slopes.push(of_layer);
         }
         total += items as f64 * comparison.start();
-        if let Some(mut gradient) = gradient {
+        if let Some(mut gradient) = gradient.filter(|_| items > 0) {
             let image = extractor.network.backward(trace, slopes)?;
             let factors: Vec<f64> = extractor.affine.iter().map(|(s, _)| s * scale).collect();
             image.write_gradient(&mut gradient, (0, items), 0, &factors)?;

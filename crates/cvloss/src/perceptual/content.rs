@@ -33,6 +33,11 @@ impl FeatureWeight {
         };
         layers.iter().map(layer).collect()
     }
+
+    /// The names of a list.
+    pub(super) fn names(layers: &[Self]) -> Vec<String> {
+        layers.iter().map(|layer| layer.name.clone()).collect()
+    }
 }
 
 /// The options of a [`PerceptualLoss`].
@@ -102,10 +107,6 @@ impl PerceptualOptions {
     pub fn johnson() -> Self {
         Self::of(Trunk::Vgg16, &[("relu3_3", 1.0)], FeatureMetric::SquaredL2)
     }
-
-    fn names(&self) -> Vec<String> {
-        self.layers.iter().map(|layer| layer.name.clone()).collect()
-    }
 }
 
 /// A perceptual (content) loss: the distance of two images' features.
@@ -170,7 +171,10 @@ enum Cached {
 impl PerceptualLoss {
     /// Fails if the weights are of another network, or a layer is not in it.
     pub fn new(weights: Weights, options: PerceptualOptions) -> Result<Self> {
-        Self::with_network(FeatureNetwork::new(weights), options)
+        let mut loss = Self::with_network(FeatureNetwork::new(weights), options)?;
+        let names = FeatureWeight::names(&loss.options.layers);
+        loss.network = loss.network.up_to(Self::NAME, &names)?;
+        Ok(loss)
     }
 
     /// The same of a network that other losses use too.
@@ -282,7 +286,7 @@ impl PerceptualLoss {
         Plan::new(
             Self::NAME,
             &self.network,
-            &options.names(),
+            &FeatureWeight::names(&options.layers),
             (options.range, options.normalization),
             (options.memory, options.reduction),
         )

@@ -98,7 +98,10 @@ pub struct ContextualLoss {
 impl ContextualLoss {
     /// Fails if the weights are of another network, a layer is not in it, or the bandwidth is not positive.
     pub fn new(weights: Weights, options: ContextualOptions) -> Result<Self> {
-        Self::with_network(FeatureNetwork::new(weights), options)
+        let mut loss = Self::with_network(FeatureNetwork::new(weights), options)?;
+        let names = FeatureWeight::names(&loss.options.layers);
+        loss.network = loss.network.up_to(Self::NAME, &names)?;
+        Ok(loss)
     }
 
     /// The same of a network that other losses use too.
@@ -117,11 +120,10 @@ impl ContextualLoss {
 
     fn plan(&self) -> Result<Plan<'_>> {
         let options = &self.options;
-        let names: Vec<String> = options.layers.iter().map(|l| l.name.clone()).collect();
         Plan::new(
             Self::NAME,
             &self.network,
-            &names,
+            &FeatureWeight::names(&options.layers),
             (options.range, options.normalization),
             (options.memory, options.reduction),
         )

@@ -118,7 +118,10 @@ pub struct StyleLoss {
 impl StyleLoss {
     /// Fails if the weights are of another network, or a layer is not in it.
     pub fn new(weights: Weights, options: StyleOptions) -> Result<Self> {
-        Self::with_network(FeatureNetwork::new(weights), options)
+        let mut loss = Self::with_network(FeatureNetwork::new(weights), options)?;
+        let names = FeatureWeight::names(&loss.options.layers);
+        loss.network = loss.network.up_to(Self::NAME, &names)?;
+        Ok(loss)
     }
 
     /// The same of a network that other losses use too.
@@ -136,11 +139,10 @@ impl StyleLoss {
 
     fn plan(&self) -> Result<Plan<'_>> {
         let options = &self.options;
-        let names: Vec<String> = options.layers.iter().map(|l| l.name.clone()).collect();
         Plan::new(
             Self::NAME,
             &self.network,
-            &names,
+            &FeatureWeight::names(&options.layers),
             (options.range, options.image),
             (options.memory, options.reduction),
         )

@@ -68,6 +68,17 @@ impl FeatureNetwork {
         Self::of(weights, layers::with_l2_pooling(layers))
     }
 
+    /// The same without the layers and the weights that no feature of `names` needs, so that nobody need keep them.
+    pub(crate) fn up_to(&self, loss: &'static str, names: &[String]) -> Result<Self> {
+        let found = self.find(loss, names)?;
+        let last = found.iter().map(|(tap, _)| tap.layer).max();
+        let layers = self.0.layers.iter().take(last.map_or(0, |last| last + 1));
+        let layers: Vec<_> = layers.cloned().collect();
+        let parts = layers.iter().flat_map(LayerSpec::parts);
+        let weights = self.0.weights.of_parts(parts)?;
+        Ok(Self::of(weights, layers))
+    }
+
     fn of(weights: Weights, layers: Vec<LayerSpec>) -> Self {
         Self(Arc::new(Inner {
             weights,

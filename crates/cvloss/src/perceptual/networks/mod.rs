@@ -11,6 +11,7 @@ use super::weights::WeightsError;
 
 pub(crate) use extractor::Computed;
 pub use extractor::FeatureNetwork;
+pub(crate) use layers::Part;
 
 /// The convolutions of a network with `1/divisor` of its channels.
 pub(crate) fn parts(trunk: Trunk, divisor: usize) -> Vec<layers::Part> {

@@ -70,6 +70,19 @@ impl Header {
         Ok(Self { metadata, data })
     }
 
+    /// Fails unless a file of `total` bytes ends where its last tensor does.
+    pub(super) fn check_length(&self, file: &str, total: u64) -> WeightsResult<()> {
+        let expected = self.data + self.metadata.data_len() as u64;
+        if total != expected {
+            return Err(WeightsError::Size {
+                file: file.into(),
+                expected,
+                got: total,
+            });
+        }
+        Ok(())
+    }
+
     /// The tensors of a network, in its order.
     pub(super) fn wanted(&self, file: &str, network: Trunk) -> WeightsResult<Vec<Wanted>> {
         let specs = network.tensors();

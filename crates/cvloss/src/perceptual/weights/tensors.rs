@@ -1,14 +1,16 @@
 //! The tensors of a network, checked.
 
 use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::perceptual::networks::{self, TensorSpec, Trunk};
+use crate::perceptual::networks::{self, Part, TensorSpec, Trunk};
 
+use super::header::{self, Header, Wanted};
 use super::{Sources, WeightsError};
 
 /// The weights of a network's convolution layers.
@@ -40,8 +42,9 @@ impl Weights {
     pub fn load(trunk: Trunk, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let source = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(WeightsError::file(path))?;
-        Self::from_bytes(trunk, &bytes, &source)
+        let file = std::fs::File::open(path).map_err(WeightsError::file(path))?;
+        let tensors = wanted_of(trunk, file, &source)?;
+        Self::from_tensors(trunk, tensors, &source)
     }
 
     /// From the first of `sources` that has them, verified.
@@ -56,8 +59,7 @@ impl Weights {
 
     /// From the bytes of a safetensors file; `source` names it in errors.
     pub fn from_bytes(trunk: Trunk, bytes: &[u8], source: &str) -> Result<Self> {
-        let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
-            .map_err(|error| refused(source, error.to_string()))?;
+        let tensors = wanted_of(trunk, std::io::Cursor::new(bytes), source)?;
         Self::from_tensors(trunk, tensors, source)
     }
 
@@ -139,6 +141,20 @@ impl Weights {
         }
     }
 
+    /// Those of some convolutions alone; the same memory.
+    pub(crate) fn of_parts<'a>(&self, parts: impl Iterator<Item = &'a Part>) -> Result<Self> {
+        let mut tensors = HashMap::new();
+        for part in parts {
+            for name in [format!("{}.weight", part.key), format!("{}.bias", part.key)] {
+                tensors.insert(name.clone(), self.tensor(&name)?.clone());
+            }
+        }
+        Ok(Self {
+            tensors: Arc::new(tensors),
+            ..self.clone()
+        })
+    }
+
     /// Which network they are of.
     pub fn trunk(&self) -> Trunk {
         self.trunk
@@ -154,6 +170,42 @@ impl Weights {
         let tensor = self.tensors.get(name);
         tensor.ok_or_else(|| refused(&self.source, format!("there is no tensor {name}")))
     }
+}
+
+/// The tensors of a network in a safetensors file: one after the other, so that nothing else of it need be in memory.
+fn wanted_of(
+    trunk: Trunk,
+    mut file: impl Read + Seek,
+    source: &str,
+) -> Result<HashMap<String, Tensor>> {
+    let failed = |error| WeightsError::file(Path::new(source))(error);
+    let total = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let mut start = Vec::new();
+    let length = file.by_ref().take(8).read_to_end(&mut start);
+    length.map_err(failed)?;
+    let rest = header::end(source, &start)? - 8;
+    let header = file.by_ref().take(rest).read_to_end(&mut start);
+    header.map_err(failed)?;
+    let header = Header::parse(source, &start)?;
+    header.check_length(source, total)?;
+    let mut tensors = HashMap::new();
+    for wanted in header.wanted(source, trunk)? {
+        let Wanted {
+            name,
+            dtype,
+            shape,
+            range,
+        } = wanted;
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        let place = file.seek(SeekFrom::Start(range.start));
+        place
+            .and_then(|_| file.read_exact(&mut bytes))
+            .map_err(failed)?;
+        let tensor = Tensor::from_raw_buffer(&bytes, dtype.try_into()?, &shape, &Device::Cpu)?;
+        tensors.insert(name, tensor);
+    }
+    Ok(tensors)
 }
 
 fn refused(source: &str, message: String) -> Error {
