@@ -76,6 +76,12 @@ impl Place {
                 cvl_status::Device,
                 format!("{name} is on CUDA device {id}, expected a number of at least 0"),
             )),
+            (8, _) => Err(Error::new(
+                cvl_status::Unsupported,
+                format!(
+                    "{name} is in a Metal buffer (kDLMetal = 8), and calls from C take none yet"
+                ),
+            )),
             _ => Err(Error::new(
                 cvl_status::Device,
                 format!(

@@ -43,8 +43,8 @@ pub trait Loss {
         device.is_cpu() || (device::launches(device) && self.has_device_kernel(inputs))
     }
 
-    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA, with the
-    /// feature `cuda`, it is the one that [`has_kernel`](Self::has_kernel) finds.
+    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA and
+    /// Metal, with the feature of that name, it is the one that [`has_kernel`](Self::has_kernel) finds.
     fn has_device_kernel(&self, _inputs: &Inputs<'_>) -> bool {
         false
     }

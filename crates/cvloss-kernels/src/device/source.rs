@@ -1,4 +1,4 @@
-//! The kernels' sources as texts: what a Metal library is to be compiled of, and what the tests' emulator runs.
+//! The kernels' sources as texts: what a Metal library is compiled of, and what the tests' emulator runs.
 
 use super::Module;
 

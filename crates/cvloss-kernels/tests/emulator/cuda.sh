@@ -27,6 +27,9 @@ plain=()
 for package in cvloss-kernels cvloss cvloss-capi cvloss-testkit; do
     plain+=(--config "profile.release.package.$package.opt-level=0")
 done
-cargo test --release "${plain[@]}" \
-    --package cvloss-kernels --package cvloss --package cvloss-capi --features cvloss/cuda,cvloss-capi/cuda \
-    --test cuda --test device "$@"
+build=(--release "${plain[@]}" --package cvloss-kernels --package cvloss --package cvloss-capi
+    --features cvloss-kernels/cuda,cvloss/cuda,cvloss-capi/cuda)
+cargo test "${build[@]}" --test cuda --test device "$@"
+# The program that times kernels, at tiny sizes: it runs, and that is all that is seen here.
+cargo build "${build[@]}" --example device_timing
+python3 benches/device.py --native "$CARGO_TARGET_DIR/release/examples/device_timing" --smoke --repeat 2

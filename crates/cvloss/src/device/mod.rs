@@ -1,10 +1,15 @@
 //! Losses whose kernel runs on a tensor's own device. Where there is none, the composed form does.
 
 // Without a device's feature, nobody makes a call.
-#![cfg_attr(not(feature = "cuda"), allow(dead_code, unused_variables))]
+#![cfg_attr(
+    not(any(feature = "cuda", feature = "metal")),
+    allow(dead_code, unused_variables)
+)]
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
+#[cfg(feature = "metal")]
+pub(crate) mod metal;
 
 use candle_core::{DType, Device, Shape, Tensor};
 use cvloss_kernels as kernels;
@@ -36,7 +41,7 @@ pub(crate) fn launches(device: &Device) -> bool {
     match device {
         Device::Cpu => false,
         Device::Cuda(_) => cfg!(feature = "cuda"),
-        Device::Metal(_) => false,
+        Device::Metal(_) => cfg!(feature = "metal"),
     }
 }
 
@@ -80,6 +85,8 @@ pub(crate) fn evaluate(kernel: &Kernel, call: &Call<'_>) -> Result<Found> {
     match call.input.device() {
         #[cfg(feature = "cuda")]
         Device::Cuda(_) => cuda::evaluate(kernel, call),
+        #[cfg(feature = "metal")]
+        Device::Metal(_) => metal::evaluate(kernel, call),
         other => {
             let message = format!("there is no launcher for {:?}", other.location());
             Err(candle_core::Error::msg(message).into())
