@@ -1,6 +1,7 @@
 //! Times one value and gradient of a loss; the native side of `compare.py`, which documents the protocol.
 //!
-//! Started with the number of threads; reads one JSON request per line and answers with one JSON line.
+//! Started with the number of threads, and if it is not to use all that the machine has, the instruction set `fma` or
+//! `portable`; reads one JSON request per line and answers with one JSON line.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -24,6 +25,7 @@ use cvloss::{
     SoftmaxFocalLoss, SsimLoss, TotalVariation, TverskyLoss,
 };
 use cvloss_kernels::distance_transform::distances;
+use cvloss_kernels::simd::{self, Level};
 use peak_alloc::PeakAlloc;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -32,9 +34,16 @@ use serde_json::{Value, json};
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn main() -> Result<()> {
-    let threads = std::env::args()
-        .nth(1)
-        .context("usage: native_timing THREADS")?;
+    let mut arguments = std::env::args().skip(1);
+    let threads = arguments
+        .next()
+        .context("usage: native_timing THREADS [fma|portable]")?;
+    match arguments.next().as_deref() {
+        None => {}
+        Some("fma") => simd::limit(Level::Fma),
+        Some("portable") => simd::limit(Level::Portable),
+        Some(other) => bail!("no instruction set {other}"),
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.parse()?)
         .build_global()?;

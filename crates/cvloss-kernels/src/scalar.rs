@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use ndarray::{ArrayView3, ArrayViewMut3};
 
 use crate::math::Real;
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::{self, Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 /// The element type of a tensor.
@@ -78,6 +78,8 @@ pub trait Prim: Scalar + PartialOrd {
     fn sum(a: Self, b: Self) -> Self;
     /// `a − b`.
     fn difference(a: Self, b: Self) -> Self;
+    /// As [`simd::slide`].
+    fn slide(taps: &[Self], from: &[Self], to: &mut [Self], add: bool) -> usize;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
@@ -125,6 +127,26 @@ pub trait Scalar: Copy + Default + Send + Sync + 'static {
             *to = Self::write(*from);
         }
     }
+    /// Adds a slice to what is there, in the compute type.
+    fn add_slice<P: Prim>(from: &[P], to: &mut [Self]) {
+        dispatch(AddSlice { from, to });
+    }
+}
+
+/// [`Scalar::add_slice`].
+struct AddSlice<'a, T, P> {
+    from: &'a [P],
+    to: &'a mut [T],
+}
+
+impl<T: Scalar, P: Prim> Task for AddSlice<'_, T, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = T::write(P::sum(to.read(), *from));
+        }
+    }
 }
 
 /// [`Scalar::read`] over a slice.
@@ -144,7 +166,7 @@ impl<T: Scalar, P: Prim> Task for ReadSlice<'_, T, P> {
 }
 
 macro_rules! prim {
-    ($t:ident, $dtype:ident) => {
+    ($t:ident, $dtype:ident, $slide:expr) => {
         impl Prim for $t {
             type Lane<I: Isa> = I::$dtype;
             #[inline(always)]
@@ -170,6 +192,9 @@ macro_rules! prim {
             #[inline(always)]
             fn difference(a: Self, b: Self) -> Self {
                 a - b
+            }
+            fn slide(taps: &[Self], from: &[Self], to: &mut [Self], add: bool) -> usize {
+                ($slide)(taps, from, to, add)
             }
             fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
                 thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });
@@ -198,8 +223,8 @@ macro_rules! prim {
         }
     };
 }
-prim!(f32, F32);
-prim!(f64, F64);
+prim!(f32, F32, simd::slide);
+prim!(f64, F64, |_: &[f64], _: &[f64], _: &mut [f64], _: bool| 0);
 
 macro_rules! scalar {
     ($t:ty, $dtype:ident) => {

@@ -161,3 +161,105 @@ pub(crate) fn prefetch_mut<T>(row: &mut [T]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;
 }
+
+/// `to[i] = Σ_t taps[t] · from[i + t]`, or added to what is there, for the first few of `to`: returns for how many. They
+/// are whole groups of 16; none where there is no AVX-512, or `from` ends too early.
+///
+/// A vector that straddles two cache lines takes as long to load as three that do not. Here every other tap's vectors
+/// are put together from two that were loaded whole: shuffles and loads share the work.
+pub(crate) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 {
+        // SAFETY: `level` returned it, so AVX-512 F was detected on this machine.
+        return unsafe { x86::slide(taps, from, to, add) };
+    }
+    let _ = (taps, from, to, add);
+    0
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m512, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps,
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+
+    /// Numbers in a vector.
+    const LANES: usize = 16;
+    /// Vectors of sums in registers.
+    const GROUPS: usize = 4;
+
+    /// See [`super::slide`].
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> usize {
+        // Taps are taken by the vector, so that up to a vector more is loaded than is used.
+        let room = from
+            .len()
+            .saturating_sub(taps.len().next_multiple_of(LANES));
+        let len = to.len().min(room) / LANES * LANES;
+        let to = &mut to[..len];
+        let mut at = 0;
+        while at + GROUPS * LANES <= len {
+            block::<GROUPS>(taps, &from[at..], &mut to[at..], add);
+            at += GROUPS * LANES;
+        }
+        while at < len {
+            block::<1>(taps, &from[at..], &mut to[at..], add);
+            at += LANES;
+        }
+        len
+    }
+
+    /// Some vectors of sums. `from` holds as many, and the taps' whole vectors.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn block<const N: usize>(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) {
+        let mut sums = [_mm512_setzero_ps(); N];
+        for (taps, first) in taps.chunks(LANES).zip((0..).step_by(LANES)) {
+            let from = &from[first..];
+            let whole: [__m512; N] = std::array::from_fn(|n| load(from, n * LANES));
+            let last = load(from, N * LANES);
+            macro_rules! add_taps {
+                ($($tap:literal)*) => {$(
+                    if let Some(tap) = taps.get($tap) {
+                        let tap = _mm512_set1_ps(*tap);
+                        for n in 0..N {
+                            let seen = if $tap % 2 == 0 {
+                                let next = *whole.get(n + 1).unwrap_or(&last);
+                                join::<$tap>(whole[n], next)
+                            } else {
+                                load(from, n * LANES + $tap)
+                            };
+                            sums[n] = _mm512_fmadd_ps(tap, seen, sums[n]);
+                        }
+                    }
+                )*};
+            }
+            add_taps!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        }
+        for n in 0..N {
+            if add {
+                sums[n] = _mm512_add_ps(sums[n], load(to, n * LANES));
+            }
+            let to = &mut to[n * LANES..][..LANES];
+            // SAFETY: `to` is as long as a vector.
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), sums[n]) };
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load(from: &[f32], at: usize) -> __m512 {
+        let from = &from[at..][..LANES];
+        // SAFETY: `from` is as long as a vector.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    /// The vector that begins `AT` numbers after `low`, which `high` follows.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn join<const AT: i32>(low: __m512, high: __m512) -> __m512 {
+        let (low, high) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+        _mm512_castsi512_ps(_mm512_alignr_epi32::<AT>(high, low))
+    }
+}

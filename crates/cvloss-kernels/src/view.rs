@@ -390,8 +390,14 @@ impl<'a> ViewMut<'a> {
         with_array_mut!(self, array => {
             let mut to = line_mut(array, n, c);
             match to.as_slice_mut() {
-                Some(to) if !add => Scalar::write_slice(row, &mut to[start..start + row.len()]),
-                _ => for (to, from) in to.iter_mut().skip(start).zip(row) {
+                Some(to) => {
+                    let to = &mut to[start..start + row.len()];
+                    match add {
+                        false => Scalar::write_slice(row, to),
+                        true => Scalar::add_slice(row, to),
+                    }
+                }
+                None => for (to, from) in to.iter_mut().skip(start).zip(row) {
                     let old = if add { to.read::<P>().to_f64() } else { 0.0 };
                     *to = Scalar::write(P::of(old + from.to_f64()));
                 },

@@ -258,7 +258,9 @@ impl Halving {
         mut view: ViewMut<'_>,
     ) {
         let [slices, rows, columns] = self.0;
-        let sinks: Vec<_> = (0..columns.len).map(|at| columns.sink(at)).collect();
+        let across: Vec<_> = (0..columns.len)
+            .map(|at| P::of(columns.sink(at).map_or(0.0, |(_, share)| share)))
+            .collect();
         let mut row = vec![P::default(); columns.len];
         let mut weights = vec![P::default(); columns.len];
         let mut from = vec![P::default(); columns.out];
@@ -280,14 +282,13 @@ impl Halving {
                 }
                 weight.read_row(n, 0, at * columns.len, &mut weights);
             }
-            let share = scale * slice_share * row_share;
-            for ((to, sink), w) in row.iter_mut().zip(&sinks).zip(&weights) {
-                let w = if weight.is_some() { w.to_f64() } else { 1.0 };
-                *to = match sink {
-                    Some((at, column)) => P::of(share * column * w * from[*at].to_f64()),
-                    None => P::default(),
-                };
-            }
+            columns.double_row(&from, &mut row);
+            dispatch(ScaleRow {
+                scale: P::of(scale * slice_share * row_share),
+                across: &across,
+                w: weight.is_some().then_some(&*weights),
+                x: &mut row,
+            });
             view.write_row(0, 0, at * columns.len, &row, true);
         }
     }
@@ -323,6 +324,28 @@ impl Halved {
             }
         }
         (of_first, share)
+    }
+
+    /// For every pixel, the number of the smaller row that it is part of; 0 for a pixel that is part of none.
+    fn double_row<P: Prim>(&self, from: &[P], to: &mut [P]) {
+        if self.stays {
+            to.copy_from_slice(from);
+            return;
+        }
+        let skip = usize::from(self.is_early);
+        if let Some(last) = to.last_mut() {
+            *last = match self.sink(self.len - 1) {
+                Some((at, _)) => from[at],
+                None => P::default(),
+            };
+        }
+        if self.is_early {
+            to[0] = from[0];
+        }
+        dispatch(Twice {
+            from: &from[skip..],
+            to: &mut to[skip..],
+        });
     }
 }
 
@@ -392,6 +415,56 @@ impl<P: Prim> Task for Pairs<'_, P> {
         for (to, pair) in self.to.iter_mut().zip(self.from.chunks_exact(2)) {
             let sum = P::Lane::<I>::new(pair[0]) + P::Lane::<I>::new(pair[1]);
             *to = (half * sum).get();
+        }
+    }
+}
+
+/// Each number for a pair.
+struct Twice<'a, P> {
+    from: &'a [P],
+    to: &'a mut [P],
+}
+
+impl<P: Prim> Task for Twice<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (pair, number) in self.to.chunks_exact_mut(2).zip(self.from) {
+            (pair[0], pair[1]) = (*number, *number);
+        }
+    }
+}
+
+/// `x *= scale · across · w`.
+struct ScaleRow<'a, P> {
+    scale: P,
+    across: &'a [P],
+    w: Option<&'a [P]>,
+    x: &'a mut [P],
+}
+
+impl<P: Prim> Task for ScaleRow<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let n = self.x.len();
+        let (across, scale) = (&self.across[..n], P::Lane::<I>::new(self.scale));
+        match self.w {
+            None => {
+                for i in 0..n {
+                    let share = scale * P::Lane::<I>::new(across[i]);
+                    self.x[i] = (share * P::Lane::<I>::new(self.x[i])).get();
+                }
+            }
+            Some(w) => {
+                let w = &w[..n];
+                for i in 0..n {
+                    let share = scale * P::Lane::<I>::new(across[i]) * P::Lane::<I>::new(w[i]);
+                    self.x[i] = (share * P::Lane::<I>::new(self.x[i])).get();
+                }
+            }
         }
     }
 }

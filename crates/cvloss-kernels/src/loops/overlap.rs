@@ -4,29 +4,28 @@
 //! sweep takes these sums ([`statistics`]); the loss turns them into `∂L/∂I` and `∂L/∂P`; the second sweep writes the
 //! gradient ([`gradient`]). An added per-pixel loss ([`SoftmaxExtra`], [`SigmoidExtra`]) rides along in both sweeps.
 
+mod block;
+mod extras;
 mod hard;
 mod rows;
 mod soft;
 mod terms;
 
 use crate::error::{Error, Result, check_shape};
-use crate::labels::{IGNORED, Target};
-use crate::loops::pointwise::Pointwise;
-use crate::loops::site::target_row;
-use crate::math::Real;
+use crate::labels::Target;
 use crate::options::Gradient;
 use crate::parallel;
-use crate::scalar::{DType, Prim, with_scratch};
-use crate::simd::{Isa, Task, dispatch};
+use crate::scalar::{DType, Prim};
+use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
+use block::{Block, Site, Work};
+pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
 use hard::{HardGradient, HardStatistics};
 use rows::{RowGradient, RowStatistics};
 use soft::{SoftmaxGradient, SoftmaxStatistics};
-use terms::Terms;
 
-use super::site::Term;
-use super::softmax::{PIXELS, Row, Sink, Source, clear_columns, cut, cut_mut, pieces, tile_pixels};
+use super::softmax::{Sink, Source, cut, cut_mut, pieces};
 use super::sum::Lanes;
 
 /// How the input becomes probabilities.
@@ -75,101 +74,6 @@ pub struct Operands<'a> {
     pub weight: Option<View<'a>>,
     /// Points with this index leave every sum.
     pub ignore: Option<i64>,
-}
-
-/// A per-pixel loss over the softmax, evaluated in the same sweeps.
-///
-/// Its value is a function of `all = Σ_c v_c share_c`, `dot = Σ_c share_c d_c`, `rest = Σ_c (1 − t_c) e_c` and
-/// `sum = Σ_c e_c`, where `share_c = k1 t_c + k0`, `d` are the shifted logits and `e` their exponentials.
-pub trait SoftmaxExtra: Copy + Send + Sync {
-    /// Whether there is anything to evaluate.
-    const PRESENT: bool;
-    /// `(k1, k0, v)` of a class.
-    fn share<R: Real>(&self, class: usize) -> (R, R, R);
-    /// The value, and `(a, b)` such that its derivative with respect to logit `c` is `a p_c − b share_c`.
-    fn eval<R: Real>(&self, all: R, dot: R, rest: R, sum: R) -> (R, R, R);
-
-    /// The same loss for class indices.
-    type Hard: HardExtra;
-    /// The same loss for class indices, if it is one of the true class alone.
-    fn hard(&self) -> Option<Self::Hard>;
-}
-
-/// A per-pixel loss of the true class's probability, times a weight of that class.
-pub trait HardExtra: Term {
-    /// Whether there is anything to evaluate.
-    const PRESENT: bool;
-    /// Whether the slope depends on the probability.
-    const BENDS: bool;
-    /// The weight of a class, unless all are 1.
-    fn weights(&self) -> Option<impl Fn(usize) -> f64>;
-}
-
-/// A per-element loss over sigmoids, evaluated in the same sweeps.
-pub trait SigmoidExtra: Pointwise {
-    /// Whether there is anything to evaluate.
-    const PRESENT: bool;
-    /// The formula's auxiliary number for a channel.
-    fn auxiliary(&self, class: usize) -> f64;
-}
-
-/// Nothing rides along.
-#[derive(Clone, Copy, Debug)]
-pub struct NoExtra;
-
-impl SoftmaxExtra for NoExtra {
-    const PRESENT: bool = false;
-    #[inline(always)]
-    fn share<R: Real>(&self, _: usize) -> (R, R, R) {
-        (R::zero(), R::zero(), R::zero())
-    }
-    #[inline(always)]
-    fn eval<R: Real>(&self, _: R, _: R, _: R, _: R) -> (R, R, R) {
-        (R::zero(), R::zero(), R::zero())
-    }
-
-    type Hard = Self;
-    fn hard(&self) -> Option<Self> {
-        Some(Self)
-    }
-}
-
-impl Term for NoExtra {
-    #[inline(always)]
-    fn eval<R: Real>(&self, _: R, _: R, _: R) -> (R, R) {
-        (R::zero(), R::zero())
-    }
-}
-
-impl HardExtra for NoExtra {
-    const PRESENT: bool = false;
-    const BENDS: bool = false;
-    fn weights(&self) -> Option<impl Fn(usize) -> f64> {
-        None::<fn(usize) -> f64>
-    }
-}
-
-impl Pointwise for NoExtra {
-    #[inline(always)]
-    fn eval<R: Real>(&self, _: R, _: R, _: R) -> (R, R) {
-        (R::zero(), R::zero())
-    }
-}
-
-impl SigmoidExtra for NoExtra {
-    const PRESENT: bool = false;
-    fn auxiliary(&self, _: usize) -> f64 {
-        1.0
-    }
-}
-
-/// Both forms of what rides along. Which one is used depends on the activation.
-#[derive(Clone, Copy, Debug)]
-pub struct Extras<M, S> {
-    /// With [`Activation::Softmax`].
-    pub softmax: M,
-    /// With [`Activation::Sigmoid`].
-    pub sigmoid: S,
 }
 
 /// The sums of one item.
@@ -365,14 +269,6 @@ struct Call<'i, M, S> {
     block: Block<'i>,
 }
 
-/// What is read: everything, or the pixels of some items.
-struct Block<'i> {
-    options: Options,
-    input: View<'i>,
-    target: Target<'i>,
-    weight: Option<View<'i>>,
-}
-
 impl<'i, M: SoftmaxExtra, S: SigmoidExtra> Call<'i, M, S> {
     fn new(options: &Options, extras: Extras<M, S>, operands: &'i Operands<'_>) -> Result<Self> {
         let shape @ [items, classes, space] = operands.input.shape();
@@ -440,33 +336,6 @@ impl<'i, M: SoftmaxExtra, S: SigmoidExtra> Call<'i, M, S> {
 struct Piece<'i, M, S> {
     extras: Extras<M, S>,
     block: Block<'i>,
-}
-
-/// Rows of work memory, made once per piece: clearing them for each tile would cost as much as a sweep's arithmetic.
-struct Work<P> {
-    input: Row<P>,
-    target: Row<P>,
-    output: Row<P>,
-    terms: Terms<P>,
-}
-
-impl<P: Prim> Work<P> {
-    fn new() -> Self {
-        let zeros = Row::new();
-        Self {
-            input: zeros,
-            target: zeros,
-            output: zeros,
-            terms: Terms::new(),
-        }
-    }
-}
-
-/// Label and weight of the pixels of a tile. An ignored pixel has weight 0.
-struct Points<P> {
-    labels: Row<P>,
-    weights: Row<P>,
-    kept: f64,
 }
 
 impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
@@ -615,143 +484,5 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 }
             }
         });
-    }
-}
-
-impl Block<'_> {
-    /// Whether the target is class indices and sums are plain.
-    fn is_simple(&self) -> bool {
-        matches!(self.target, Target::Indices(..)) && !self.options.squared
-    }
-
-    /// Visits every tile: work memory for one number per class and pixel, how many pixels, item, first pixel, points.
-    fn tiles<P: Prim>(&self, mut visit: impl FnMut(&mut [P], usize, usize, usize, &Points<P>)) {
-        let [items, classes, space] = self.input.shape();
-        let (stride, work) = match self.options.activation {
-            Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
-            Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
-        };
-        let mut points = Points {
-            labels: Row::new(),
-            weights: Row::filled(P::of(1.0)),
-            kept: 0.0,
-        };
-        with_scratch(work, |tile: &mut [P]| {
-            for n in 0..items {
-                for start in (0..space).step_by(stride) {
-                    let pixels = stride.min(space - start);
-                    self.load_points(&mut points, n, start, pixels);
-                    let tile = &mut tile[..work.min(classes * pixels)];
-                    visit(tile, pixels, n, start, &points);
-                }
-            }
-        });
-    }
-
-    fn load_points<P: Prim>(&self, points: &mut Points<P>, n: usize, start: usize, pixels: usize) {
-        let (labels, weights) = (&mut points.labels[..pixels], &mut points.weights[..pixels]);
-        self.target.read_labels(n, start, labels);
-        points.kept = pixels as f64;
-        if let Some(weight) = &self.weight {
-            weight.read_row(n, 0, start, weights);
-        }
-        if self.target.ignores() {
-            points.kept = dispatch(DropIgnored {
-                labels,
-                weights,
-                refill: self.weight.is_none(),
-            });
-        }
-    }
-}
-
-/// Gives ignored pixels weight 0, and others 1 if `refill`; counts the others.
-struct DropIgnored<'a, P> {
-    labels: &'a [P],
-    weights: &'a mut [P],
-    refill: bool,
-}
-
-impl<P: Prim> Task for DropIgnored<'_, P> {
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        let (labels, weights) = (self.labels, &mut self.weights[..self.labels.len()]);
-        let (zero, one, ignored) = (P::of(0.0), P::of(1.0), P::of(IGNORED));
-        let mut kept = 0u32;
-        for i in 0..labels.len() {
-            let keep = labels[i] != ignored;
-            let weight = if self.refill { one } else { weights[i] };
-            weights[i] = if keep { weight } else { zero };
-            kept += u32::from(keep);
-        }
-        f64::from(kept)
-    }
-}
-
-/// A tile's surroundings: what it is part of, what rides along, its points and its logits.
-struct Site<'a, 'i, E, P> {
-    block: &'a Block<'i>,
-    extra: E,
-    points: &'a Points<P>,
-    input: Source<'a, 'i>,
-    pixels: usize,
-}
-
-impl<'a, 'i, E, P: Prim> Site<'a, 'i, E, P> {
-    fn new(
-        block: &'a Block<'i>,
-        extra: E,
-        points: &'a Points<P>,
-        input: Source<'a, 'i>,
-        pixels: usize,
-    ) -> Self {
-        Self {
-            block,
-            extra,
-            points,
-            input,
-            pixels,
-        }
-    }
-
-    /// The target's row of class `c`. A single channel is class 1 against class 0.
-    #[inline(always)]
-    fn target_row<'b, R: Real<Prim = P>>(&'b self, c: usize, buffer: &'b mut [P]) -> &'b [P] {
-        let target = &self.block.target;
-        let one_channel = self.block.input.shape()[1] == 1;
-        let class = match target {
-            Target::Indices(..) if one_channel => 1,
-            _ => c,
-        };
-        let at = (self.input.n, self.input.start);
-        let labels = &self.points.labels[..self.pixels];
-        &target_row::<R>(target, at, class, labels, buffer)[..self.pixels]
-    }
-
-    fn classes(&self) -> usize {
-        self.block.input.shape()[1]
-    }
-
-    /// Whether any weight may not be 1.
-    fn is_weighted(&self) -> bool {
-        self.block.target.ignores() || self.block.weight.is_some()
-    }
-
-    /// Adds the pixels' weights.
-    #[inline(always)]
-    fn add_mass<R: Real<Prim = P>>(&self, mass: &mut Lanes) {
-        if self.is_weighted() {
-            mass.add::<R>(&self.points.weights[..self.pixels]);
-        } else {
-            mass.add_ones(self.pixels);
-        }
-    }
-
-    /// Clears the pixels of weight 0 in rows of a tile, so that whatever their logits are does not count.
-    fn drop_weightless(&self, rows: &mut [P]) {
-        let may_be = self.is_weighted();
-        let weightless = |i: usize| self.points.weights[i] == P::of(0.0);
-        clear_columns(rows, self.pixels, may_be, weightless);
     }
 }

@@ -4,6 +4,8 @@
 //! cross-entropy with a distribution over classes, for soft or smoothed targets.
 
 mod each;
+mod hard;
+mod soft;
 
 use crate::error::{Error, Result, check_class_weights, check_shape};
 use crate::labels::{IGNORED, Target};
@@ -11,15 +13,13 @@ use crate::math::Real;
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
 use crate::scalar::{Prim, in_precision, with_scratch};
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
-use super::softmax::{
-    PIXELS, Row, Sink, Source, TrueClass, clear_columns, cut, cut_mut, exponentiate,
-    exponentiate_apart, is_moderate, largest_logits, pieces, tile_pixels,
-};
-use super::sum::sum;
+use super::softmax::{PIXELS, Row, Sink, Source, cut, cut_mut, pieces, tile_pixels};
 use each::Each;
+use hard::Hard;
+use soft::Soft;
 
 /// The formula of a loss on the probability of the true class.
 pub trait Term: Copy + Send + Sync {
@@ -437,233 +437,6 @@ impl<F: Formula> Piece<'_, '_, '_, F> {
             view.write_row(n, 0, start, values, false);
         }
         total
-    }
-}
-
-/// A tile of a term of the true class.
-struct Hard<'a, 'i, 'o, T, P> {
-    term: T,
-    input: Source<'a, 'i>,
-    tile: &'a mut [P],
-    labels: &'a [P],
-    ignores: bool,
-    weights: &'a [P],
-    scale: P,
-    values: &'a mut [P],
-    gradient: Option<Sink<'a, 'o>>,
-}
-
-impl<T: Term, P: Prim> Task for Hard<'_, '_, '_, T, P> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        self.eval::<P::Lane<I>>()
-    }
-}
-
-impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(mut self) -> f64 {
-        // Logits of moderate size need no shift by the largest, which saves a pass over them.
-        let n = self.values.len();
-        let zeros = Row::new();
-        let (mut largest, mut buffer) = (zeros, zeros);
-        let (mut own, mut rest) = (zeros, zeros);
-        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
-        self.exponentials::<R, false>(largest, own, rest, buffer);
-        if !self.pixels::<R, false>(own, rest) {
-            largest_logits::<R>(self.input, self.tile.len() / n.max(1), largest, buffer);
-            self.exponentials::<R, true>(largest, own, rest, buffer);
-            self.pixels::<R, true>(own, rest);
-        }
-        let Self {
-            tile,
-            labels,
-            ignores,
-            values,
-            gradient,
-            ..
-        } = self;
-        let (own_slope, pull_over_sum) = (&*own, &*rest);
-        // An ignored pixel has no slope, whatever its logits are.
-        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
-        if let Some(mut gradient) = gradient {
-            for (c, e) in tile.chunks_exact(n).enumerate() {
-                let class = P::of(c as f64);
-                gradient.prefetch::<P>(c + 3, n);
-                let row = &mut gradient.row(c, buffer)[..n];
-                slope_row::<R>(class, e, labels, own_slope, pull_over_sum, row);
-                gradient.flush(c, buffer);
-            }
-        }
-        sum::<R>(values)
-    }
-
-    /// Fills the tile with exponentials; `own` with the true class's logit, `rest` with the other classes' sum.
-    #[inline(always)]
-    fn exponentials<R: Real<Prim = P>, const SHIFTED: bool>(
-        &mut self,
-        largest: &[P],
-        own: &mut [P],
-        rest: &mut [P],
-        buffer: &mut [P],
-    ) {
-        let n = own.len();
-        own.fill(P::default());
-        rest.fill(P::default());
-        for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            let class = P::of(c as f64);
-            self.input.prefetch::<P>(c + 3, n);
-            let logits = &self.input.row(c, buffer)[..n];
-            exponentiate_apart::<R, SHIFTED>(class, logits, largest, self.labels, e, own, rest);
-        }
-    }
-
-    /// Values; `own` becomes the true class's slope, `rest` the factor of the other classes' exponentials.
-    ///
-    /// Says whether the exponentials were in range.
-    #[inline(always)]
-    fn pixels<R: Real<Prim = P>, const SHIFTED: bool>(
-        &mut self,
-        own: &mut [P],
-        rest: &mut [P],
-    ) -> bool {
-        let n = self.values.len();
-        let (labels, weights, values) = (&self.labels[..n], &self.weights[..n], &mut *self.values);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
-        let mut outside = 0u32;
-        for i in 0..n {
-            let found = TrueClass::new::<SHIFTED>(R::new(own[i]), R::new(rest[i]));
-            let class = R::new(labels[i]);
-            let (value, pull) = self.term.eval_of(class, found.minus_ln_p, found.p, found.q);
-            let weight = R::new(weights[i]);
-            let keep = labels[i] != P::of(IGNORED);
-            outside += u32::from(keep & !is_moderate(found.sum));
-            values[i] = R::select(keep, value * weight, R::zero()).get();
-            let pull = R::select(keep, pull * weight * R::new(self.scale), R::zero());
-            rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
-            own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
-        }
-        SHIFTED || outside == 0
-    }
-}
-
-/// A class's slopes.
-#[inline(always)]
-fn slope_row<R: Real>(
-    class: R::Prim,
-    e: &[R::Prim],
-    labels: &[R::Prim],
-    own_slope: &[R::Prim],
-    pull_over_sum: &[R::Prim],
-    slopes: &mut [R::Prim],
-) {
-    let n = slopes.len();
-    let (e, labels) = (&e[..n], &labels[..n]);
-    let (own_slope, pull_over_sum) = (&own_slope[..n], &pull_over_sum[..n]);
-    for i in 0..n {
-        let slope = R::new(e[i]) * R::new(pull_over_sum[i]);
-        slopes[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();
-    }
-}
-
-/// A tile of cross-entropy with a distribution.
-struct Soft<'a, 'i, 'o, P> {
-    smoothing: f64,
-    input: Source<'a, 'i>,
-    tile: &'a mut [P],
-    target: &'a Target<'i>,
-    class_weights: Option<&'a [f64]>,
-    labels: &'a [P],
-    ignores: bool,
-    weights: &'a [P],
-    scale: P,
-    values: &'a mut [P],
-    gradient: Option<Sink<'a, 'o>>,
-}
-
-impl<P: Prim> Task for Soft<'_, '_, '_, P> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        self.eval::<P::Lane<I>>()
-    }
-}
-
-impl<P: Prim> Soft<'_, '_, '_, P> {
-    /// `−Σ a_c ln p_c = A ln Σe − Σ a_c d_c` with `A = Σ a_c`; its gradient is `A p_c − a_c`.
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) -> f64 {
-        let Self {
-            smoothing,
-            input,
-            tile,
-            target,
-            class_weights,
-            labels,
-            ignores,
-            weights,
-            scale,
-            values,
-            gradient,
-        } = self;
-        let n = values.len();
-        let classes = tile.len() / n.max(1);
-        let zeros = Row::new();
-        let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
-        let (mut all, mut dot, mut sums) = (zeros, zeros, zeros);
-        let (largest, buffer, target_buffer) =
-            (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
-        let (all, dot, sums) = (&mut all[..n], &mut dot[..n], &mut sums[..n]);
-        let (labels, weights) = (&labels[..n], &weights[..n]);
-        let keep = R::of(1.0 - smoothing);
-        let spread = R::of(smoothing / classes as f64);
-        let weight_of = |c: usize| class_weights.map_or(1.0, |weights| weights[c]);
-        let at = (input.n, input.start);
-        largest_logits::<R>(input, classes, largest, buffer);
-        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
-            let class_weight = R::of(weight_of(c));
-            let logits = &input.row(c, buffer)[..n];
-            exponentiate::<R>(logits, largest, e);
-            for i in 0..n {
-                let d = R::new(logits[i]) - R::new(largest[i]);
-                let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
-                // A class of no share may have probability 0.
-                let term = R::select(share == R::zero(), share, share * d);
-                all[i] = (R::new(all[i]) + share).get();
-                dot[i] = (R::new(dot[i]) + term).get();
-                sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
-            }
-        }
-        for i in 0..n {
-            let (share, sum) = (R::new(all[i]), R::new(sums[i]));
-            let kept = labels[i] != P::of(IGNORED);
-            let weight = R::new(weights[i]);
-            let value = (share * sum.ln() - R::new(dot[i])) * weight;
-            values[i] = R::select(kept, value, R::zero()).get();
-            let factor = R::select(kept, weight * R::new(scale), R::zero());
-            all[i] = R::select(kept, factor * share / sum, R::zero()).get();
-            dot[i] = factor.get();
-        }
-        // An ignored pixel has no slope, whatever its logits are.
-        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
-        if let Some(mut gradient) = gradient {
-            for (c, e) in tile.chunks_exact(n).enumerate() {
-                let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
-                let class_weight = R::of(weight_of(c));
-                let row = &mut gradient.row(c, buffer)[..n];
-                for i in 0..n {
-                    let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
-                    row[i] = (R::new(e[i]) * R::new(all[i]) - R::new(dot[i]) * share).get();
-                }
-                gradient.flush(c, buffer);
-            }
-        }
-        sum::<R>(values)
     }
 }
 

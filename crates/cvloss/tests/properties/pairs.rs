@@ -7,7 +7,7 @@ use cvloss::{
     FeatureDistance, FeatureMatchingLoss, FeaturePooling, GanForm, GanLabels, GeneratorLoss,
     HuberLoss, Inputs, L1Loss, L1SsimLoss, LecamForm, LecamLoss, LogCoshLoss, Loss, MseLoss,
     Normalizer, Pairing, PsnrLoss, PsnrPooling, Reduction, RobustLoss, RobustShape, Similarity,
-    SmoothL1Loss, SsimForm, SsimLoss, Taps, Variance, Window, WingLoss,
+    SmoothL1Loss, SsimForm, SsimLoss, Taps, Variance, Window, WingLoss, ssim_map,
 };
 use cvloss_testkit::cases::{Case, Known};
 use cvloss_testkit::compare::numbers;
@@ -481,4 +481,35 @@ fn ranges_of_games() -> Result<()> {
         );
         Ok(())
     })
+}
+
+/// Rounding makes variances of constant windows negative. Clamped, they keep contrast, and so similarity, in range.
+#[test]
+fn clamped_variances_keep_similarity_in_range() -> Result<()> {
+    let (bands, width, height) = (40, 24, 16);
+    // Bands of one grey each, wide enough for whole windows.
+    let image = |step: f32| {
+        let row: Vec<_> = (0..bands * width)
+            .map(|column| 0.1 + 0.8 * ((column / width) as f32 * step).fract())
+            .collect();
+        Tensor::from_vec(
+            row.repeat(height),
+            (1, 1, height, bands * width),
+            &Device::Cpu,
+        )
+    };
+    let (x, y) = (image(0.618)?, image(0.414)?);
+    let largest = |variance| -> Result<f64> {
+        let similarity = Similarity {
+            variance,
+            // Constants far below what rounding leaves of a variance.
+            ..Similarity::new(1e-5)
+        };
+        let map = numbers(&ssim_map(&similarity, &x, &y)?)?;
+        Ok(map.into_iter().map(f64::abs).fold(0.0, f64::max))
+    };
+    let (clamped, plain) = (largest(Variance::Clamped)?, largest(Variance::Plain)?);
+    ensure!(clamped <= 1.0 + 1e-6, "{clamped}");
+    ensure!(plain > 1.1, "{plain}: nothing to clamp");
+    Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) struct Part {
     pub(super) inputs: Range<isize>,
 }
 
-fn overlap(a: Range<isize>, b: Range<isize>) -> Range<isize> {
+pub(super) fn overlap(a: Range<isize>, b: Range<isize>) -> Range<isize> {
     let start = a.start.max(b.start);
     start..a.end.min(b.end).max(start)
 }

@@ -14,6 +14,8 @@
 //! plane by plane, with sums of rows within the plane in between.
 
 mod axis;
+mod statistics;
+mod sums;
 mod sweep;
 mod tasks;
 

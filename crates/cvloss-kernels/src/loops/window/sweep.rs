@@ -4,6 +4,10 @@
 //! slice is one row of an image, or rows of a volume's plane. What it keeps are two rings of slices: moments of pixels,
 //! and what windows put at their centres.
 
+mod centres;
+mod gradients;
+mod pixels;
+
 use std::ops::Range;
 
 use crate::error::Result;
@@ -11,15 +15,14 @@ use crate::scalar::{Prim, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
-use super::axis::{Axis, Part};
-use super::tasks::{
-    AddPixels, Combine, Evaluate, Gather, LANES, MOMENTS, Multiply, Products, Scale, Slide, Slopes,
-    Statistics, Sum, SumPixels, padded,
-};
+use super::axis::{Axis, Part, overlap};
+use super::statistics::Statistics;
+use super::sums::{Gather, WINDOWS};
+use super::tasks::{LANES, MOMENTS, padded};
 use super::{Formula, Operands, Options, Pair, Piece, Pixels};
 
 /// Bytes of work memory that tiles of images and of volumes should stay below.
-const PLANE_BYTES: usize = 256 * 1024;
+const PLANE_BYTES: usize = 512 * 1024;
 const VOLUME_BYTES: usize = 4 * 1024 * 1024;
 /// Tiles of images are at least this wide.
 const LEAST_WIDTH: usize = 128;
@@ -69,17 +72,17 @@ struct Memory<'m, P> {
     pixels: &'m mut [P],
     /// A ring of slices of maps, for each scale.
     maps: &'m mut [P],
-    /// Sums over the slices of a window: moments, or maps.
+    /// Sums over the slices of some windows: moments, or maps.
     gathered: &'m mut [P],
     /// Sums over the rows of a window besides, in a volume.
     rows: &'m mut [P],
     /// Moments of windows along a row.
     windows: &'m mut [P],
-    /// Values of windows, a slice for each scale.
+    /// Values of windows, slices for each scale.
     values: &'m mut [P],
     /// Values and factors of all scales at a row.
     factors: &'m mut [P],
-    /// Sums of maps, a slice.
+    /// Sums of maps, slices.
     slopes: &'m mut [P],
     /// Rows of numbers on their way in and out.
     x: &'m mut [P],
@@ -224,10 +227,9 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
 
     /// Rows and columns of a tile.
     fn tile_size(&self) -> (usize, usize) {
-        let [slices, rows, columns] = self.axes.each_ref();
-        let ring = 2 * slices.radius + 1;
-        let per_pixel = ring * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
-        if rows.len == 1 && rows.radius == 0 {
+        let [_, rows, columns] = self.axes.each_ref();
+        let per_pixel = self.ring() * (MOMENTS + 1 + MAPS * self.scales.len()) * size_of::<P>();
+        if self.is_plane() {
             let width = (PLANE_BYTES / per_pixel).max(LEAST_WIDTH);
             (1, width / LANES * LANES)
         } else {
@@ -261,8 +263,18 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         }
     }
 
+    fn is_plane(&self) -> bool {
+        let rows = &self.axes[1];
+        rows.len == 1 && rows.radius == 0
+    }
+
+    /// How many slices are made at once. Rows are small; planes would take more memory than that saves time.
+    fn at_once(&self) -> usize {
+        if self.is_plane() { WINDOWS } else { 1 }
+    }
+
     fn ring(&self) -> usize {
-        2 * self.axes[0].radius + 1
+        2 * self.axes[0].radius + self.at_once()
     }
 
     /// Where a position of the sweep is in a ring.
@@ -285,13 +297,13 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         let lens = [
             ring * tile.moments * pixel_slice,
             ring * scales * tile.maps * map_slice,
-            (tile.moments * pixel_slice).max(tile.maps * map_slice),
+            self.at_once() * (tile.moments * pixel_slice).max(tile.maps * map_slice),
             (tile.moments * row_part.centres.len() * inputs)
                 .max(tile.maps * row_part.slopes.len() * maps),
             tile.moments * centres,
-            scales * row_part.centres.len() * centres,
+            self.at_once() * scales * row_part.centres.len() * centres,
             2 * scales * centres,
-            tile.maps * row_part.slopes.len() * slopes,
+            self.at_once() * tile.maps * row_part.slopes.len() * slopes,
             column_part.inputs.len(),
             column_part.inputs.len(),
             column_part.inputs.len(),
@@ -331,266 +343,79 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         };
         let mut total = Pair::default();
         let mut next = part.inputs.start;
-        for centre in positions {
-            if part.centres.contains(&centre) {
-                while next <= centre + radius {
+        for first in positions.clone().step_by(self.at_once()) {
+            let block = first..positions.end.min(first + self.at_once() as isize);
+            let centres = overlap(block.clone(), part.centres.clone());
+            if !centres.is_empty() {
+                while next < centres.end + radius {
                     total.pixels += self.read(tile, next, memory);
                     next += 1;
                 }
-                total.windows += self.centre(tile, centre, piece, memory);
-            } else {
-                self.no_centre(tile, centre, memory);
+                self.centres(tile, &centres, &mut total.windows, piece, memory);
             }
-            if has_gradient && centre - radius >= part.slopes.start {
-                self.slope(tile, centre - radius, piece, memory);
+            if has_gradient {
+                for nowhere in block.clone().filter(|at| !centres.contains(at)) {
+                    self.no_centre(tile, nowhere, memory);
+                }
+                let known = block.start - radius..block.end - radius;
+                self.gradients(tile, &overlap(known, part.slopes.clone()), piece, memory);
             }
         }
         total
     }
 
-    /// Moments of the pixels at `at`; returns the sum of `|x − y|` over the tile's own.
-    fn read(&self, tile: &Tile, at: isize, memory: &mut Memory<'_, P>) -> f64 {
-        let [slices, rows, _] = &self.axes;
-        let [_, row_part, column_part] = &tile.parts;
-        let stride = tile.strides.inputs;
-        let slice = row_part.inputs.len() * stride;
-        let slot = self.slot(at) * tile.moments * slice;
-        let mut total = 0.0;
-        for (line, row) in row_part.inputs.clone().enumerate() {
-            let mut moments = memory.pixels[slot..][..tile.moments * slice]
-                .chunks_exact_mut(slice)
-                .map(|moment| &mut moment[line * stride..][..column_part.inputs.len()]);
-            let mut next = || moments.next().unwrap_or_default();
-            let moments = [next(), next(), next(), next()];
-            let weights = self.operands.weight.as_ref().map(|_| next());
-            let Some(start) = slices.pixel(at).zip(rows.pixel(row)) else {
-                zeros(tile.shift, moments, weights);
-                continue;
-            };
-            let start = (start.0 * rows.len + start.1) * self.axes[2].len;
-            let buffers = [&mut *memory.x, &mut *memory.y, &mut *memory.w];
-            let moments = self.read_row(tile, start, buffers, moments, weights);
-            if let Some(across) = &self.pixels
-                && tile.parts[0].own.contains(&at)
-                && row_part.own.contains(&row)
-            {
-                let own = span(&column_part.own, column_part.inputs.start);
-                let sum = dispatch(SumPixels {
-                    differences: &moments[1][own],
-                    across: across
-                        .as_ref()
-                        .map(|across| &across[2][column_part.own.start as usize..]),
-                    work: &mut *memory.out,
-                });
-                let along = across.as_ref().map_or(1.0, |across| {
-                    across[0][at as usize].to_f64() * across[1][row as usize].to_f64()
-                });
-                total += along * sum;
-            }
-        }
-        total
-    }
-
-    /// Moments of one row of pixels, which begins at `start`, and of what the border puts beside it.
-    fn read_row<'m>(
-        &self,
-        tile: &Tile,
-        start: usize,
-        [x, y, w]: [&mut [P]; 3],
-        mut moments: [&'m mut [P]; MOMENTS],
-        mut weights: Option<&'m mut [P]>,
-    ) -> [&'m mut [P]; MOMENTS] {
-        let axis = &self.axes[2];
-        let positions = &tile.parts[2].inputs;
-        let (first, end) = (positions.start.max(0), positions.end.min(axis.len as isize));
-        let len = (end - first) as usize;
-        let inside = span(&(first..end), positions.start);
-        let start = start + first as usize;
-        let (item, channel) = (tile.item, tile.channel);
-        let x = lend(&self.operands.input, item, channel, start, &mut x[..len]);
-        let y = lend(&self.operands.target, item, channel, start, &mut y[..len]);
-        let w = self
-            .operands
-            .weight
-            .as_ref()
-            .map(|weight| lend(weight, item, 0, start, &mut w[..len]));
-        dispatch(Products {
-            x,
-            y,
-            w,
-            shift: tile.shift.map(P::of),
-            moments: moments.each_mut().map(|m| &mut m[inside.clone()]),
-        });
-        if let (Some(weights), Some(w)) = (&mut weights, w) {
-            weights[inside].copy_from_slice(w);
-        }
-        let nothing = nothing(tile.shift);
-        for at in (positions.start..first).chain(end..positions.end) {
-            let to = (at - positions.start) as usize;
-            match axis.pixel(at) {
-                Some(pixel) => {
-                    let from = (pixel as isize - positions.start) as usize;
-                    for row in moments.iter_mut().chain(&mut weights) {
-                        row[to] = row[from];
-                    }
-                }
-                None => {
-                    for (row, value) in moments.iter_mut().chain(&mut weights).zip(nothing) {
-                        row[to] = value;
-                    }
-                }
-            }
-        }
-        moments
-    }
-
-    /// Sums over the slices of the window around `at`: `count` maps of `slice` numbers, `apart` in a slot of `slot`.
+    /// Sums over the slices of the windows around each of `places`: `count` maps of `slice` numbers, `offset` from where
+    /// a slot of `slot` begins.
     fn gather(
         &self,
         taps: &[P],
-        at: isize,
+        places: &Range<isize>,
         from: &[P],
         [count, slice, offset, slot]: [usize; 4],
         starts: &mut Vec<usize>,
         to: &mut [P],
     ) {
-        let first = at - (taps.len() / 2) as isize;
+        let radius = (taps.len() / 2) as isize;
         starts.clear();
         starts.extend(
-            (first..)
-                .take(taps.len())
-                .map(|at| self.slot(at) * slot + offset),
+            (places.start - radius..places.end + radius).map(|at| self.slot(at) * slot + offset),
         );
         for map in 0..count {
             dispatch(Gather {
                 taps,
                 starts,
                 from: &from[map * slice..],
-                to: &mut to[map * slice..][..slice],
+                to: &mut to[map * slice..],
+                stride: count * slice,
+                len: slice,
             });
         }
     }
 
-    /// Windows around `centre`; returns the sum of their values.
-    fn centre(
-        &self,
-        tile: &Tile,
-        centre: isize,
-        piece: &mut Piece<'_>,
-        memory: &mut Memory<'_, P>,
-    ) -> f64 {
-        let [_, row_axis, column_axis] = &self.axes;
-        let [slice_part, row_part, column_part] = &tile.parts;
-        let strides = tile.strides;
-        let slice = row_part.inputs.len() * strides.inputs;
-        let n = column_part.centres.len();
-        let row_count = row_part.centres.len();
-        let map_rows = tile.map_rows(&self.axes);
-        let map_slice = map_rows.len() * strides.maps;
-        let map_slot = self.scales.len() * tile.maps * map_slice;
-        // The first centre of a row of maps.
-        let map_start =
-            (column_part.centres.start - column_part.slopes.start) as usize + column_axis.radius;
-        for (scale, (taps, formula)) in self.scales.iter().enumerate() {
-            self.gather(
-                &taps[0],
-                centre,
-                memory.pixels,
-                [tile.moments, slice, 0, tile.moments * slice],
-                &mut memory.starts,
-                memory.gathered,
-            );
-            let radii = [taps[1].len() / 2, taps[2].len() / 2];
-            let row_skip = row_axis.radius - radii[0];
-            let column_skip = column_axis.radius - radii[1];
-            for line in 0..row_count {
-                for moment in 0..tile.moments {
-                    let from = &memory.gathered[moment * slice..][..slice];
-                    let from = match taps[1].len() {
-                        1 => &from[(line + row_skip) * strides.inputs..][..strides.inputs],
-                        _ => {
-                            memory.starts.clear();
-                            let first = line + row_skip;
-                            memory.starts.extend(
-                                (first..)
-                                    .take(taps[1].len())
-                                    .map(|row| row * strides.inputs),
-                            );
-                            let to = &mut memory.rows[..strides.inputs];
-                            dispatch(Gather {
-                                taps: &taps[1],
-                                starts: &memory.starts,
-                                from,
-                                to,
-                            });
-                            &memory.rows[..strides.inputs]
-                        }
-                    };
-                    dispatch(Slide {
-                        taps: &taps[2],
-                        from: &from[column_skip..],
-                        to: &mut memory.windows[moment * strides.centres..][..strides.centres],
-                        add: false,
-                    });
-                }
-                let mut windows = memory.windows.chunks_exact(strides.centres);
-                let mut next = || windows.next().unwrap_or_default();
-                let moments = [next(), next(), next(), next()];
-                let weights = self.operands.weight.as_ref().map(|_| next());
-                let row = row_part.centres.start + line as isize;
-                let weights = weights.zip(self.centre_weights(tile, centre, row, memory.pixels));
-                let values =
-                    &mut memory.values[(scale * row_count + line) * strides.centres..][..n];
-                let map_line = (row - map_rows.start) as usize;
-                let start = self.slot(centre) * map_slot
-                    + scale * tile.maps * map_slice
-                    + map_line * strides.maps
-                    + map_start;
-                let slopes = self.slopes(tile, memory.maps.get_mut(start..), map_slice, n);
-                dispatch(Evaluate {
-                    formula: *formula,
-                    statistics: Statistics {
-                        shift: tile.shift.map(P::of),
-                        ..self.statistics
-                    },
-                    moments,
-                    weights,
-                    values,
-                    slopes,
-                });
-            }
+    /// Sums over the window's rows within a slice, of the window whose first row is `first`; or that row itself, where a
+    /// window is one row high.
+    fn across<'m>(
+        taps: &[P],
+        from: &'m [P],
+        first: usize,
+        stride: usize,
+        starts: &mut Vec<usize>,
+        to: &'m mut [P],
+    ) -> &'m [P] {
+        if taps.len() == 1 {
+            return &from[first * stride..][..stride];
         }
-        let mut total = 0.0;
-        for line in 0..row_count {
-            let row = row_part.centres.start + line as isize;
-            if self.multiplies {
-                let map_line = (row - map_rows.start) as usize;
-                let start = self.slot(centre) * map_slot + map_line * strides.maps + map_start;
-                self.multiply(tile, line, &mut *memory, start, map_slice);
-            }
-            if !slice_part.counted.contains(&centre) || !row_part.counted.contains(&row) {
-                continue;
-            }
-            let counted = span(&column_part.counted, column_part.centres.start);
-            let values = &memory.values[line * strides.centres..][counted.clone()];
-            let weights = self.centre_weights(tile, centre, row, memory.pixels);
-            total += dispatch(Sum {
-                row: values,
-                weights: weights.map(|weights| &weights[counted]),
-                work: &mut *memory.out,
-            });
-            if let Some(map) = &mut piece.map {
-                let [slices, rows, columns] = &self.axes;
-                let strip = &slice_part.counted;
-                let line = (centre - strip.start) as usize * rows.centres().len()
-                    + (row - rows.centres().start) as usize;
-                let start = line * columns.centres().len()
-                    + (column_part.counted.start - columns.centres().start) as usize;
-                debug_assert!(slices.centres().contains(&centre));
-                map.write_row(0, 0, start, values, false);
-            }
-        }
-        total
+        starts.clear();
+        starts.extend((first..).take(taps.len()).map(|row| row * stride));
+        dispatch(Gather {
+            taps,
+            starts,
+            from,
+            to: &mut to[..stride],
+            stride,
+            len: stride,
+        });
+        &to[..stride]
     }
 
     /// The weights of a row of centres, if there are weights.
@@ -613,203 +438,6 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
         (self.slot(at) * tile.moments + moment) * slice
             + (row - rows.start) as usize * tile.strides.inputs
     }
-
-    /// Where a row of centres puts its slopes, in maps that begin `apart`.
-    fn slopes<'m>(
-        &self,
-        tile: &Tile,
-        maps: Option<&'m mut [P]>,
-        apart: usize,
-        len: usize,
-    ) -> Option<Slopes<'m, P>> {
-        let maps = maps.filter(|_| tile.maps > 0)?;
-        let mut maps = maps.chunks_mut(apart).map(|map| &mut map[..len]);
-        let mut next = || maps.next().unwrap_or_default();
-        let (mean, sum, difference) = (next(), next(), next());
-        Some(Slopes {
-            scale: P::of(tile.slopes.windows),
-            sign: P::of(if self.how[0].is_some() { 1.0 } else { -1.0 }),
-            mean,
-            other_mean: (tile.maps == MAPS).then(next),
-            sum,
-            difference,
-        })
-    }
-
-    /// Makes values of scales those of their product, and scales what they put at their centres.
-    fn multiply(
-        &self,
-        tile: &Tile,
-        line: usize,
-        memory: &mut Memory<'_, P>,
-        start: usize,
-        map_slice: usize,
-    ) {
-        let stride = tile.strides.centres;
-        let rows = tile.parts[1].centres.len();
-        let scales = self.scales.len();
-        let n = tile.parts[2].centres.len();
-        // The values of one row of all scales, next to each other.
-        let (values, factors) = memory.factors.split_at_mut(stride * scales);
-        for scale in 0..scales {
-            let from = (scale * rows + line) * stride;
-            values[scale * stride..][..stride].copy_from_slice(&memory.values[from..][..stride]);
-        }
-        dispatch(Multiply {
-            values: &mut *values,
-            factors: &mut *factors,
-            stride,
-        });
-        memory.values[line * stride..][..stride].copy_from_slice(&values[..stride]);
-        for scale in 0..scales {
-            let by = &factors[scale * stride..][..n];
-            for map in 0..tile.maps {
-                let at = start + (scale * tile.maps + map) * map_slice;
-                dispatch(Scale {
-                    by,
-                    row: &mut memory.maps[at..][..n],
-                });
-            }
-        }
-    }
-
-    /// No window has its centre at `centre`.
-    fn no_centre(&self, tile: &Tile, centre: isize, memory: &mut Memory<'_, P>) {
-        let slice = tile.map_rows(&self.axes).len() * tile.strides.maps;
-        let slot = self.scales.len() * tile.maps * slice;
-        memory.maps[self.slot(centre) * slot..][..slot].fill(P::default());
-    }
-
-    /// The gradient at `at`, whose windows are all known.
-    fn slope(&self, tile: &Tile, at: isize, piece: &mut Piece<'_>, memory: &mut Memory<'_, P>) {
-        let [_, row_axis, column_axis] = &self.axes;
-        let [_, row_part, _] = &tile.parts;
-        let strides = tile.strides;
-        let slice = tile.map_rows(&self.axes).len() * strides.maps;
-        let rows = row_part.slopes.len();
-        for (scale, (taps, _)) in self.scales.iter().enumerate() {
-            let offset = scale * tile.maps * slice;
-            let slot = self.scales.len() * tile.maps * slice;
-            self.gather(
-                &taps[0],
-                at,
-                memory.maps,
-                [tile.maps, slice, offset, slot],
-                &mut memory.starts,
-                memory.gathered,
-            );
-            let row_skip = row_axis.radius - taps[1].len() / 2;
-            let column_skip = column_axis.radius - taps[2].len() / 2;
-            for line in 0..rows {
-                for map in 0..tile.maps {
-                    let from = &memory.gathered[map * slice..][..slice];
-                    let from = match taps[1].len() {
-                        1 => &from[(line + row_skip) * strides.maps..][..strides.maps],
-                        _ => {
-                            memory.starts.clear();
-                            let first = line + row_skip;
-                            memory.starts.extend(
-                                (first..).take(taps[1].len()).map(|row| row * strides.maps),
-                            );
-                            let to = &mut memory.rows[..strides.maps];
-                            dispatch(Gather {
-                                taps: &taps[1],
-                                starts: &memory.starts,
-                                from,
-                                to,
-                            });
-                            &memory.rows[..strides.maps]
-                        }
-                    };
-                    let to = (line * tile.maps + map) * strides.slopes;
-                    dispatch(Slide {
-                        taps: &taps[2],
-                        from: &from[column_skip..],
-                        to: &mut memory.slopes[to..][..strides.slopes],
-                        add: scale > 0,
-                    });
-                }
-            }
-        }
-        for line in 0..rows {
-            let row = row_part.slopes.start + line as isize;
-            if let Some(pixel) = self.axes[0].pixel(at).zip(row_axis.pixel(row)) {
-                self.write(tile, [at, row], pixel, line, piece, memory);
-            }
-        }
-    }
-
-    /// Writes a row of each gradient, or adds it to what is there.
-    fn write(
-        &self,
-        tile: &Tile,
-        [at, row]: [isize; 2],
-        pixel: (usize, usize),
-        line: usize,
-        piece: &mut Piece<'_>,
-        memory: &mut Memory<'_, P>,
-    ) {
-        let [slice_axis, row_axis, column_axis] = &self.axes;
-        let [slice_part, row_part, column_part] = &tile.parts;
-        let n = column_part.slopes.len();
-        let is_first = slice_axis.is_first(at) && row_axis.is_first(row);
-        let is_own = slice_part.own.contains(&at) && row_part.own.contains(&row);
-        let skip = (column_part.slopes.start - column_part.inputs.start) as usize;
-        let pixels = &*memory.pixels;
-        let moment = |moment: usize| &pixels[self.moment(tile, moment, at, row) + skip..][..n];
-        let (sums, differences) = (moment(0), moment(1));
-        let weights = self.operands.weight.as_ref().map(|_| moment(MOMENTS));
-        let slopes = &*memory.slopes;
-        let map = |map: usize| &slopes[(line * tile.maps + map) * tile.strides.slopes..][..n];
-        let own = span(&column_part.own, column_part.slopes.start);
-        let strip = slice_part.own.start as usize;
-        let start = ((pixel.0 - strip) * row_axis.len + pixel.1) * column_axis.len
-            + column_part.own.start as usize;
-        let mut means = [0, 3].into_iter();
-        let mut sign = 1.0;
-        for (which, gradient) in piece.gradients.iter_mut().enumerate() {
-            let (Some(gradient), Some(scale)) = (gradient, self.how[which]) else {
-                continue;
-            };
-            let out = &mut memory.out[..n];
-            dispatch(Combine {
-                scale: P::of(scale),
-                sign: P::of(sign),
-                mean: map(means.next().unwrap_or_default()),
-                sum: map(1),
-                difference: map(2),
-                weights,
-                sums,
-                differences,
-                to: &mut *out,
-            });
-            sign = -1.0;
-            fold(column_axis, column_part, out);
-            if let Some(across) = &self.pixels
-                && is_own
-            {
-                let along = across.as_ref().map_or(1.0, |across| {
-                    across[0][pixel.0].to_f64() * across[1][pixel.1].to_f64()
-                });
-                let direction = if which == 0 { 1.0 } else { -1.0 };
-                dispatch(AddPixels {
-                    scale: P::of(scale * tile.slopes.pixels * along * direction),
-                    across: across
-                        .as_ref()
-                        .map(|across| &across[2][column_part.own.start as usize..]),
-                    weights: weights.map(|weights| &weights[own.clone()]),
-                    differences: &differences[own.clone()],
-                    to: &mut out[own.clone()],
-                });
-            }
-            store(
-                gradient,
-                start,
-                &out[own.clone()],
-                piece.accumulates[which] || !is_first,
-            );
-        }
-    }
 }
 
 impl Tile {
@@ -823,52 +451,4 @@ impl Tile {
 /// Positions as places in a row that begins at `start`.
 fn span(positions: &Range<isize>, start: isize) -> Range<usize> {
     (positions.start - start) as usize..(positions.end - start) as usize
-}
-
-/// Pixels, lent as they are or converted.
-fn lend<'b, P: Prim>(
-    view: &'b View<'_>,
-    n: usize,
-    c: usize,
-    start: usize,
-    buffer: &'b mut [P],
-) -> &'b [P] {
-    match view.row(n, c, start, buffer.len()) {
-        Some(row) => row,
-        None => {
-            view.read_row(n, c, start, buffer);
-            buffer
-        }
-    }
-}
-
-/// Moments and weight of a pixel that is 0 in both images.
-fn nothing<P: Prim>([s, d]: [f64; 2]) -> [P; MOMENTS + 1] {
-    [-s, -d, s * s, d * d, 1.0].map(P::of)
-}
-
-/// A row of such pixels.
-fn zeros<P: Prim>(shift: [f64; 2], moments: [&mut [P]; MOMENTS], weights: Option<&mut [P]>) {
-    for (row, value) in moments.into_iter().chain(weights).zip(nothing(shift)) {
-        row.fill(value);
-    }
-}
-
-/// Adds the gradient beyond the border to that of the pixels that are shown there.
-fn fold<P: Prim>(axis: &Axis, part: &Part, row: &mut [P]) {
-    let start = part.slopes.start;
-    for at in (start..part.own.start).chain(part.own.end..part.slopes.end) {
-        if let Some(pixel) = axis.pixel(at) {
-            let (to, from) = ((pixel as isize - start) as usize, (at - start) as usize);
-            row[to] = P::of(row[to].to_f64() + row[from].to_f64());
-        }
-    }
-}
-
-/// Writes a row, or adds it to what is there.
-fn store<P: Prim>(view: &mut ViewMut<'_>, start: usize, row: &[P], add: bool) {
-    match view.row::<P>(0, 0, start, row.len()) {
-        Some(to) if !add => to.copy_from_slice(row),
-        _ => view.write_row(0, 0, start, row, add),
-    }
 }

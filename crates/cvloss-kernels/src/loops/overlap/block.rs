@@ -1,0 +1,193 @@
+//! A block of pixels of some items, tile by tile.
+
+use crate::labels::{IGNORED, Target};
+use crate::loops::site::target_row;
+use crate::loops::softmax::{PIXELS, Row, Source, clear_columns, tile_pixels};
+use crate::loops::sum::Lanes;
+use crate::math::Real;
+use crate::scalar::{Prim, with_scratch};
+use crate::simd::{Isa, Task, dispatch};
+use crate::view::View;
+
+use super::terms::Terms;
+use super::{Activation, Options};
+
+/// What is read: everything, or the pixels of some items.
+pub(super) struct Block<'i> {
+    pub(super) options: Options,
+    pub(super) input: View<'i>,
+    pub(super) target: Target<'i>,
+    pub(super) weight: Option<View<'i>>,
+}
+
+/// Rows of work memory, made once per piece: clearing them for each tile would cost as much as a sweep's arithmetic.
+pub(super) struct Work<P> {
+    pub(super) input: Row<P>,
+    pub(super) target: Row<P>,
+    pub(super) output: Row<P>,
+    pub(super) terms: Terms<P>,
+}
+
+impl<P: Prim> Work<P> {
+    pub(super) fn new() -> Self {
+        let zeros = Row::new();
+        Self {
+            input: zeros,
+            target: zeros,
+            output: zeros,
+            terms: Terms::new(),
+        }
+    }
+}
+
+/// Label and weight of the pixels of a tile. An ignored pixel has weight 0.
+pub(super) struct Points<P> {
+    pub(super) labels: Row<P>,
+    pub(super) weights: Row<P>,
+    pub(super) kept: f64,
+}
+
+impl Block<'_> {
+    /// Whether the target is class indices and sums are plain.
+    pub(super) fn is_simple(&self) -> bool {
+        matches!(self.target, Target::Indices(..)) && !self.options.squared
+    }
+
+    /// Visits every tile: work memory for one number per class and pixel, how many pixels, item, first pixel, points.
+    pub(super) fn tiles<P: Prim>(
+        &self,
+        mut visit: impl FnMut(&mut [P], usize, usize, usize, &Points<P>),
+    ) {
+        let [items, classes, space] = self.input.shape();
+        let (stride, work) = match self.options.activation {
+            Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
+            Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
+        };
+        let mut points = Points {
+            labels: Row::new(),
+            weights: Row::filled(P::of(1.0)),
+            kept: 0.0,
+        };
+        with_scratch(work, |tile: &mut [P]| {
+            for n in 0..items {
+                for start in (0..space).step_by(stride) {
+                    let pixels = stride.min(space - start);
+                    self.load_points(&mut points, n, start, pixels);
+                    let tile = &mut tile[..work.min(classes * pixels)];
+                    visit(tile, pixels, n, start, &points);
+                }
+            }
+        });
+    }
+
+    fn load_points<P: Prim>(&self, points: &mut Points<P>, n: usize, start: usize, pixels: usize) {
+        let (labels, weights) = (&mut points.labels[..pixels], &mut points.weights[..pixels]);
+        self.target.read_labels(n, start, labels);
+        points.kept = pixels as f64;
+        if let Some(weight) = &self.weight {
+            weight.read_row(n, 0, start, weights);
+        }
+        if self.target.ignores() {
+            points.kept = dispatch(DropIgnored {
+                labels,
+                weights,
+                refill: self.weight.is_none(),
+            });
+        }
+    }
+}
+
+/// Gives ignored pixels weight 0, and others 1 if `refill`; counts the others.
+struct DropIgnored<'a, P> {
+    labels: &'a [P],
+    weights: &'a mut [P],
+    refill: bool,
+}
+
+impl<P: Prim> Task for DropIgnored<'_, P> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        let (labels, weights) = (self.labels, &mut self.weights[..self.labels.len()]);
+        let (zero, one, ignored) = (P::of(0.0), P::of(1.0), P::of(IGNORED));
+        let mut kept = 0u32;
+        for i in 0..labels.len() {
+            let keep = labels[i] != ignored;
+            let weight = if self.refill { one } else { weights[i] };
+            weights[i] = if keep { weight } else { zero };
+            kept += u32::from(keep);
+        }
+        f64::from(kept)
+    }
+}
+
+/// A tile's surroundings: what it is part of, what rides along, its points and its logits.
+pub(super) struct Site<'a, 'i, E, P> {
+    pub(super) block: &'a Block<'i>,
+    pub(super) extra: E,
+    pub(super) points: &'a Points<P>,
+    pub(super) input: Source<'a, 'i>,
+    pub(super) pixels: usize,
+}
+
+impl<'a, 'i, E, P: Prim> Site<'a, 'i, E, P> {
+    pub(super) fn new(
+        block: &'a Block<'i>,
+        extra: E,
+        points: &'a Points<P>,
+        input: Source<'a, 'i>,
+        pixels: usize,
+    ) -> Self {
+        Self {
+            block,
+            extra,
+            points,
+            input,
+            pixels,
+        }
+    }
+
+    /// The target's row of class `c`. A single channel is class 1 against class 0.
+    #[inline(always)]
+    pub(super) fn target_row<'b, R: Real<Prim = P>>(
+        &'b self,
+        c: usize,
+        buffer: &'b mut [P],
+    ) -> &'b [P] {
+        let target = &self.block.target;
+        let one_channel = self.block.input.shape()[1] == 1;
+        let class = match target {
+            Target::Indices(..) if one_channel => 1,
+            _ => c,
+        };
+        let at = (self.input.n, self.input.start);
+        let labels = &self.points.labels[..self.pixels];
+        &target_row::<R>(target, at, class, labels, buffer)[..self.pixels]
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.block.input.shape()[1]
+    }
+
+    /// Whether any weight may not be 1.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.block.target.ignores() || self.block.weight.is_some()
+    }
+
+    /// Adds the pixels' weights.
+    #[inline(always)]
+    pub(super) fn add_mass<R: Real<Prim = P>>(&self, mass: &mut Lanes) {
+        if self.is_weighted() {
+            mass.add::<R>(&self.points.weights[..self.pixels]);
+        } else {
+            mass.add_ones(self.pixels);
+        }
+    }
+
+    /// Clears the pixels of weight 0 in rows of a tile, so that whatever their logits are does not count.
+    pub(super) fn drop_weightless(&self, rows: &mut [P]) {
+        let may_be = self.is_weighted();
+        let weightless = |i: usize| self.points.weights[i] == P::of(0.0);
+        clear_columns(rows, self.pixels, may_be, weightless);
+    }
+}

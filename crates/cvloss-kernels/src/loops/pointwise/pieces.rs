@@ -1,0 +1,398 @@
+//! Blocks of elements, tile by tile.
+
+use crate::loops::sum::sum;
+use crate::math::Real;
+use crate::parallel::{self, parts};
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task, dispatch};
+use crate::view::{View, ViewMut};
+
+use super::{Kernel, Operands, Pointwise};
+
+/// Elements that a formula sees at a time; the working set of a tile stays in the first-level cache.
+const TILE: usize = 512;
+/// The least number of elements worth a thread.
+const LEAST: usize = 16 * 1024;
+
+/// A block of elements and where their results go.
+pub(super) struct Piece<'i, 'v, 'g> {
+    pub(super) operands: Operands<'i>,
+    pub(super) values: Option<ViewMut<'v>>,
+    pub(super) gradient: Option<ViewMut<'g>>,
+    /// Of the target; only with a gradient of the input.
+    pub(super) target_gradient: Option<ViewMut<'g>>,
+}
+
+/// What happens to slopes on their way to the gradients of input and target.
+#[derive(Clone, Copy)]
+pub(super) struct Scales {
+    pub(super) scale: [f64; 2],
+    pub(super) accumulate: [bool; 2],
+}
+
+impl<'i> Piece<'i, '_, '_> {
+    /// One long row, if every tensor is contiguous.
+    pub(super) fn flatten(self) -> Self {
+        let contiguous = self.operands.input.is_contiguous()
+            && self.operands.target.is_contiguous()
+            && self
+                .operands
+                .auxiliary
+                .as_ref()
+                .is_none_or(View::is_contiguous)
+            && self
+                .operands
+                .weight
+                .as_ref()
+                .is_none_or(View::is_contiguous)
+            && self.values.as_ref().is_none_or(ViewMut::is_contiguous)
+            && self.gradient.as_ref().is_none_or(ViewMut::is_contiguous)
+            && self
+                .target_gradient
+                .as_ref()
+                .is_none_or(ViewMut::is_contiguous);
+        if !contiguous {
+            return self;
+        }
+        let Operands {
+            input,
+            target,
+            auxiliary,
+            weight,
+            ignore,
+        } = self.operands;
+        Self {
+            operands: Operands {
+                input: input.flatten(),
+                target: target.flatten(),
+                auxiliary: auxiliary.map(View::flatten),
+                weight: weight.map(View::flatten),
+                ignore,
+            },
+            // `flatten` returns nothing only for views that are not contiguous.
+            values: self.values.and_then(ViewMut::flatten),
+            gradient: self.gradient.and_then(ViewMut::flatten),
+            target_gradient: self.target_gradient.and_then(ViewMut::flatten),
+        }
+    }
+
+    /// Pieces along the longest axis.
+    pub(super) fn split(self) -> Vec<Self> {
+        let shape = self.operands.input.shape();
+        let axis = (0..3).max_by_key(|axis| (shape[*axis], *axis)).unwrap_or(2);
+        let len = shape[axis];
+        let across = (shape.iter().product::<usize>() / len.max(1)).max(1);
+        let unit = if axis == 2 { TILE } else { 1 };
+        let piece = parallel::piece_len(len, unit, LEAST.div_ceil(across));
+        if piece >= len {
+            return vec![self];
+        }
+        let split = |view: Option<View<'i>>| parts(view.map(|view| view.split(axis, piece)));
+        let mut input = self.operands.input.split(axis, piece).into_iter();
+        let mut target = self.operands.target.split(axis, piece).into_iter();
+        let mut auxiliary = split(self.operands.auxiliary);
+        let mut weight = split(self.operands.weight);
+        let mut values = parts(self.values.map(|view| view.split(axis, piece)));
+        let mut gradient = parts(self.gradient.map(|view| view.split(axis, piece)));
+        let mut target_gradient = parts(self.target_gradient.map(|view| view.split(axis, piece)));
+        let mut pieces = Vec::new();
+        while let (Some(input), Some(target)) = (input.next(), target.next()) {
+            pieces.push(Piece {
+                operands: Operands {
+                    input,
+                    target,
+                    auxiliary: auxiliary.next(),
+                    weight: weight.next(),
+                    ignore: self.operands.ignore,
+                },
+                values: values.next(),
+                gradient: gradient.next(),
+                target_gradient: target_gradient.next(),
+            });
+        }
+        pieces
+    }
+
+    /// Evaluates this piece tile by tile; returns the sum of its values.
+    pub(super) fn run<P: Prim>(mut self, kernel: Kernel<'_, P>, scales: Scales) -> f64 {
+        let [scale, target_scale] = scales.scale.map(P::of);
+        let shape = self.operands.input.shape();
+        let len: usize = shape.iter().product();
+        let ignore = P::of(self.operands.ignore.unwrap_or(f64::NAN));
+        let Operands {
+            input,
+            target,
+            auxiliary,
+            weight,
+            ..
+        } = &self.operands;
+        let (mut xs, mut ts) = ([P::default(); TILE], [P::default(); TILE]);
+        // Ones are written once: an absent operand costs a read from the first-level cache.
+        let (mut auxs, mut ws) = ([P::of(1.0); TILE], [P::of(1.0); TILE]);
+        let (mut vs, mut gs) = ([P::default(); TILE], [P::default(); TILE]);
+        let mut target_gs = [P::default(); TILE];
+        let mut total = 0.0;
+        let mut position = 0;
+        while position < len {
+            let tile = Tile::at(shape, position, len);
+            let rows = Rows {
+                x: tile.read(input, &mut xs),
+                t: tile.read(target, &mut ts),
+                a: match auxiliary {
+                    Some(view) => tile.read(view, &mut auxs),
+                    None => &auxs[..tile.len],
+                },
+                w: match weight {
+                    Some(view) => tile.read(view, &mut ws),
+                    None => &ws[..tile.len],
+                },
+                ignore,
+                values: &mut vs[..tile.len],
+                slopes: None,
+            };
+            let (gradient, target_gradient) = (&mut self.gradient, &mut self.target_gradient);
+            total += match (gradient, target_gradient) {
+                (None, _) => kernel(rows),
+                (Some(view), None) => {
+                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
+                        let slopes = Some((slopes, scale));
+                        kernel(Rows { slopes, ..rows })
+                    })
+                }
+                (Some(view), Some(target)) => {
+                    tile.with_slopes(view, scales.accumulate[0], &mut gs, |own| {
+                        let (add, buffer) = (scales.accumulate[1], &mut target_gs);
+                        tile.with_slopes(target, add, buffer, |slopes| {
+                            let total = kernel(Rows {
+                                slopes: Some((&mut *slopes, P::of(1.0))),
+                                ..rows
+                            });
+                            dispatch(BothSlopes {
+                                own,
+                                scale,
+                                slopes,
+                                target_scale,
+                            });
+                            total
+                        })
+                    })
+                }
+            };
+            if let Some(values) = &mut self.values {
+                tile.write(values, &vs, false);
+            }
+            position += tile.len;
+        }
+        total
+    }
+}
+
+/// Consecutive elements in (N, C, S) order.
+#[derive(Clone, Copy)]
+struct Tile {
+    shape: [usize; 3],
+    start: usize,
+    len: usize,
+}
+
+/// The part of a tile in one row: row (n, c), where in the row, where in the tile, how many elements.
+struct Segment {
+    n: usize,
+    c: usize,
+    start: usize,
+    at: usize,
+    len: usize,
+}
+
+impl Tile {
+    /// The tile that begins at `start` of `total` elements.
+    fn at(shape: [usize; 3], start: usize, total: usize) -> Self {
+        let len = (total - start).min(TILE);
+        Self { shape, start, len }
+    }
+
+    fn segments(self) -> impl Iterator<Item = Segment> {
+        let [_, channels, space] = self.shape;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            if at == self.len {
+                return None;
+            }
+            let (row, start) = ((self.start + at) / space, (self.start + at) % space);
+            let len = (space - start).min(self.len - at);
+            let segment = Segment {
+                n: row / channels,
+                c: row % channels,
+                start,
+                at,
+                len,
+            };
+            at += len;
+            Some(segment)
+        })
+    }
+
+    /// The only segment, if the tile lies in one row.
+    fn whole(self) -> Option<Segment> {
+        self.segments().next().filter(|s| s.len == self.len)
+    }
+
+    /// This tile's elements, lent or copied into `buffer`.
+    fn read<'b, P: Prim>(self, view: &'b View<'_>, buffer: &'b mut [P]) -> &'b [P] {
+        if let Some(s) = self.whole()
+            && let Some(row) = view.row(s.n, s.c, s.start, s.len)
+        {
+            return row;
+        }
+        for s in self.segments() {
+            view.read_row(s.n, s.c, s.start, &mut buffer[s.at..s.at + s.len]);
+        }
+        &buffer[..self.len]
+    }
+
+    /// This tile's memory, where a formula may write it directly.
+    fn lend<'b, P: Prim>(self, view: &'b mut ViewMut<'_>) -> Option<&'b mut [P]> {
+        let s = self.whole()?;
+        view.row(s.n, s.c, s.start, s.len)
+    }
+
+    /// Lends memory for this tile's slopes to `work`: that of `view`, or `buffer`, which then goes there.
+    fn with_slopes<P: Prim>(
+        self,
+        view: &mut ViewMut<'_>,
+        accumulate: bool,
+        buffer: &mut [P],
+        work: impl FnOnce(&mut [P]) -> f64,
+    ) -> f64 {
+        if let Some(slopes) = self.lend(view).filter(|_| !accumulate) {
+            return work(slopes);
+        }
+        let total = work(&mut buffer[..self.len]);
+        self.write(view, buffer, accumulate);
+        total
+    }
+
+    fn write<P: Prim>(self, view: &mut ViewMut<'_>, buffer: &[P], accumulate: bool) {
+        for s in self.segments() {
+            let row = &buffer[s.at..s.at + s.len];
+            view.write_row(s.n, s.c, s.start, row, accumulate);
+        }
+    }
+}
+
+/// A tile's operands, and where its results go.
+pub(super) struct Rows<'a, P> {
+    x: &'a [P],
+    t: &'a [P],
+    a: &'a [P],
+    w: &'a [P],
+    ignore: P,
+    values: &'a mut [P],
+    /// With what they are multiplied by.
+    slopes: Option<(&'a mut [P], P)>,
+}
+
+impl<P: Prim> Rows<'_, P> {
+    /// Returns the sum of the values.
+    pub(super) fn evaluate<F: Pointwise>(mut self, formula: F) -> f64 {
+        match self.slopes.take() {
+            None => dispatch(Eval {
+                formula,
+                rows: self,
+            }),
+            Some((slopes, scale)) => dispatch(WithSlopes {
+                task: Eval {
+                    formula,
+                    rows: self,
+                },
+                slopes,
+                scale,
+            }),
+        }
+    }
+}
+
+/// Values of a tile.
+struct Eval<'a, F, P> {
+    formula: F,
+    rows: Rows<'a, P>,
+}
+
+/// Values and slopes of a tile.
+struct WithSlopes<'a, 's, F, P> {
+    task: Eval<'a, F, P>,
+    slopes: &'s mut [P],
+    scale: P,
+}
+
+impl<F: Pointwise, P: Prim> Eval<'_, F, P> {
+    /// Values; and each slope times its weight goes to `slope`, 0 where ignored.
+    #[inline(always)]
+    fn each<R: Real<Prim = P>>(self, mut slope: impl FnMut(usize, R, R)) -> f64 {
+        let Self { formula, rows } = self;
+        let n = rows.values.len();
+        let (x, t, a, w) = (&rows.x[..n], &rows.t[..n], &rows.a[..n], &rows.w[..n]);
+        let ignore = R::new(rows.ignore);
+        for i in 0..n {
+            let t = R::new(t[i]);
+            let w = R::new(w[i]);
+            let keep = t != ignore;
+            let (v, s) = formula.eval(R::new(x[i]), t, R::new(a[i]));
+            rows.values[i] = R::select(keep, v * w, R::zero()).get();
+            slope(
+                i,
+                R::select(keep, s, R::zero()),
+                R::select(keep, w, R::zero()),
+            );
+        }
+        sum::<R>(rows.values)
+    }
+}
+
+impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        self.each::<P::Lane<I>>(|_, _, _| ())
+    }
+}
+
+impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        let Self {
+            task,
+            slopes,
+            scale,
+        } = self;
+        let slopes = &mut slopes[..task.rows.values.len()];
+        let scale = <P::Lane<I>>::new(scale);
+        task.each::<P::Lane<I>>(|i, slope, w| slopes[i] = (slope * (w * scale)).get())
+    }
+}
+
+/// The slopes of a formula of the difference, to input and target. A pass of its own: the formula is compiled once less.
+struct BothSlopes<'a, P> {
+    own: &'a mut [P],
+    scale: P,
+    /// Before they are scaled, and then the target's.
+    slopes: &'a mut [P],
+    target_scale: P,
+}
+
+impl<P: Prim> Task for BothSlopes<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let n = self.slopes.len();
+        let (own, slopes) = (&mut self.own[..n], &mut self.slopes[..n]);
+        let scale = <P::Lane<I>>::new(self.scale);
+        let target_scale = <P::Lane<I>>::new(self.target_scale);
+        for i in 0..n {
+            let slope = <P::Lane<I>>::new(slopes[i]);
+            own[i] = (slope * scale).get();
+            slopes[i] = (slope * target_scale).get();
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Cross-entropy with a distribution, in one tile.
+
+use crate::labels::{IGNORED, Target};
+use crate::loops::softmax::{Row, Sink, Source, clear_columns, exponentiate, largest_logits};
+use crate::loops::sum::sum;
+use crate::math::Real;
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task};
+
+use super::target_row;
+
+/// A tile of cross-entropy with a distribution.
+pub(super) struct Soft<'a, 'i, 'o, P> {
+    pub(super) smoothing: f64,
+    pub(super) input: Source<'a, 'i>,
+    pub(super) tile: &'a mut [P],
+    pub(super) target: &'a Target<'i>,
+    pub(super) class_weights: Option<&'a [f64]>,
+    pub(super) labels: &'a [P],
+    pub(super) ignores: bool,
+    pub(super) weights: &'a [P],
+    pub(super) scale: P,
+    pub(super) values: &'a mut [P],
+    pub(super) gradient: Option<Sink<'a, 'o>>,
+}
+
+impl<P: Prim> Task for Soft<'_, '_, '_, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        self.eval::<P::Lane<I>>()
+    }
+}
+
+impl<P: Prim> Soft<'_, '_, '_, P> {
+    /// `−Σ a_c ln p_c = A ln Σe − Σ a_c d_c` with `A = Σ a_c`; its gradient is `A p_c − a_c`.
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) -> f64 {
+        let Self {
+            smoothing,
+            input,
+            tile,
+            target,
+            class_weights,
+            labels,
+            ignores,
+            weights,
+            scale,
+            values,
+            gradient,
+        } = self;
+        let n = values.len();
+        let classes = tile.len() / n.max(1);
+        let zeros = Row::new();
+        let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
+        let (mut all, mut dot, mut sums) = (zeros, zeros, zeros);
+        let (largest, buffer, target_buffer) =
+            (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
+        let (all, dot, sums) = (&mut all[..n], &mut dot[..n], &mut sums[..n]);
+        let (labels, weights) = (&labels[..n], &weights[..n]);
+        let keep = R::of(1.0 - smoothing);
+        let spread = R::of(smoothing / classes as f64);
+        let weight_of = |c: usize| class_weights.map_or(1.0, |weights| weights[c]);
+        let at = (input.n, input.start);
+        largest_logits::<R>(input, classes, largest, buffer);
+        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
+            let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
+            let class_weight = R::of(weight_of(c));
+            let logits = &input.row(c, buffer)[..n];
+            exponentiate::<R>(logits, largest, e);
+            for i in 0..n {
+                let d = R::new(logits[i]) - R::new(largest[i]);
+                let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
+                // A class of no share may have probability 0.
+                let term = R::select(share == R::zero(), share, share * d);
+                all[i] = (R::new(all[i]) + share).get();
+                dot[i] = (R::new(dot[i]) + term).get();
+                sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
+            }
+        }
+        for i in 0..n {
+            let (share, sum) = (R::new(all[i]), R::new(sums[i]));
+            let kept = labels[i] != P::of(IGNORED);
+            let weight = R::new(weights[i]);
+            let value = (share * sum.ln() - R::new(dot[i])) * weight;
+            values[i] = R::select(kept, value, R::zero()).get();
+            let factor = R::select(kept, weight * R::new(scale), R::zero());
+            all[i] = R::select(kept, factor * share / sum, R::zero()).get();
+            dot[i] = factor.get();
+        }
+        // An ignored pixel has no slope, whatever its logits are.
+        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
+        if let Some(mut gradient) = gradient {
+            for (c, e) in tile.chunks_exact(n).enumerate() {
+                let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
+                let class_weight = R::of(weight_of(c));
+                let row = &mut gradient.row(c, buffer)[..n];
+                for i in 0..n {
+                    let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
+                    row[i] = (R::new(e[i]) * R::new(all[i]) - R::new(dot[i]) * share).get();
+                }
+                gradient.flush(c, buffer);
+            }
+        }
+        sum::<R>(values)
+    }
+}
