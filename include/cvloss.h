@@ -69,7 +69,7 @@ typedef enum cvl_status {
    */
   CVL_STATUS_LAYOUT,
   /**
-   * A device without a kernel for this loss.
+   * A kind of device that this library does not know, or tensors on several devices.
    */
   CVL_STATUS_DEVICE,
   /**
@@ -97,7 +97,7 @@ typedef enum cvl_status {
    */
   CVL_STATUS_PANIC,
   /**
-   * This library was built without what the call needs.
+   * This library was built without what the call needs, or has no kernel for it on the tensors' device.
    */
   CVL_STATUS_UNSUPPORTED,
 } cvl_status;
@@ -2163,7 +2163,8 @@ typedef struct cvl_wise_iou_config {
  */
 typedef struct cvl_device {
   /**
-   * DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host.
+   * DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host, kDLCUDA = 2 that of
+   * an NVIDIA GPU, for a library that was built with the feature `cuda`.
    */
   int32_t type;
   /**
@@ -2195,7 +2196,8 @@ typedef struct cvl_dtype {
  *
  * Element types: float32, float64, float16, bfloat16; for class indices and binary targets also uint8, uint32, int64
  * and bool. Strides may be anything that is not negative and lets the kernels walk items, channels and space with one
- * stride each: dense, channels last, slices along items and channels. Other layouts are refused, never copied.
+ * stride each: dense, channels last, slices along items and channels. Other layouts are refused, never copied. On a GPU
+ * tensors are dense, last axis fastest; weights may have strides of 0.
  */
 typedef struct cvl_tensor {
   /**
@@ -2267,11 +2269,12 @@ typedef struct cvl_eval_args {
    */
   double grad_scale;
   /**
-   * The stream of a device; ignored for host memory.
+   * The stream of a device, a CUstream or cudaStream_t, NULL for the default stream; ignored for host memory.
    */
   void *stream;
   /**
-   * Work memory of `cvl_loss_workspace` bytes, aligned to 8; NULL if the library is to allocate.
+   * Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a device to 256; NULL if the library
+   * is to allocate.
    */
   void *workspace;
   /**
@@ -5039,14 +5042,16 @@ enum cvl_status cvl_wise_iou_new(const struct cvl_wise_iou_config *config,
 void cvl_eval_args_init(struct cvl_eval_args *args, size_t struct_size);
 
 /**
- * The value and the wanted gradients, in one pass where the loss allows. Nothing is written if arguments are refused.
+ * The value and the wanted gradients, in one pass where the loss allows. Nothing is written if arguments are refused. On
+ * a device the work is queued on `stream`, and nothing waits for it.
  */
 CVL_NODISCARD
 enum cvl_status cvl_loss_eval(const struct cvl_loss *loss,
                               const struct cvl_eval_args *args);
 
 /**
- * How much work memory the same call needs; 0 unless it accumulates gradients with an upstream gradient per item.
+ * How much work memory the same call needs; 0 in host memory unless it accumulates gradients with an upstream gradient
+ * per item. No device is touched.
  */
 CVL_NODISCARD
 enum cvl_status cvl_loss_workspace(const struct cvl_loss *loss,

@@ -6,11 +6,12 @@ use std::ptr;
 use cvloss_kernels::{DType, Gradient, ViewMut, upstream};
 
 use crate::config::{self, init, versioned};
+use crate::cuda;
 use crate::loss::{Call, Items, Loss, MAX_INPUTS, cvl_loss};
 use crate::plan::{Plan, first_input, value_dtype};
 use crate::shape::Shape;
 use crate::status::{Error, Result, cvl_status, guard};
-use crate::tensor::{Tensor, cvl_tensor};
+use crate::tensor::{Place, Tensor, cvl_tensor};
 
 /// In `cvl_eval_args.flags`: add to the gradients instead of overwriting them.
 pub const CVL_EVAL_ACCUMULATE: u32 = 1;
@@ -37,9 +38,10 @@ pub struct cvl_eval_args {
     pub upstream: *const cvl_tensor,
     /// Multiplies gradients, not the value: the loss's weight, or a loss scale. Default 1.
     pub grad_scale: f64,
-    /// The stream of a device; ignored for host memory.
+    /// The stream of a device, a CUstream or cudaStream_t, NULL for the default stream; ignored for host memory.
     pub stream: *mut c_void,
-    /// Work memory of `cvl_loss_workspace` bytes, aligned to 8; NULL if the library is to allocate.
+    /// Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a device to 256; NULL if the library
+    /// is to allocate.
     pub workspace: *mut c_void,
     /// Bytes of `workspace`.
     pub workspace_size: usize,
@@ -74,7 +76,8 @@ pub unsafe extern "C" fn cvl_eval_args_init(args: *mut cvl_eval_args, struct_siz
     unsafe { init(args, struct_size) }
 }
 
-/// The value and the wanted gradients, in one pass where the loss allows. Nothing is written if arguments are refused.
+/// The value and the wanted gradients, in one pass where the loss allows. Nothing is written if arguments are refused. On
+/// a device the work is queued on `stream`, and nothing waits for it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cvl_loss_eval(
@@ -87,7 +90,8 @@ pub unsafe extern "C" fn cvl_loss_eval(
     guard(|| unsafe { with(loss, args, run) })
 }
 
-/// How much work memory the same call needs; 0 unless it accumulates gradients with an upstream gradient per item.
+/// How much work memory the same call needs; 0 in host memory unless it accumulates gradients with an upstream gradient
+/// per item. No device is touched.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cvl_loss_workspace(
@@ -102,7 +106,7 @@ pub unsafe extern "C" fn cvl_loss_workspace(
         // SAFETY: as the header asks of all pointers.
         let plan = unsafe { Plan::read(loss, args) }?;
         // SAFETY: not NULL, so it is a place for a number.
-        unsafe { out_bytes.write_unaligned(plan.workspace(args).bytes) };
+        unsafe { out_bytes.write_unaligned(work_memory(loss, &plan, args)?) };
         Ok(())
     };
     // SAFETY: NULL or valid, as the header asks of all pointers.
@@ -183,6 +187,14 @@ unsafe fn with(
     body().map_err(|error| error.of(&loss.name().to_string_lossy()))
 }
 
+/// Bytes of work memory of a call.
+fn work_memory(loss: &dyn Loss, plan: &Plan, args: &cvl_eval_args) -> Result<usize> {
+    match plan.place() {
+        Place::Host => Ok(plan.workspace(args).bytes),
+        Place::Cuda(_) => cuda::work_memory(loss, plan, args),
+    }
+}
+
 /// Work memory of a call: the gradients before the chain rule, one after the other.
 struct Workspace {
     dtype: DType,
@@ -212,12 +224,19 @@ impl Plan {
 unsafe fn evaluate(loss: &dyn Loss, args: &cvl_eval_args) -> Result<()> {
     // SAFETY: the caller's promise.
     let plan = unsafe { Plan::read(loss, args) }?;
+    if let Place::Cuda(device) = plan.place() {
+        // SAFETY: the caller's promise.
+        return unsafe { cuda::evaluate(loss, &plan, args, device) };
+    }
     let needed = plan.workspace(args);
     let mut own = Vec::<u64>::new();
     let mut work = match needed.bytes {
         0 => ptr::null_mut(),
         bytes if args.workspace.is_null() => allocate(&mut own, bytes)?,
-        bytes => borrow(&plan, args, bytes)?,
+        bytes => {
+            borrow(&plan, args, bytes, 8)?;
+            args.workspace.cast()
+        }
     };
     let accumulate = args.flags & CVL_EVAL_ACCUMULATE != 0;
     let mut scale = args.grad_scale;
@@ -272,23 +291,27 @@ fn allocate(own: &mut Vec<u64>, bytes: usize) -> Result<*mut u8> {
     Ok(own.as_mut_ptr().cast())
 }
 
-/// The caller's work memory, checked.
-fn borrow(plan: &Plan, args: &cvl_eval_args, bytes: usize) -> Result<*mut u8> {
+/// Fails unless the caller's work memory is long enough, aligned, and of no other use.
+pub(crate) fn borrow(
+    plan: &Plan,
+    args: &cvl_eval_args,
+    bytes: usize,
+    alignment: usize,
+) -> Result<()> {
     if args.workspace_size < bytes {
         return Err(Error::invalid(format!(
             "workspace_size is {}, expected at least {bytes}",
             args.workspace_size
         )));
     }
-    if !args.workspace.addr().is_multiple_of(8) {
+    if !args.workspace.addr().is_multiple_of(alignment) {
         let message = format!(
-            "workspace is at {:#x}, not aligned to 8",
+            "workspace is at {:#x}, not aligned to {alignment}",
             args.workspace.addr()
         );
         return Err(Error::new(cvl_status::Layout, message));
     }
-    plan.check_overlaps(Some(Tensor::workspace(args.workspace, bytes)?))?;
-    Ok(args.workspace.cast())
+    plan.check_overlaps(Some(Tensor::workspace(args.workspace, bytes)?))
 }
 
 /// Lends all tensors to the kernel.

@@ -6,7 +6,7 @@
 //! `docs/c-abi.md`.
 //!
 //! Pointers become checked tensors and views in `tensor.rs` only, structs of the caller are read in
-//! `config.rs` only.
+//! `config.rs` only. Tensors on CUDA devices become launches in `cuda.rs`.
 
 // Names are C's. What a caller must keep is said once, at the top of the header, not at each function.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
@@ -16,6 +16,8 @@ compile_error!("cvloss-capi turns panics into CVL_STATUS_PANIC: build it with pa
 
 mod adversarial;
 mod config;
+#[cfg_attr(not(feature = "cuda"), path = "no_cuda.rs")]
+mod cuda;
 mod detection;
 mod eval;
 mod image;

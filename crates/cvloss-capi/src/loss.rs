@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::sync::Arc;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::{self as kernels, Geometry, Gradient, View, ViewMut};
 
 use crate::config::{self, Versioned};
@@ -150,6 +151,15 @@ pub(crate) struct Call<'i, 'o> {
     pub(crate) dims: &'i [usize],
 }
 
+/// What the choice of a kernel for devices depends on, beside options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// Channels of the input.
+    pub(crate) channels: usize,
+    /// Whether the target is class indices.
+    pub(crate) is_index: bool,
+}
+
 /// A configured loss.
 pub(crate) trait Loss: Send + Sync {
     /// Its name, in errors too.
@@ -173,6 +183,12 @@ pub(crate) trait Loss: Send + Sync {
 
     /// Runs the kernel; returns the reduced value.
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64>;
+
+    /// The kernel for devices, if there is one for these options.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+    fn kernel(&self, _target: Target) -> kernels::Result<Option<Kernel>> {
+        Ok(None)
+    }
 }
 
 /// A configuration as it comes from the caller.

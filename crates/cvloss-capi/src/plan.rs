@@ -8,7 +8,7 @@ use crate::eval::cvl_eval_args;
 use crate::loss::{Input, Items, Loss, MAX_INPUTS, Presence};
 use crate::shape::Shape;
 use crate::status::{Error, Result, cvl_status};
-use crate::tensor::{Tensor, cvl_tensor};
+use crate::tensor::{Place, Tensor, cvl_tensor};
 
 /// Checked arguments. All tensors have the input's rank.
 pub(crate) struct Plan {
@@ -134,9 +134,34 @@ impl Plan {
             items,
             shape: input.shape,
         };
+        plan.check_places(input.place)?;
         plan.check_layouts()?;
         plan.check_overlaps(None)?;
         Ok(plan)
+    }
+
+    /// Where all tensors are.
+    pub(crate) fn place(&self) -> Place {
+        self.inputs[0].map_or(Place::Host, |input| input.place)
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let tensors = self.inputs.iter().chain(&self.gradients).flatten();
+        tensors.chain([&self.value, &self.upstream].into_iter().flatten())
+    }
+
+    /// Fails unless all tensors are where the input is.
+    fn check_places(&self, place: Place) -> Result<()> {
+        match self.tensors().find(|tensor| tensor.place != place) {
+            None => Ok(()),
+            Some(tensor) => Err(Error::new(
+                cvl_status::Device,
+                format!(
+                    "{} is {}, expected it where the input is, {place}",
+                    tensor.name, tensor.place
+                ),
+            )),
+        }
     }
 
     /// Fails if a tensor has strides that no kernel walks.

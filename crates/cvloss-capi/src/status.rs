@@ -22,7 +22,7 @@ pub enum cvl_status {
     Dtype,
     /// Strides that no kernel walks, or memory that is not aligned to its elements.
     Layout,
-    /// A device without a kernel for this loss.
+    /// A kind of device that this library does not know, or tensors on several devices.
     Device,
     /// An output overlaps an input or another output.
     Aliased,
@@ -36,7 +36,7 @@ pub enum cvl_status {
     Weights,
     /// A defect of this library: a panic was caught. Outputs are unspecified.
     Panic,
-    /// This library was built without what the call needs.
+    /// This library was built without what the call needs, or has no kernel for it on the tensors' device.
     Unsupported,
 }
 
@@ -78,6 +78,7 @@ impl From<kernels::Error> for Error {
             kernels::Error::Shape { .. } => cvl_status::Shape,
             kernels::Error::DType { .. } => cvl_status::Dtype,
             kernels::Error::Layout { .. } => cvl_status::Layout,
+            kernels::Error::Device { .. } => cvl_status::Backend,
             _ => cvl_status::InvalidArgument,
         };
         Self::new(status, error.to_string())

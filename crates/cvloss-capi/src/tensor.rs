@@ -14,7 +14,8 @@ use crate::status::{Error, Result, cvl_status};
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct cvl_device {
-    /// DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host.
+    /// DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host, kDLCUDA = 2 that of
+    /// an NVIDIA GPU, for a library that was built with the feature `cuda`.
     pub r#type: i32,
     /// Which one of several.
     pub id: i32,
@@ -36,7 +37,8 @@ pub struct cvl_dtype {
 ///
 /// Element types: float32, float64, float16, bfloat16; for class indices and binary targets also uint8, uint32, int64
 /// and bool. Strides may be anything that is not negative and lets the kernels walk items, channels and space with one
-/// stride each: dense, channels last, slices along items and channels. Other layouts are refused, never copied.
+/// stride each: dense, channels last, slices along items and channels. Other layouts are refused, never copied. On a GPU
+/// tensors are dense, last axis fastest; weights may have strides of 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct cvl_tensor {
@@ -56,12 +58,58 @@ pub struct cvl_tensor {
     pub byte_offset: u64,
 }
 
+/// Where a tensor lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Host,
+    /// The number of a CUDA device.
+    Cuda(usize),
+}
+
+impl Place {
+    fn read(device: cvl_device, name: &str) -> Result<Self> {
+        let cvl_device { r#type, id } = device;
+        match (r#type, usize::try_from(id)) {
+            (1 | 3 | 11, _) => Ok(Self::Host),
+            (2, Ok(id)) => Ok(Self::Cuda(id)),
+            (2, Err(_)) => Err(Error::new(
+                cvl_status::Device,
+                format!("{name} is on CUDA device {id}, expected a number of at least 0"),
+            )),
+            (8, _) => Err(Error::new(
+                cvl_status::Unsupported,
+                format!(
+                    "{name} is in a Metal buffer (kDLMetal = 8), and calls from C take none yet"
+                ),
+            )),
+            _ => Err(Error::new(
+                cvl_status::Device,
+                format!(
+                    "{name} is on device type {type}, expected host memory (kDLCPU = 1, kDLCUDAHost = 3, kDLROCMHost = 11) \
+                     or kDLCUDA = 2"
+                ),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host => f.write_str("in host memory"),
+            Self::Cuda(id) => write!(f, "on CUDA device {id}"),
+        }
+    }
+}
+
 /// A descriptor that has been checked: its elements lie in memory that can be addressed and is aligned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensor {
     pub(crate) name: &'static str,
     pub(crate) dtype: DType,
     pub(crate) shape: Shape,
+    pub(crate) place: Place,
+    /// Only of host memory is anything lent.
     data: *mut u8,
     /// Addresses from the first to the last byte of elements.
     start: usize,
@@ -72,7 +120,7 @@ pub(crate) struct Tensor {
 const LARGEST_EMPTY: usize = 1 << 24;
 
 /// Bytes of an element.
-fn size(dtype: DType) -> usize {
+pub(crate) fn size(dtype: DType) -> usize {
     match dtype {
         DType::U8 => 1,
         DType::F16 | DType::BF16 => 2,
@@ -115,16 +163,7 @@ impl Tensor {
         // SAFETY: the caller's promise.
         let shape = unsafe { read_shape(&tensor, name) }?;
         let dtype = dtype_of(name, tensor.dtype)?;
-        if !matches!(tensor.device.r#type, 1 | 3 | 11) {
-            return Err(Error::new(
-                cvl_status::Device,
-                format!(
-                    "{name} is on device type {}, and there is a kernel for host memory only (kDLCPU = 1, kDLCUDAHost = 3, \
-                     kDLROCMHost = 11)",
-                    tensor.device.r#type
-                ),
-            ));
-        }
+        let place = Place::read(tensor.device, name)?;
         let too_large = || {
             let message = format!("{name} of shape {:?} is too large to address", shape.dims());
             Error::new(cvl_status::Shape, message)
@@ -144,6 +183,7 @@ impl Tensor {
                 name,
                 dtype,
                 shape: Shape::new(shape.dims().iter().map(|dim| (*dim, 0))),
+                place,
                 data,
                 start: 0,
                 end: 0,
@@ -175,6 +215,7 @@ impl Tensor {
             name,
             dtype,
             shape,
+            place,
             data,
             start,
             end,
@@ -201,6 +242,7 @@ impl Tensor {
             name: "workspace",
             dtype: DType::U8,
             shape: Shape::new([(bytes, 1)]),
+            place: Place::Host,
             data: data.cast(),
             start,
             end,
@@ -226,8 +268,14 @@ impl Tensor {
         self.merged(axes).map(drop)
     }
 
+    /// The address of the first element, and how many bytes lie from there to the end of the last.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+    pub(crate) fn span(&self) -> (usize, usize) {
+        (self.start, self.end - self.start)
+    }
+
     /// (N, C, S) and one stride for each.
-    fn merged(&self, axes: &Axes) -> Result<([usize; 3], [usize; 3])> {
+    pub(crate) fn merged(&self, axes: &Axes) -> Result<([usize; 3], [usize; 3])> {
         let (dims, strides) = (self.shape.dims(), self.shape.strides());
         let merged = axes.strides(dims, strides).ok_or_else(|| {
             Error::new(
@@ -299,6 +347,7 @@ impl Tensor {
             name: "workspace",
             dtype,
             shape: Shape::new(axes[..dims.len()].iter().copied()),
+            place: Place::Host,
             data,
             start: data.addr(),
             end: data.addr() + stride * size(dtype),

@@ -72,12 +72,15 @@ fn documented_snippets_compile() -> Result<()> {
         let text = std::fs::read_to_string(root().join(document))?;
         for block in text.split("```c\n").skip(1) {
             let snippet = block.split("```").next().context("no end")?;
-            let tensors = "cvl_tensor logits, targets, slopes, value;\n\
-                           (void)logits, (void)targets, (void)slopes, (void)value;";
+            let given = "cvl_tensor logits, targets, slopes, value;\n\
+                         (void)logits, (void)targets, (void)slopes, (void)value;\n\
+                         cvl_loss *loss = NULL;\ncvl_eval_args args;\nvoid *stream = NULL;\n\
+                         (void)loss, (void)args, (void)stream;";
             let program = format!(
                 "#include \"cvloss.h\"\n#include <stdlib.h>\n\
                  static void die(const char *why) {{ exit(why != NULL); }}\n\
-                 int main(void) {{\n{tensors}\n{snippet}\nreturn 0;\n}}\n"
+                 void *from_your_allocator(size_t size);\n\
+                 int main(void) {{\n{given}\n{{\n{snippet}\n}}\nreturn 0;\n}}\n"
             );
             let source = folder.path().join("snippet.c");
             std::fs::write(&source, program)?;
@@ -86,7 +89,7 @@ fn documented_snippets_compile() -> Result<()> {
             count += 1;
         }
     }
-    ensure!(count == 3, "found {count} snippets");
+    ensure!(count == 4, "found {count} snippets");
     Ok(())
 }
 

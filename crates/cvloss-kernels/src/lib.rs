@@ -28,7 +28,7 @@ mod geometry;
 pub mod hausdorff_erosion;
 pub mod imbalance;
 mod labels;
-#[cfg(feature = "cuda")]
+#[cfg(any(feature = "cuda", feature = "metal"))]
 pub mod launch;
 pub mod loops;
 pub mod lovasz;

@@ -78,7 +78,7 @@ pub trait Prim: Scalar + PartialOrd {
     fn sum(a: Self, b: Self) -> Self;
     /// `a − b`.
     fn difference(a: Self, b: Self) -> Self;
-    /// As [`simd::slide`].
+    /// As `simd::slide`.
     fn slide(taps: &[Self], from: &[Self], to: &mut [Self], add: bool) -> usize;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;

@@ -20,8 +20,8 @@
 //! ```
 //!
 //! On the CPU a kernel of [`cvloss_kernels`] runs, vectorised and in parallel, with the same bits for any number of threads.
-//! On CUDA, with the feature `cuda`, losses of elements, pixels, regions and structural similarity have kernels too. Elsewhere
-//! the same formula runs as candle operations ([`Loss::composed`]).
+//! On CUDA and Metal, with the features `cuda` and `metal`, many losses have kernels too ([`Loss::has_kernel`]). Elsewhere the
+//! same formula runs as candle operations ([`Loss::composed`]).
 //!
 //! Peers disagree silently on what a loss means; here each choice is an option that names the peer. Conventions that all
 //! losses keep are in `docs/conventions.md` of the repository.

@@ -3,10 +3,11 @@
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use cvloss_kernels as kernels;
 pub(crate) use kernels::Geometry;
+pub(crate) use kernels::device::Kernel;
 use kernels::{Fit, Gradient, Reduction, View, ViewMut};
 
 use crate::autograd;
-use crate::device::{self, Kernel};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::host::{self, Axes, Buffer};
 
@@ -42,8 +43,8 @@ pub trait Loss {
         device.is_cpu() || (device::launches(device) && self.has_device_kernel(inputs))
     }
 
-    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA, with the
-    /// feature `cuda`, it is the one that [`has_kernel`](Self::has_kernel) finds.
+    /// Whether there is a kernel for devices that takes such tensors and options, wherever the tensors lie. On CUDA and
+    /// Metal, with the feature of that name, it is the one that [`has_kernel`](Self::has_kernel) finds.
     fn has_device_kernel(&self, _inputs: &Inputs<'_>) -> bool {
         false
     }
@@ -235,7 +236,6 @@ impl Accumulator {
     }
 
     /// Adds what a kernel has computed on the device, scale included.
-    #[cfg(feature = "cuda")]
     fn add(&mut self, gradient: Tensor) -> Result<()> {
         let Memory::Device(sum) = &mut self.memory else {
             let message = "a gradient of a tensor on a device is not in host memory";
@@ -456,12 +456,8 @@ impl<L: Fused> Loss for L {
     }
 
     fn has_device_kernel(&self, inputs: &Inputs<'_>) -> bool {
-        match self.kernel(inputs) {
-            Ok(None) => false,
-            Ok(Some(kernel)) => kernel.takes(inputs.input, inputs.weight),
-            // Evaluating reports the error.
-            Err(_) => true,
-        }
+        let axes = L::GEOMETRY.axes(inputs.input.dims()).ok();
+        device::takes(self.kernel(inputs), axes, inputs.input, inputs.weight)
     }
 
     fn differentiates_target(&self) -> bool {
@@ -475,11 +471,10 @@ impl<L: Fused> Loss for L {
         let checked = Checked::new(L::NAME, L::GEOMETRY, inputs)?;
         check_weight::<L>(inputs)?;
         self.check(inputs.input)?;
-        #[cfg(feature = "cuda")]
-        if inputs.input.device().is_cuda() && self.has_kernel(inputs) {
+        if device::launches(inputs.input.device()) && self.has_kernel(inputs) {
             let kernel = self.kernel(inputs).map_err(Error::kernel(L::NAME))?;
             if let Some(kernel) = kernel {
-                return checked.evaluate_on_cuda(self, &kernel, gradients);
+                return checked.evaluate_on_device(self, &kernel, gradients);
             }
         }
         checked.evaluate(self, gradients)
@@ -587,9 +582,8 @@ impl Checked {
         }
     }
 
-    /// Queues the kernel for CUDA.
-    #[cfg(feature = "cuda")]
-    fn evaluate_on_cuda<L: Fused>(
+    /// Queues the kernel for the device that the input is on.
+    fn evaluate_on_device<L: Fused>(
         &self,
         loss: &L,
         kernel: &Kernel,
@@ -598,16 +592,16 @@ impl Checked {
         let (item_shape, items) = loss.items(self.input.shape());
         let input = self.input.contiguous()?;
         // Class indices that a loss of elements takes are numbers to its kernel.
-        let target = match kernel {
-            Kernel::Elements { .. } => self.target.to_dtype(self.input.dtype())?,
-            _ => self.target.clone(),
+        let target = match kernel.takes_numbers() {
+            true => self.target.to_dtype(self.input.dtype())?,
+            false => self.target.clone(),
         };
         let weight = match &self.weight {
             Some(weight) => Some(weight.to_dtype(value_dtype(weight.dtype()))?.contiguous()?),
             None => None,
         };
         let scale = |gradient: &Option<&mut Accumulator>| gradient.as_ref().map(|g| g.scale);
-        let call = device::cuda::Call {
+        let call = device::Call {
             loss: self.loss,
             input: &input,
             target: &target.contiguous()?,
@@ -620,7 +614,7 @@ impl Checked {
             values: (loss.reduction() == Reduction::None).then_some(item_shape),
             scales: [scale(&gradients.input), scale(&gradients.target)],
         };
-        let found = device::cuda::evaluate(kernel, &call)?;
+        let found = device::evaluate(kernel, &call)?;
         let [input, target] = found.gradients;
         for (gradient, to) in [(input, gradients.input), (target, gradients.target)] {
             if let (Some(gradient), Some(to)) = (gradient, to) {

@@ -78,7 +78,7 @@ fn kernels_in_every_precision() -> Result<()> {
     each(&cases, |case| compare(case, &device, DType::BF16, 1e-5))
 }
 
-/// The losses that have kernels: those of elements, pixels, regions and structural similarity.
+/// The losses that have kernels.
 #[test]
 fn losses_with_kernels() -> Result<()> {
     let Some(device) = device() else {
@@ -87,22 +87,35 @@ fn losses_with_kernels() -> Result<()> {
     let names: BTreeSet<_> = with_kernel(&device)?.iter().map(Case::loss_name).collect();
     let expected = [
         "bce",
+        "bounded_iou",
         "charbonnier",
+        "ciou",
         "cross_entropy",
         "dice",
+        "diou",
+        "discriminator",
+        "efficient_iou",
+        "extended_iou",
         "focal",
         "focal_tversky",
+        "generator",
+        "giou",
         "huber",
+        "iou",
         "jaccard",
         "l1",
         "log_cosh",
+        "mpdiou",
         "mse",
+        "nwd",
         "robust",
+        "siou",
         "smooth_l1",
         "softmax_focal",
         "ssim",
         "tversky",
         "wing",
+        "wise_iou",
     ];
     for name in expected {
         ensure!(

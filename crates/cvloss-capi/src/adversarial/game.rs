@@ -2,12 +2,15 @@
 
 use std::ffi::CStr;
 
-use cvloss_kernels::adversarial::{GanForm, GanLabels, GanSide, Options, Pairing, Plan, evaluate};
+use cvloss_kernels::adversarial::{
+    GanForm, GanLabels, GanSide, Options, Pairing, Plan, evaluate, kernel,
+};
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
 use super::logits::{FAKE, FAKE_REAL, REAL_FAKE, split, swap};
 use crate::config::{Versioned, choose, init, unused, versioned};
-use crate::loss::{Call, Config, Input, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, Input, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_reduction, reduction};
 use crate::segmentation::element_items;
 use crate::status::{Error, Result, cvl_status};
@@ -215,6 +218,10 @@ impl Loss for Game {
 
     fn items(&self) -> Items {
         element_items(self.options.reduction)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        kernel(&self.options, self.side)
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

@@ -3,11 +3,12 @@
 use std::ffi::CStr;
 
 use cvloss_kernels::boxes::{BoxFormat, Combinators, IouForm, Kind, Options, evaluate};
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::loops::boxes::{Denominator, Gradients, Operands};
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult, View, ViewMut};
 
 use crate::config::{self, choose, init, unused, versioned};
-use crate::loss::{Call, Input, Items, Loss, PAIR_WEIGHT};
+use crate::loss::{Call, Input, Items, Loss, PAIR_WEIGHT, Target};
 use crate::options::{cvl_reduction, reduction};
 use crate::status::Result;
 
@@ -247,6 +248,10 @@ impl Loss for AlignedBoxes {
 
     fn items(&self) -> Items {
         pair_items(self.options.reduction)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Boxes(self.options)))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

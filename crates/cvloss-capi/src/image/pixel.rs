@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::loops::pointwise::Operands;
 use cvloss_kernels::pixel::{Penalty, evaluate};
 use cvloss_kernels::{
     Geometry, Gradients, Normalizer, Reduction, Result as KernelResult, View, ViewMut,
 };
 
-use crate::loss::{Call, Input, Items, Loss, PAIR_WEIGHT};
+use crate::loss::{Call, Input, Items, Loss, PAIR_WEIGHT, Target};
 use crate::status::{Error, Result, cvl_status};
 
 /// A loss of the difference of two tensors, element by element.
@@ -135,6 +136,10 @@ impl Loss for PixelLoss {
             Reduction::None => Items::Elements,
             Reduction::Sum | Reduction::Mean => Items::One,
         }
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Kernel::pixel(self.penalty, self.normalizer, self.reduction)
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

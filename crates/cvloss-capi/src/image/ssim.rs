@@ -3,12 +3,13 @@
 use std::ffi::CStr;
 use std::ptr;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::ssim::{Channels, Options, check, evaluate};
 use cvloss_kernels::{Geometry, Result as KernelResult};
 
 use super::similarity::{cvl_border, cvl_similarity_config, image_items, similarity, split};
 use crate::config::{choose, init, unused, versioned};
-use crate::loss::{Call, Config, Input, Items, Loss, PAIR_WEIGHT, create, cvl_loss};
+use crate::loss::{Call, Config, Input, Items, Loss, PAIR_WEIGHT, Target, create, cvl_loss};
 use crate::options::{cvl_reduction, reduction};
 use crate::status::{Result, cvl_status};
 
@@ -136,6 +137,10 @@ impl Loss for Ssim {
             &self.0.similarity,
             dims.get(2..).unwrap_or_default(),
         )?)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Windows(self.0.clone())))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

@@ -3,12 +3,13 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use cvloss_kernels::bce::{Options, evaluate};
+use cvloss_kernels::bce::{Options, evaluate, formula};
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::loops::pointwise::{Operands, check_pos_weight, pos_weight_view};
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
 use crate::config::{init, list, versioned};
-use crate::loss::{Call, Config, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_normalizer, cvl_reduction, normalizer, reduction};
 use crate::status::{Result, cvl_status};
 
@@ -114,6 +115,16 @@ impl Loss for Bce {
 
     fn check(&self, dims: &[usize]) -> Result<()> {
         check_channels(self.pos_weight.as_deref(), dims)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Elements {
+            formula: formula(&self.options)?,
+            pos_weight: self.pos_weight.clone(),
+            ignore: self.ignore,
+            normalizer: self.options.normalizer,
+            reduction: self.options.reduction,
+        }))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

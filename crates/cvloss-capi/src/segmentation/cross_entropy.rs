@@ -3,12 +3,13 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use cvloss_kernels::cross_entropy::{Options, evaluate};
+use cvloss_kernels::cross_entropy::{Options, evaluate, term};
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::loops::site::Operands;
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
 use crate::config::{init, list, versioned};
-use crate::loss::{Call, Config, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_normalizer, cvl_reduction, ignore_index, normalizer, reduction};
 use crate::status::{Error, Result, cvl_status};
 
@@ -119,6 +120,16 @@ impl Loss for CrossEntropy {
 
     fn check(&self, dims: &[usize]) -> Result<()> {
         check_classes(dims)
+    }
+
+    fn kernel(&self, target: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Sites {
+            term: term(&self.options, !target.is_index)?,
+            class_weights: self.class_weights.clone(),
+            ignore: self.ignore,
+            normalizer: self.options.normalizer,
+            reduction: self.options.reduction,
+        }))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

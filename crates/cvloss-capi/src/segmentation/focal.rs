@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use cvloss_kernels::focal::{Options, SoftTargets, evaluate};
+use cvloss_kernels::device::Kernel;
+use cvloss_kernels::focal::{Options, SoftTargets, evaluate, formula};
 use cvloss_kernels::loops::pointwise::{Operands, pos_weight_view};
 use cvloss_kernels::{Geometry, Result as KernelResult};
 
 use super::bce::{check_channels, element_items, ignored_target};
 use crate::config::{choose, init, list, optional, versioned};
-use crate::loss::{Call, Config, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_normalizer, cvl_reduction, normalizer, reduction};
 use crate::status::{Result, cvl_status};
 
@@ -136,6 +137,16 @@ impl Loss for Focal {
 
     fn check(&self, dims: &[usize]) -> Result<()> {
         check_channels(self.pos_weight.as_deref(), dims)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Elements {
+            formula: formula(&self.options)?,
+            pos_weight: self.pos_weight.clone(),
+            ignore: self.ignore,
+            normalizer: self.options.normalizer,
+            reduction: self.options.reduction,
+        }))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::ptr;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::region::{
     Absent, Activation, Average, ClassAverage, Classes, Intersection, Operands, Options, Pooling,
     Score, Smooth, Transform, VolumeWeight, evaluate,
@@ -10,7 +11,7 @@ use cvloss_kernels::region::{
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
 use crate::config::{self, choose, init, list, unused, versioned};
-use crate::loss::{Call, Items, Loss};
+use crate::loss::{Call, Items, Loss, Target};
 use crate::options::{cvl_reduction, ignore_index, reduction};
 use crate::status::{Error, Result};
 
@@ -351,6 +352,13 @@ impl Loss for RegionLoss {
 
     fn items(&self) -> Items {
         region_items(self.options.reduction, self.options.pooling)
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Region {
+            options: self.options.clone(),
+            ignore: self.ignore,
+        }))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use cvloss_kernels::focal::{ClassAlpha, check_gamma, evaluate_softmax};
+use cvloss_kernels::device::Kernel;
+use cvloss_kernels::focal::{ClassAlpha, check_gamma, evaluate_softmax, softmax_term};
 use cvloss_kernels::loops::site::Operands;
 use cvloss_kernels::{Geometry, Normalizer, Reduction, Result as KernelResult};
 
 use super::cross_entropy::{check_classes, point_items};
 use crate::config::{init, list, unused, versioned};
-use crate::loss::{Call, Config, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_normalizer, cvl_reduction, ignore_index, normalizer, reduction};
 use crate::status::{Error, Result, cvl_status};
 
@@ -165,6 +166,16 @@ impl Loss for SoftmaxFocal {
 
     fn check(&self, dims: &[usize]) -> Result<()> {
         check_classes(dims)
+    }
+
+    fn kernel(&self, target: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Sites {
+            term: softmax_term(self.gamma)?,
+            class_weights: self.alpha.weights(target.channels),
+            ignore: self.ignore,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

@@ -459,7 +459,19 @@ static void calls(const cvl_loss *focal, const cvl_loss *per_element) {
 
   /* Devices and memory. */
   input.device.type = 2;
-  EXPECT(DEVICE, "input is on device type 2", eval(focal));
+  EXPECT(DEVICE, "target is in host memory, expected it where the input is, on CUDA device 0", eval(focal));
+  input.device.id = -1;
+  input.device.type = 2;
+  EXPECT(DEVICE, "input is on CUDA device -1", eval(focal));
+  target.device.type = 2;
+  EXPECT(DEVICE, "target is on CUDA device 0, expected it where the input is, in host memory", eval(focal));
+  upstream.device.type = 2;
+  args.upstream = &upstream;
+  EXPECT(DEVICE, "upstream is on CUDA device 0", eval(focal));
+  input.device.type = 8;
+  EXPECT(UNSUPPORTED, "input is in a Metal buffer", eval(focal));
+  input.device.type = 7;
+  EXPECT(DEVICE, "input is on device type 7", eval(focal));
   gradient.device.type = INT_MAX;
   EXPECT(DEVICE, "gradient of input is on device type", eval(focal));
   input.data = NULL;

@@ -341,7 +341,7 @@ static void wrong_calls(void) {
   value.shape = shape;
   EXPECT(SHAPE, "value has shape [2], expected []", eval(loss));
   input.device.type = 2;
-  EXPECT(DEVICE, "lpips: input is on device type 2", eval(loss));
+  EXPECT(DEVICE, "lpips: target is in host memory, expected it where the input is, on CUDA device 0", eval(loss));
   /* Smaller than the network takes. */
   shape[2] = shape[3] = other_shape[2] = other_shape[3] = 2;
   EXPECT(INVALID_ARGUMENT, "lpips: input is 2 x 2, expected at least 3 x 3", eval(loss));

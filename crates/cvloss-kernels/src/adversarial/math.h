@@ -84,18 +84,22 @@ template <class R> struct Opposed {
     }
 };
 
-// `a · (own(x) + other(t))`: the sum of both sides of a pair of logits.
+// `sign · a · (own(x) + other(t))`, with the slope of `x`: the value of a pair of logits, one of each side.
 template <class R> struct Two {
     Curve<R> own, other;
+    R sign;
 
     static CVL_FN Two of(CVL_CALL(PointwiseCall<R>) call) {
-        return {{call.formula[0], call.formula[1], call.formula[2]}, {call.formula[3], call.formula[4], call.formula[5]}};
+        return {{call.formula[0], call.formula[1], call.formula[2]},
+                {call.formula[3], call.formula[4], call.formula[5]},
+                call.formula[6]};
     }
 
     CVL_FN ValueSlope<R> eval(R x, R t, R a) const {
         ValueSlope<R> found = own.eval(x);
+        R factor = sign * a;
         R value = found.value + other.eval(t).value;
-        return {a * value, keep_nan(x, a * found.slope)};
+        return {factor * value, keep_nan(x, factor * found.slope)};
     }
 };
 

@@ -23,7 +23,7 @@ pub use cpu::{
     Absolute, Alone, CrossEntropy, Curve, Difference, Given, Hinge, Linear, Rectified, SlopeOf,
     Square, Two,
 };
-pub use device::{alone, opposed};
+pub use device::{alone, kernel, opposed, two};
 pub use features::{FeatureDistance, FeatureOptions, FeaturePooling, evaluate_features};
 pub use lecam::{LecamForm, LecamOptions, evaluate_lecam};
 pub use plan::{AnyCurve, Plan};

@@ -46,6 +46,10 @@ impl From<BoxFormat> for Ends {
 }
 
 impl Ends {
+    pub(super) fn numbers(self) -> [f64; 3] {
+        [self.before, self.start, self.after]
+    }
+
     /// The x axis and the y axis.
     #[inline(always)]
     pub(super) fn axes<R: Real>(self, a: [R; 4], b: [R; 4]) -> [Axis<R>; 2] {

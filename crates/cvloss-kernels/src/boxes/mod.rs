@@ -10,6 +10,7 @@
 mod axis;
 mod base;
 mod combine;
+mod device;
 mod direct;
 pub mod pairwise;
 
@@ -23,6 +24,8 @@ use axis::Ends;
 use base::{Base, Ciou, Diou, Efficient, Focus, Giou, Iou, Mpdiou, Siou, Wise};
 pub use combine::IouForm;
 use combine::{Combined, Plain};
+pub(crate) use device::ends;
+pub use device::formula;
 use direct::{Bounded, Extended, Nwd};
 
 /// Whether a factor that grows with the IoU has a slope.

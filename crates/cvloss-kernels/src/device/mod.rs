@@ -9,12 +9,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod boxes;
+pub mod convert;
+mod kernel;
 pub mod overlap;
 pub mod pointwise;
 mod sequence;
 pub mod site;
+pub mod source;
 pub mod window;
 
+pub use kernel::{Call, Kernel, Results};
 pub use sequence::{Argument, Destination, Formula, Grid, Launch, Memory, Module, Sequence, Term};
 
 use crate::error::{Error, Result};
@@ -34,20 +39,7 @@ pub struct Labels<M> {
 impl<M: Memory> Labels<M> {
     /// The kernels' struct of how to read labels.
     fn numbers(&self, classes: usize) -> Result<[u32; 5]> {
-        let dtype = match self.dtype {
-            DType::U8 => 0,
-            DType::U32 => 1,
-            DType::I64 => 2,
-            got => {
-                let expected = "u8, u32 or i64 class indices";
-                let argument = "target";
-                return Err(Error::DType {
-                    argument,
-                    expected,
-                    got,
-                });
-            }
-        };
+        let dtype = index_type(self.dtype)?;
         let index = self.ignore.unwrap_or(0);
         // Two halves of the bits.
         let (low, high) = (index as u32, (index >> 32) as u32);
@@ -57,6 +49,58 @@ impl<M: Memory> Labels<M> {
 
     fn check(&self, pixels: usize) -> Result<()> {
         check_memory("target", self.memory, pixels, self.dtype)
+    }
+}
+
+/// Numbers that are broadcast to (N, C, S), of the type that is computed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight<M> {
+    /// Contiguous.
+    pub memory: M,
+    /// (N, C, S), where an axis of length 1 is repeated.
+    pub shape: [usize; 3],
+}
+
+impl<M: Memory> Weight<M> {
+    /// The strides along items and pixels of one weight per pixel.
+    fn of_pixels(&self, [items, _, space]: [usize; 3], computes: DType) -> Result<[u32; 2]> {
+        let [item, _, pixel] = broadcast("weight", self.shape, [items, 1, space])?;
+        check_memory("weight", self.memory, self.shape.iter().product(), computes)?;
+        Ok([item, pixel])
+    }
+}
+
+/// The strides of a contiguous tensor that is broadcast.
+fn broadcast(argument: &'static str, shape: [usize; 3], to: [usize; 3]) -> Result<[u32; 3]> {
+    if (0..3).any(|axis| shape[axis] != 1 && shape[axis] != to[axis]) {
+        return Err(Error::Shape {
+            argument,
+            expected: to,
+            got: shape,
+        });
+    }
+    let [_, channels, space] = shape;
+    let strides = [channels * space, space, 1];
+    let mut found = [0; 3];
+    for axis in 0..3 {
+        if shape[axis] > 1 {
+            found[axis] = number(strides[axis])?;
+        }
+    }
+    Ok(found)
+}
+
+/// The type of class indices as kernels name it.
+fn index_type(dtype: DType) -> Result<u32> {
+    match dtype {
+        DType::U8 => Ok(0),
+        DType::U32 => Ok(1),
+        DType::I64 => Ok(2),
+        got => Err(Error::DType {
+            argument: "target",
+            expected: "u8, u32 or i64 class indices",
+            got,
+        }),
     }
 }
 

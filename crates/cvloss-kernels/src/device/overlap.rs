@@ -9,10 +9,9 @@ use crate::region::{
 use crate::scalar::DType;
 
 use super::sequence::{Numbers, written};
-use super::site::Weight;
 use super::{
-    Argument, Destination, Grid, Labels, Memory, Module, Sequence, check_memory, lanes, number,
-    real,
+    Argument, Destination, Grid, Labels, Memory, Module, Sequence, Weight, check_memory, lanes,
+    number, real,
 };
 
 const HAS_WEIGHT: u32 = 1;
@@ -139,7 +138,7 @@ pub fn sequence<M: Memory>(grid: Grid, call: &Call<'_, M>) -> Result<Sequence<M>
         None => (Argument::Absent, [0; 2]),
         Some(weight) => (
             Argument::Read(weight.memory),
-            weight.strides(call.shape, computes)?,
+            weight.of_pixels(call.shape, computes)?,
         ),
     };
     let activation = match options.activation {

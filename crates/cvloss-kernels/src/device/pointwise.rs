@@ -6,8 +6,8 @@ use crate::scalar::DType;
 
 use super::sequence::{Denominator, Numbers, written};
 use super::{
-    Argument, Destination, Formula, Grid, Memory, Module, Sequence, check_memory, lanes, number,
-    real,
+    Argument, Destination, Formula, Grid, Memory, Module, Sequence, broadcast, check_memory, lanes,
+    number, real,
 };
 
 const WRITE_VALUES: u32 = 1;
@@ -216,13 +216,7 @@ fn operand<M: Memory>(
     let Some(Operand { source, shape }) = operand else {
         return Ok((Argument::Absent, [0; 3]));
     };
-    if (0..3).any(|axis| shape[axis] != 1 && shape[axis] != call.shape[axis]) {
-        return Err(Error::Shape {
-            argument,
-            expected: call.shape,
-            got: *shape,
-        });
-    }
+    let strides = broadcast(argument, *shape, call.shape)?;
     let computes = real(call.dtype)?;
     let len = shape.iter().product();
     let memory = match source {
@@ -236,13 +230,5 @@ fn operand<M: Memory>(
             return Err(Error::option(argument, got, expected));
         }
     };
-    let [_, channels, space] = *shape;
-    let strides = [channels * space, space, 1];
-    let mut found = [0; 3];
-    for axis in 0..3 {
-        if shape[axis] > 1 {
-            found[axis] = number(strides[axis])?;
-        }
-    }
-    Ok((memory, found))
+    Ok((memory, strides))
 }

@@ -20,6 +20,7 @@ pub trait Memory: Copy {
 pub enum Module {
     Numbers,
     Reduce,
+    Convert,
     Pointwise,
     Site,
     Overlap,
@@ -27,6 +28,7 @@ pub enum Module {
     Focal,
     Pixel,
     Adversarial,
+    Boxes,
     CrossEntropy,
     Region,
     Ssim,
@@ -173,6 +175,25 @@ impl<M: Memory> Sequence<M> {
     /// Bytes of memory that launches leave each other results in; it begins at a multiple of 256 bytes.
     pub fn scratch_bytes(&self) -> usize {
         self.scratch
+    }
+
+    /// With the launches of another sequence after its own.
+    pub(super) fn then(mut self, other: Self) -> Self {
+        let start = self.scratch;
+        let moved = |argument: Argument<M>| match argument {
+            Argument::Scratch { offset, bytes } => Argument::Scratch {
+                offset: offset + start,
+                bytes,
+            },
+            argument => argument,
+        };
+        let launches = other.launches.into_iter().map(|launch| Launch {
+            arguments: launch.arguments.into_iter().map(moved).collect(),
+            ..launch
+        });
+        self.launches.extend(launches);
+        self.scratch = start.saturating_add(other.scratch);
+        self
     }
 
     pub(super) fn launch(

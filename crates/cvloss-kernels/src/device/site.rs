@@ -6,8 +6,8 @@ use crate::scalar::DType;
 
 use super::sequence::{Denominator, Numbers, written};
 use super::{
-    Argument, Destination, Formula, Grid, Labels, Memory, Module, Sequence, Term, check_memory,
-    lanes, number, real,
+    Argument, Destination, Formula, Grid, Labels, Memory, Module, Sequence, Term, Weight,
+    check_memory, lanes, number, real,
 };
 
 const WRITE_VALUES: u32 = 1;
@@ -28,38 +28,6 @@ pub enum Target<M> {
     Labels(Labels<M>),
     /// A distribution per pixel, (N, C, S) of the input's type; for cross-entropy.
     Distribution(M),
-}
-
-/// A weight per pixel, of the type that is computed in.
-#[derive(Clone, Copy, Debug)]
-pub struct Weight<M> {
-    /// Contiguous.
-    pub memory: M,
-    /// (N, 1, S), where an axis of length 1 is repeated.
-    pub shape: [usize; 3],
-}
-
-impl<M: Memory> Weight<M> {
-    /// Its strides along items and pixels.
-    pub(super) fn strides(
-        &self,
-        [items, _, space]: [usize; 3],
-        computes: DType,
-    ) -> Result<[u32; 2]> {
-        let expected = [items, 1, space];
-        let [own_items, one, own_space] = self.shape;
-        let fits = |own: usize, all: usize| own == 1 || own == all;
-        if one != 1 || !fits(own_items, items) || !fits(own_space, space) {
-            return Err(Error::Shape {
-                argument: "weight",
-                expected,
-                got: self.shape,
-            });
-        }
-        check_memory("weight", self.memory, own_items * own_space, computes)?;
-        let along_items = if own_items > 1 { own_space } else { 0 };
-        Ok([number(along_items)?, u32::from(own_space > 1)])
-    }
 }
 
 /// Where results go. Values and gradients are of the type that is computed in.
@@ -86,7 +54,7 @@ pub struct Call<'a, M> {
     pub input: M,
     /// The target.
     pub target: Target<M>,
-    /// Multiplies value and slope; 1 where absent.
+    /// Multiplies value and slope of pixels, (N, 1, S); 1 where absent.
     pub weight: Option<Weight<M>>,
     /// One weight per class; 1 where absent.
     pub class_weights: Option<&'a [f64]>,
@@ -151,7 +119,7 @@ pub fn sequence<M: Memory>(grid: Grid, call: &Call<'_, M>) -> Result<Sequence<M>
         None => (Argument::Absent, [0; 2]),
         Some(weight) => (
             Argument::Read(weight.memory),
-            weight.strides(call.shape, computes)?,
+            weight.of_pixels(call.shape, computes)?,
         ),
     };
     let class_weights = match call.class_weights {

@@ -7,15 +7,22 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cudarc::driver::{
     CudaContext, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, DeviceRepr, DriverError,
     SyncOnDrop, result, sys,
 };
+use libloading::Library;
 
 use crate::device::{Argument, Launch, Memory, Module, Sequence};
 use crate::error::{Error, Result};
+
+/// What the functions here take and return.
+pub use cudarc;
+
+/// Where work is queued.
+pub type Stream = Arc<CudaStream>;
 
 /// What scratch memory begins at a multiple of.
 const ALIGNMENT: u64 = 256;
@@ -40,6 +47,11 @@ impl<'a> Pointer<'a> {
             bytes,
             of: PhantomData,
         }
+    }
+
+    /// Where it begins.
+    pub fn address(self) -> usize {
+        self.address as usize
     }
 
     /// Memory that is read on `stream`; the guard must live until that is queued.
@@ -76,17 +88,72 @@ impl Memory for Pointer<'_> {
 }
 
 /// Memory of `len` elements, of any contents.
-pub fn memory<T: DeviceRepr>(stream: &Arc<CudaStream>, len: usize) -> Result<CudaSlice<T>> {
+pub fn memory<T: DeviceRepr>(stream: &Stream, len: usize) -> Result<CudaSlice<T>> {
     // SAFETY: whatever lies there is a number; sequences write before they read.
     unsafe { stream.alloc(len) }.map_err(driver)
 }
 
+/// Runs `work` with a stream of the caller on a device's primary context; NULL is the default stream. The thread's current
+/// context is afterwards what it was.
+///
+/// # Safety
+/// `stream` is NULL or a stream of that context, and stays one until `work` returns.
+pub unsafe fn with_stream<T>(
+    ordinal: usize,
+    stream: *mut c_void,
+    work: impl FnOnce(&Stream) -> T,
+) -> Result<T> {
+    if !has_driver() {
+        return Err(device("there is no CUDA driver to load"));
+    }
+    result::init().map_err(driver)?;
+    let _restore = Restore(result::ctx::get_current().map_err(driver)?);
+    let context = context(ordinal)?;
+    context.bind_to_thread().map_err(driver)?;
+    // SAFETY: the caller's promise.
+    let stream = unsafe { context.wrap_borrowed_stream(stream.cast()) };
+    Ok(work(&stream))
+}
+
+/// Whether the driver is loaded or can be: [`cudarc`] panics where it cannot.
+pub fn has_driver() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let names = ["libcuda.so", "libcuda.so.1", "nvcuda.dll"];
+        // SAFETY: NVIDIA's driver, which the binding loads next.
+        names
+            .iter()
+            .any(|name| unsafe { Library::new(*name) }.is_ok())
+    })
+}
+
+/// A device's primary context, kept from its first use on.
+fn context(ordinal: usize) -> Result<Arc<CudaContext>> {
+    static CONTEXTS: Mutex<Option<HashMap<usize, Arc<CudaContext>>>> = Mutex::new(None);
+    let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    match contexts.get_or_insert_default().entry(ordinal) {
+        Entry::Occupied(found) => Ok(Arc::clone(found.get())),
+        Entry::Vacant(slot) => {
+            let context = CudaContext::new(ordinal).map_err(driver)?;
+            // SAFETY: memory that is made through it is used on one stream only, and freed in its order.
+            unsafe { context.disable_event_tracking() };
+            Ok(Arc::clone(slot.insert(context)))
+        }
+    }
+}
+
+/// A thread's context from before.
+struct Restore(Option<sys::CUcontext>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // SAFETY: it was current, and nothing here destroys contexts. A failure would be that of a driver that is gone.
+        let _ = unsafe { result::ctx::set_current(self.0.unwrap_or(std::ptr::null_mut())) };
+    }
+}
+
 /// Queues the launches of a sequence on `stream`.
-pub fn run(
-    sequence: &Sequence<Pointer<'_>>,
-    stream: &Arc<CudaStream>,
-    scratch: Pointer<'_>,
-) -> Result<()> {
+pub fn run(sequence: &Sequence<Pointer<'_>>, stream: &Stream, scratch: Pointer<'_>) -> Result<()> {
     let needs = sequence.scratch_bytes();
     if scratch.bytes < needs || !scratch.address.is_multiple_of(ALIGNMENT) {
         let reason = format!("{needs} bytes at a multiple of {ALIGNMENT} are needed");
@@ -199,6 +266,7 @@ fn image(module: Module) -> &'static Aligned<[u8]> {
     match module {
         Module::Numbers => image!("loops_numbers"),
         Module::Reduce => image!("loops_reduce"),
+        Module::Convert => image!("loops_convert"),
         Module::Pointwise => image!("loops_pointwise"),
         Module::Site => image!("loops_site"),
         Module::Overlap => image!("loops_overlap"),
@@ -206,6 +274,7 @@ fn image(module: Module) -> &'static Aligned<[u8]> {
         Module::Focal => image!("focal_kernel"),
         Module::Pixel => image!("pixel_kernel"),
         Module::Adversarial => image!("adversarial_kernel"),
+        Module::Boxes => image!("boxes_kernel"),
         Module::CrossEntropy => image!("cross_entropy_kernel"),
         Module::Region => image!("region_kernel"),
         Module::Ssim => image!("ssim_kernel"),

@@ -89,6 +89,18 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
 }
 
 impl Denominator {
+    /// Fails if a given number is none to divide by.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::AvgFactor(factor) if !(factor > 0.0 && factor.is_finite()) => Err(Error::option(
+                "avg_factor",
+                factor,
+                "a finite number above 0",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// What multiplies the sum over items of these weights.
     pub(crate) fn factor(
         self,
@@ -96,15 +108,7 @@ impl Denominator {
         items: usize,
         weight: Option<&View<'_>>,
     ) -> Result<f64> {
-        if let Self::AvgFactor(factor) = self
-            && !(factor > 0.0 && factor.is_finite())
-        {
-            return Err(Error::option(
-                "avg_factor",
-                factor,
-                "a finite number above 0",
-            ));
-        }
+        self.check()?;
         let denominator = match (reduction, self, weight) {
             (Reduction::None | Reduction::Sum, ..) => 1.0,
             (Reduction::Mean, Self::AvgFactor(factor), _) => factor,

@@ -17,15 +17,18 @@ struct LabelCall {
     uint has_ignore, ignore_low, ignore_high;
 };
 
-CVL_FN int read_label(CVL_DEVICE const cvl_u8 *labels, uint i, CVL_CALL(LabelCall) call) {
-    cvl_i64 label;
-    if (call.type == LABELS_U8) {
-        label = cvl_i64(labels[i]);
-    } else if (call.type == LABELS_U32) {
-        label = cvl_i64(((CVL_DEVICE const uint *)labels)[i]);
-    } else {
-        label = ((CVL_DEVICE const cvl_i64 *)labels)[i];
+CVL_FN cvl_i64 load_label(CVL_DEVICE const cvl_u8 *labels, uint i, uint type) {
+    if (type == LABELS_U8) {
+        return cvl_i64(labels[i]);
     }
+    if (type == LABELS_U32) {
+        return cvl_i64(((CVL_DEVICE const uint *)labels)[i]);
+    }
+    return ((CVL_DEVICE const cvl_i64 *)labels)[i];
+}
+
+CVL_FN int read_label(CVL_DEVICE const cvl_u8 *labels, uint i, CVL_CALL(LabelCall) call) {
+    cvl_i64 label = load_label(labels, i, call.type);
     cvl_i64 ignore = cvl_i64(call.ignore_low) | (cvl_i64(int(call.ignore_high)) << 32);
     if (call.has_ignore != 0 && label == ignore) {
         return IGNORED;

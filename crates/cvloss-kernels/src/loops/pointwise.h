@@ -46,11 +46,15 @@ template <class R> struct PointwiseCall {
     Strides auxiliary, weight;
 };
 
+// Where a broadcast tensor has what stands beside element `i`.
+CVL_FN uint strided(CVL_CALL(Strides) strides, uint i, uint channels, uint space) {
+    uint row = i / space;
+    return row / channels * strides.item + row % channels * strides.channel + i % space * strides.space;
+}
+
 template <class R>
 CVL_FN R operand(CVL_DEVICE const R *from, CVL_CALL(Strides) strides, uint i, CVL_CALL(PointwiseCall<R>) call) {
-    uint row = i / call.space;
-    uint at = row / call.channels * strides.item + row % call.channels * strides.channel;
-    return from[at + i % call.space * strides.space];
+    return from[strided(strides, i, call.channels, call.space)];
 }
 
 // What comes of an element.

@@ -60,6 +60,8 @@ typedef uchar cvl_u8;
 #endif
 #ifndef CVL_KERNEL
 #define CVL_KERNEL(NAME, ...) extern "C" __global__ void __launch_bounds__(256, 2) NAME(__VA_ARGS__)
+// For formulas that need more registers than two blocks leave each other.
+#define CVL_LARGE_KERNEL(NAME, ...) extern "C" __global__ void __launch_bounds__(256, 1) NAME(__VA_ARGS__)
 #endif
 #define CVL_PLACE {threadIdx.x, blockIdx.x, blockDim.x, gridDim.x}
 #define CVL_NUMBER(X) R(X)
@@ -73,6 +75,10 @@ typedef unsigned char cvl_u8;
 typedef unsigned int uint;
 #define CVL_WIDE(M) M(f64, double, double)
 
+#endif
+
+#ifndef CVL_LARGE_KERNEL
+#define CVL_LARGE_KERNEL CVL_KERNEL
 #endif
 
 // Stored type and compute type by name.
@@ -89,6 +95,7 @@ CVL_FN float sqrt(float x) { return metal::precise::sqrt(x); }
 CVL_FN float exp(float x) { return metal::precise::exp(x); }
 CVL_FN float ln(float x) { return metal::precise::log(x); }
 CVL_FN float tanh(float x) { return metal::precise::tanh(x); }
+CVL_FN float atan2(float y, float x) { return metal::precise::atan2(y, x); }
 CVL_FN float mul_add(float x, float factor, float addend) { return metal::fma(x, factor, addend); }
 CVL_FN float infinity() { return INFINITY; }
 // Metal has neither; the rounding of 1 + x, and of e^x, is undone by the logarithm, which has the same (Kahan).
@@ -111,6 +118,7 @@ CVL_FN float sqrt(float x) { return ::sqrtf(x); }
 CVL_FN float exp(float x) { return ::expf(x); }
 CVL_FN float ln(float x) { return ::logf(x); }
 CVL_FN float tanh(float x) { return ::tanhf(x); }
+CVL_FN float atan2(float y, float x) { return ::atan2f(y, x); }
 CVL_FN float mul_add(float x, float factor, float addend) { return ::fmaf(x, factor, addend); }
 CVL_FN float ln_1p(float x) { return ::log1pf(x); }
 CVL_FN float exp_m1(float x) { return ::expm1f(x); }
@@ -120,6 +128,7 @@ CVL_FN double sqrt(double x) { return ::sqrt(x); }
 CVL_FN double exp(double x) { return ::exp(x); }
 CVL_FN double ln(double x) { return ::log(x); }
 CVL_FN double tanh(double x) { return ::tanh(x); }
+CVL_FN double atan2(double y, double x) { return ::atan2(y, x); }
 CVL_FN double mul_add(double x, double factor, double addend) { return ::fma(x, factor, addend); }
 CVL_FN double ln_1p(double x) { return ::log1p(x); }
 CVL_FN double exp_m1(double x) { return ::expm1(x); }

@@ -22,5 +22,14 @@ export CUDA_HOME PATH=$CUDA_HOME/bin:$PATH CUDA_COMPUTE_CAP=80
 export NVCC=$here/driver/nvcc NVCC_REAL=$CUDA_HOME/bin/nvcc
 "$here/driver/build.sh" driver "$dir/driver"
 export LD_LIBRARY_PATH=$dir/driver:$CUDA_HOME/lib:$CUDA_HOME/lib/stubs CARGO_TARGET_DIR=$dir/target
-cargo test --release --package cvloss-kernels --features cuda --test cuda "$@"
-cargo test --release --package cvloss --features cuda --test device "$@"
+# One build for all three. Code for the CPU is but the reference here, and optimising it would take most of the time.
+plain=()
+for package in cvloss-kernels cvloss cvloss-capi cvloss-testkit; do
+    plain+=(--config "profile.release.package.$package.opt-level=0")
+done
+build=(--release "${plain[@]}" --package cvloss-kernels --package cvloss --package cvloss-capi
+    --features cvloss-kernels/cuda,cvloss/cuda,cvloss-capi/cuda)
+cargo test "${build[@]}" --test cuda --test device "$@"
+# The program that times kernels, at tiny sizes: it runs, and that is all that is seen here.
+cargo build "${build[@]}" --example device_timing
+python3 benches/device.py --native "$CARGO_TARGET_DIR/release/examples/device_timing" --smoke --repeat 2

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <numeric>
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
@@ -91,18 +92,21 @@ struct Warp {
 struct Fiber {
     Context context;
     bool is_done = false;
+    Index index;
     const char *waits_for = nullptr;
     int line = 0;
 };
 
 struct Block {
-    unsigned grid, size, index = 0;
+    Index grid, shape, index;
+    unsigned size;
     unsigned live = 0, arrived = 0, current = 0;
     int barrier_line = 0;
     uint64_t generation = 0, progress = 0;
     std::vector<Fiber> fibers;
     std::vector<Warp> warps;
     std::vector<void *> poisoned;
+    std::vector<char> dynamic;
     Context scheduler;
     const std::function<void()> *body;
 
@@ -128,6 +132,8 @@ void prepare(Block &block) {
     block.live = block.size;
     block.arrived = 0;
     block.poisoned.clear();
+    // NaN as a float and as a double.
+    std::fill(block.dynamic.begin(), block.dynamic.end(), char(0xff));
     for (auto &warp : block.warps) {
         warp = Warp{};
     }
@@ -142,15 +148,18 @@ void prepare(Block &block) {
 
 } // namespace
 
-Index thread_index() { return {running->current}; }
-Index block_index() { return {running->index}; }
-Index block_size() { return {running->size}; }
-Index grid_size() { return {running->grid}; }
+Index thread_index() { return running->self().index; }
+Index block_index() { return running->index; }
+Index block_size() { return running->shape; }
+Index grid_size() { return running->grid; }
+unsigned lane() { return running->current % WARP; }
+void *dynamic_shared() { return running->dynamic.data(); }
 
 void fail(const std::string &message) {
     std::fprintf(stderr, "emulator: %s", message.c_str());
     if (running) {
-        std::fprintf(stderr, " in block %u", running->index);
+        Index index = running->index;
+        std::fprintf(stderr, " in block %u, %u, %u", index.x, index.y, index.z);
         unsigned shown = 0;
         for (unsigned i = 0; i < running->size && shown < 8; i++) {
             const Fiber &fiber = running->fibers[i];
@@ -193,24 +202,22 @@ void shared(void *memory, size_t size) {
     auto &poisoned = running->poisoned;
     if (std::find(poisoned.begin(), poisoned.end(), memory) == poisoned.end()) {
         poisoned.push_back(memory);
-        // NaN as a float and as a double.
         std::memset(memory, 0xff, size);
     }
 }
 
-uint64_t shuffle_xor(uint64_t bits, unsigned mask) {
+uint64_t shuffle(uint64_t bits, unsigned source) {
     Block &block = *running;
     Warp &warp = block.warp();
-    unsigned lane = block.current % WARP, buffer = warp.generation & 1;
+    unsigned buffer = warp.generation & 1;
     uint64_t generation = warp.generation;
     if (warp.arrived == 0) {
         warp.present[buffer] = 0;
     }
-    warp.bits[buffer][lane] = bits;
-    warp.present[buffer] |= 1u << lane;
-    unsigned first = block.current / WARP * WARP;
-    unsigned all = std::min(WARP, block.size - first);
-    if (++warp.arrived == all) {
+    warp.bits[buffer][lane()] = bits;
+    warp.present[buffer] |= 1u << lane();
+    // Lanes that are done give nothing.
+    if (++warp.arrived == warp.live) {
         warp.arrived = 0;
         warp.generation++;
         block.progress++;
@@ -222,29 +229,30 @@ uint64_t shuffle_xor(uint64_t bits, unsigned mask) {
         }
         fiber.waits_for = nullptr;
     }
-    unsigned source = lane ^ mask;
     bool is_there = source < WARP && (warp.present[buffer] >> source & 1);
     return is_there ? warp.bits[buffer][source] : ~uint64_t{0};
 }
 
-void launch(unsigned grid, unsigned size, uint64_t seed, const std::function<void()> &body) {
-    if (size == 0 || size > 1024 || size % WARP != 0 || grid == 0) {
-        fail("a launch of " + std::to_string(grid) + " blocks of " + std::to_string(size) + " threads");
+void launch(Index grid, Index shape, size_t dynamic_shared, uint64_t seed, const std::function<void()> &body) {
+    size_t size = shape.count();
+    if (size == 0 || size > 1024 || grid.count() == 0) {
+        fail("a launch of " + std::to_string(grid.count()) + " blocks of " + std::to_string(size) + " threads");
     }
     auto block = std::make_unique<Block>();
     block->grid = grid;
-    block->size = size;
+    block->shape = shape;
+    block->size = unsigned(size);
     block->body = &body;
+    block->dynamic.resize(dynamic_shared);
     block->fibers.resize(size);
+    for (unsigned i = 0; i < size; i++) {
+        block->fibers[i].index = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
+    }
     block->warps.resize((size + WARP - 1) / WARP);
     running = block.get();
-    std::vector<unsigned> order(size), blocks(grid);
-    for (unsigned i = 0; i < size; i++) {
-        order[i] = i;
-    }
-    for (unsigned i = 0; i < grid; i++) {
-        blocks[i] = i;
-    }
+    std::vector<unsigned> order(size), blocks(grid.count());
+    std::iota(order.begin(), order.end(), 0u);
+    std::iota(blocks.begin(), blocks.end(), 0u);
     uint64_t state = seed * 0x9E3779B97F4A7C15ull + 1;
     auto shuffle = [&](std::vector<unsigned> &items) {
         for (size_t i = items.size() - 1; seed && i > 0; i--) {
@@ -253,16 +261,16 @@ void launch(unsigned grid, unsigned size, uint64_t seed, const std::function<voi
         }
     };
     shuffle(blocks);
-    for (unsigned index : blocks) {
-        block->index = index;
+    for (unsigned i : blocks) {
+        block->index = {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)};
         prepare(*block);
         while (block->live) {
             uint64_t before = block->progress;
             shuffle(order);
-            for (unsigned i : order) {
-                if (!block->fibers[i].is_done) {
-                    block->current = i;
-                    switch_to(block->scheduler, block->fibers[i].context);
+            for (unsigned thread : order) {
+                if (!block->fibers[thread].is_done) {
+                    block->current = thread;
+                    switch_to(block->scheduler, block->fibers[thread].context);
                 }
             }
             if (block->progress == before && block->live) {
@@ -274,90 +282,17 @@ void launch(unsigned grid, unsigned size, uint64_t seed, const std::function<voi
 }
 
 namespace {
-std::map<std::string, Thunk> &table() {
-    static std::map<std::string, Thunk> kernels;
+std::map<std::string, Kernel> &table() {
+    static std::map<std::string, Kernel> kernels;
     return kernels;
 }
 } // namespace
 
-Entry::Entry(const char *name, Thunk thunk) { table()[name] = std::move(thunk); }
+Entry::Entry(const char *name, size_t arguments, Thunk thunk) { table()[name] = {std::move(thunk), arguments}; }
 
-const Thunk &find(const std::string &name) {
+const Kernel *find(const std::string &name) {
     auto found = table().find(name);
-    if (found == table().end()) {
-        fail("there is no kernel " + name);
-    }
-    return found->second;
+    return found == table().end() ? nullptr : &found->second;
 }
 
 } // namespace emulator
-
-// A request on standard input, its answer on standard output, all numbers as in memory:
-//
-//   buffers: count, then length in bytes and content of each
-//   launches: count, then of each: name (length, characters), grid, block, seed, arguments: count, then of each
-//     its kind: 0 and the number of a buffer, or 1, a length and that many bytes
-//
-// The answer is the content of all buffers. Lengths and counts are 32 bits. A buffer is a piece of the heap of exactly its
-// length, which a sanitizer guards.
-namespace {
-
-void read_all(void *to, size_t size) {
-    if (std::fread(to, 1, size, stdin) != size) {
-        emulator::fail("the request ends early");
-    }
-}
-
-uint32_t read_number() {
-    uint32_t number;
-    read_all(&number, sizeof number);
-    return number;
-}
-
-struct Buffer {
-    char *memory;
-    uint32_t size;
-};
-
-} // namespace
-
-int main() {
-    std::vector<Buffer> buffers(read_number());
-    for (auto &buffer : buffers) {
-        buffer.size = read_number();
-        // Aligned as device memory is.
-        void *memory = nullptr;
-        if (posix_memalign(&memory, 256, buffer.size)) {
-            emulator::fail("no memory");
-        }
-        buffer.memory = static_cast<char *>(memory);
-        read_all(buffer.memory, buffer.size);
-    }
-    uint32_t launches = read_number();
-    for (uint32_t l = 0; l < launches; l++) {
-        std::string name(read_number(), ' ');
-        read_all(&name[0], name.size());
-        uint32_t grid = read_number(), block = read_number(), seed = read_number(), count = read_number();
-        std::vector<std::vector<char>> values(count);
-        std::vector<emulator::Argument> arguments(count);
-        for (uint32_t i = 0; i < count; i++) {
-            bool is_pointer = read_number() == 0;
-            if (is_pointer) {
-                char *memory = buffers.at(read_number()).memory;
-                values[i].resize(sizeof memory);
-                std::memcpy(values[i].data(), &memory, sizeof memory);
-            } else {
-                values[i].resize(read_number());
-                read_all(values[i].data(), values[i].size());
-            }
-            arguments[i] = {values[i].data(), values[i].size(), is_pointer};
-        }
-        const emulator::Thunk &kernel = emulator::find(name);
-        emulator::launch(grid, block, seed, [&] { kernel(arguments); });
-    }
-    for (const auto &buffer : buffers) {
-        std::fwrite(buffer.memory, 1, buffer.size, stdout);
-        std::free(buffer.memory);
-    }
-    return 0;
-}

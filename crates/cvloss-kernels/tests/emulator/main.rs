@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod boxes;
+mod convert;
 mod device;
 mod labels;
 mod numbers;

@@ -1,6 +1,6 @@
 //! Region losses: the kernels of both dialects against those of this crate for the CPU.
 
-use cvloss_kernels::device::{Destination, overlap, site};
+use cvloss_kernels::device::{Destination, Weight, overlap};
 use cvloss_kernels::region::{
     self, Absent, Activation, Average, ClassAverage, Classes, Intersection, Operands, Options,
     Pooling, Score, Smooth, Transform, VolumeWeight,
@@ -131,7 +131,7 @@ impl Call {
             Target::Labels(labels) => overlap::Target::Labels(labels.on(&mut device, self.ignore)),
             Target::Soft(soft) => overlap::Target::Soft(device.tensor(kind, soft)),
         };
-        let weight = self.weight.as_ref().map(|weight| site::Weight {
+        let weight = self.weight.as_ref().map(|weight| Weight {
             memory: device.tensor(real, weight),
             shape: [items, 1, space],
         });

@@ -1,43 +1,12 @@
 //! The kernels and the emulator as a program: one source per dialect, compiled once, and run on requests.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// The kernel sources in an order in which each finds what it needs: what a Metal library is made of.
-pub(crate) const SOURCES: &[&str] = &[
-    "loops/portable.h",
-    "math.h",
-    "loops/numbers.h",
-    "loops/reduce.h",
-    "loops/labels.h",
-    "loops/pointwise.h",
-    "loops/site.h",
-    "loops/overlap.h",
-    "loops/window.h",
-    "loops/numbers.inl",
-    "loops/reduce.inl",
-    "loops/pointwise.inl",
-    "loops/site.inl",
-    "loops/overlap.inl",
-    "bce/math.h",
-    "bce/kernel.inl",
-    "focal/math.h",
-    "focal/kernel.inl",
-    "pixel/math.h",
-    "pixel/kernel.inl",
-    "adversarial/math.h",
-    "adversarial/kernel.inl",
-    "cross_entropy/math.h",
-    "cross_entropy/kernel.inl",
-    "region/math.h",
-    "region/kernel.inl",
-    "ssim/math.h",
-    "ssim/kernel.inl",
-];
+use cvloss_kernels::device::source::{self, SOURCES};
 
 /// Whose language the sources are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +25,7 @@ pub(crate) struct Mutation {
     pub(crate) to: &'static str,
 }
 
-/// The entry points of a test, as files of [`SOURCES`]; those that all calls need come along.
+/// The entry points of a test, by their sources; those that all calls need come along.
 pub(crate) type Kernels = &'static [&'static str];
 
 /// What is compiled.
@@ -112,30 +81,19 @@ pub(crate) fn has_compiler() -> bool {
     found
 }
 
-/// The kernels in one text: sources in order, without their includes of each other.
+/// The kernels in one text, as a Metal library has them.
 fn text(build: Build) -> String {
-    let mutation = build.mutation;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut all = String::new();
-    let mut mutated = mutation.is_none();
-    for name in SOURCES.iter().filter(|name| build.has(name)) {
-        let mut source = std::fs::read_to_string(root.join(name)).unwrap();
-        if let Some(Mutation { file, from, to }) = mutation
-            && file == *name
-        {
-            assert!(source.contains(from), "{file} has no {from}");
-            source = source.replacen(from, to, 1);
-            mutated = true;
-        }
-        writeln!(all, "#line 1 \"{name}\"").unwrap();
-        for line in source.lines() {
-            let is_dropped = line.starts_with("#include \"") || line == "#pragma once";
-            all.push_str(if is_dropped { "" } else { line });
-            all.push('\n');
-        }
-    }
-    assert!(mutated, "no source is {mutation:?}");
-    all
+    let Some(Mutation { file, from, to }) = build.mutation else {
+        return source::text(|name| build.has(name));
+    };
+    let (_, original) = SOURCES.iter().find(|(name, _)| *name == file).unwrap();
+    assert!(original.contains(from), "{file} has no {from}");
+    let mutated = original.replacen(from, to, 1);
+    let sources = SOURCES.iter().filter(|(name, _)| build.has(name));
+    source::concatenate(sources.map(|(name, source)| match *name == file {
+        true => (*name, mutated.as_str()),
+        false => (*name, *source),
+    }))
 }
 
 /// The program of a build, made at the first call.
@@ -185,7 +143,8 @@ fn compile(build: Build) -> PathBuf {
             .arg("-I")
             .arg(emulator.join("metal")),
     };
-    command.arg(&source).arg(emulator.join("emulator.cpp"));
+    command.arg(&source);
+    command.args(["emulator.cpp", "requests.cpp"].map(|file| emulator.join(file)));
     let output = command.arg("-o").arg(&stem).output().unwrap();
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{build:?}: {messages}");

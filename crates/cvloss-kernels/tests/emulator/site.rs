@@ -1,6 +1,6 @@
 //! Losses of pixels over a softmax: the kernels of both dialects against those of this crate for the CPU.
 
-use cvloss_kernels::device::{Destination, Term, site};
+use cvloss_kernels::device::{Destination, Term, Weight, site};
 use cvloss_kernels::loops::site::Operands;
 use cvloss_kernels::{Gradient, Normalizer, Reduction, View, ViewMut, cross_entropy, focal};
 
@@ -158,7 +158,7 @@ impl Call {
             Target::Labels(labels) => site::Target::Labels(labels.on(&mut device, self.ignore)),
             Target::Distribution(shares) => site::Target::Distribution(device.tensor(kind, shares)),
         };
-        let weight = self.weight.as_ref().map(|weight| site::Weight {
+        let weight = self.weight.as_ref().map(|weight| Weight {
             memory: device.tensor(real, weight),
             shape: self.weight_shape(weight),
         });

@@ -9,7 +9,9 @@ use kernels::adversarial::{
 
 use super::composed;
 use crate::error::{self, Error, Result};
-use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Loss, Value};
+use crate::loss::{
+    Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Kernel, Loss, Value,
+};
 
 /// An adversarial game: what the discriminator minimises, and what the generator does.
 ///
@@ -415,6 +417,10 @@ impl Fused for DiscriminatorLoss {
         kernels::adversarial::evaluate(&options, side, &logits, call.values, gradients)
     }
 
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        kernels::adversarial::kernel(&self.0.options(), GanSide::Discriminator)
+    }
+
     fn compose(&self, inputs: &Inputs<'_>) -> CandleResult<Tensor> {
         let (real, fake) = (inputs.input, inputs.target);
         self.0
@@ -452,6 +458,10 @@ impl Fused for GeneratorLoss {
         let options = self.0.options();
         let side = GanSide::Generator;
         kernels::adversarial::evaluate(&options, side, &logits, call.values, gradients)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        kernels::adversarial::kernel(&self.0.options(), GanSide::Generator)
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> CandleResult<Tensor> {

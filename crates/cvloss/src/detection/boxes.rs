@@ -7,7 +7,7 @@ use kernels::loops::boxes::{Denominator, Gradients, Operands};
 use kernels::{Reduction, View};
 
 use super::composed;
-use crate::loss::{Call, Inputs};
+use crate::loss::{Call, Inputs, Kernel};
 
 /// Options of every loss of boxes.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +123,13 @@ macro_rules! fused_boxes {
                 $crate::detection::boxes::run(self, call)
             }
 
+            fn kernel(
+                &self,
+                _: &$crate::loss::Inputs<'_>,
+            ) -> cvloss_kernels::Result<Option<$crate::loss::Kernel>> {
+                $crate::detection::boxes::kernel(self)
+            }
+
             fn compose(
                 &self,
                 inputs: &$crate::loss::Inputs<'_>,
@@ -134,17 +141,26 @@ macro_rules! fused_boxes {
 }
 pub(crate) use fused_boxes;
 
-/// Calls the kernel.
-pub(super) fn run<L: BoxLoss>(loss: &L, call: Call<'_, '_>) -> kernels::Result<f64> {
+fn options<L: BoxLoss>(loss: &L) -> kernels::boxes::Options {
     let boxes = loss.boxes();
-    let options = kernels::boxes::Options {
+    kernels::boxes::Options {
         kind: loss.kind(),
         format: boxes.format,
         eps: boxes.eps,
         combinators: combinators(loss),
         denominator: boxes.denominator,
         reduction: boxes.reduction,
-    };
+    }
+}
+
+/// The kernel for devices.
+pub(super) fn kernel<L: BoxLoss>(loss: &L) -> kernels::Result<Option<Kernel>> {
+    Ok(Some(Kernel::Boxes(options(loss))))
+}
+
+/// Calls the kernel.
+pub(super) fn run<L: BoxLoss>(loss: &L, call: Call<'_, '_>) -> kernels::Result<f64> {
+    let options = options(loss);
     let operands = operands(call.input, call.target, call.weight);
     let gradients = Gradients {
         input: call.gradient,

@@ -6,34 +6,12 @@ use candle_core::cuda_backend::{CudaDType, CudaStorage};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, DType, Shape, Storage, Tensor};
 use cvloss_kernels as kernels;
-use kernels::device::{self, Destination, Grid, Labels, Sequence};
+use kernels::device::{self, Destination, Grid, Kernel, Sequence};
 use kernels::launch::cuda::{self, Pointer};
 
-use super::Kernel;
+use super::{Call, Found, dtype};
 use crate::error::{Error, Result};
 use crate::loss::value_dtype;
-
-/// A call of a kernel. Tensors have the input's rank, and weights what is computed in.
-pub(crate) struct Call<'a> {
-    pub(crate) loss: &'static str,
-    pub(crate) input: &'a Tensor,
-    pub(crate) target: &'a Tensor,
-    pub(crate) weight: Option<&'a Tensor>,
-    /// (N, C, S) of each.
-    pub(crate) shape: [usize; 3],
-    pub(crate) weight_shape: [usize; 3],
-    pub(crate) channel_axis: usize,
-    /// The shape of values per item.
-    pub(crate) values: Option<Shape>,
-    /// The factors of the gradients that are wanted, of input and target.
-    pub(crate) scales: [Option<f64>; 2],
-}
-
-/// What comes of it: a value or values of items, and gradients in the tensors' shapes.
-pub(crate) struct Found {
-    pub(crate) value: Tensor,
-    pub(crate) gradients: [Option<Tensor>; 2],
-}
 
 /// Queues a kernel on the input's stream; nothing waits for it.
 pub(crate) fn evaluate(kernel: &Kernel, call: &Call<'_>) -> Result<Found> {
@@ -149,149 +127,27 @@ fn sequence<'a>(
     inputs: &Inputs<'a>,
     outputs: &Outputs<'a>,
 ) -> kernels::Result<Sequence<Pointer<'a>>> {
-    let Inputs {
-        input,
-        target,
-        weight,
-    } = *inputs;
-    let Outputs { value, values, .. } = *outputs;
     let [gradient, target_gradient] = outputs.gradients;
-    let (value, grid, shape) = (Some(value), Grid::default(), call.shape);
-    let dtype = dtype(call.input);
-    let labels = |ignore| {
-        let dtype = self::dtype(call.target);
-        dtype.is_index().then_some(Labels {
-            memory: target,
-            dtype,
-            ignore,
-        })
+    let call = device::Call {
+        dtype: dtype(call.input),
+        shape: call.shape,
+        space: call.input.dims().get(2..).unwrap_or_default(),
+        channel_axis: call.channel_axis,
+        input: inputs.input,
+        target: inputs.target,
+        target_dtype: dtype(call.target),
+        weight: inputs.weight.map(|memory| device::Weight {
+            memory,
+            shape: call.weight_shape,
+        }),
+        results: device::Results {
+            value: Some(outputs.value),
+            values: outputs.values,
+            gradient,
+            target_gradient,
+        },
     };
-    let site_weight = weight.map(|memory| device::site::Weight {
-        memory,
-        shape: call.weight_shape,
-    });
-    match kernel {
-        Kernel::Elements {
-            formula,
-            pos_weight,
-            ignore,
-            normalizer,
-            reduction,
-        } => {
-            let auxiliary = pos_weight.as_deref().map(|weights| {
-                let mut shape = [1; 3];
-                shape[call.channel_axis] = weights.len();
-                device::pointwise::Operand {
-                    source: device::pointwise::Source::Host(weights),
-                    shape,
-                }
-            });
-            let weight = weight.map(|memory| device::pointwise::Operand {
-                source: device::pointwise::Source::Memory(memory),
-                shape: call.weight_shape,
-            });
-            let call = device::pointwise::Call {
-                formula,
-                dtype,
-                shape,
-                input,
-                target,
-                auxiliary,
-                weight,
-                ignore: *ignore,
-                reduction: *reduction,
-                normalizer: *normalizer,
-                results: device::pointwise::Results {
-                    value,
-                    values,
-                    gradient,
-                    target_gradient,
-                },
-            };
-            device::pointwise::sequence(grid, &call)
-        }
-        Kernel::Sites {
-            term,
-            class_weights,
-            ignore,
-            normalizer,
-            reduction,
-        } => {
-            let target = match labels(*ignore) {
-                Some(labels) => device::site::Target::Labels(labels),
-                None => device::site::Target::Distribution(target),
-            };
-            let call = device::site::Call {
-                term,
-                dtype,
-                shape,
-                input,
-                target,
-                weight: site_weight,
-                class_weights: class_weights.as_deref(),
-                reduction: *reduction,
-                normalizer: *normalizer,
-                results: device::site::Results {
-                    value,
-                    values,
-                    gradient,
-                },
-            };
-            device::site::sequence(grid, &call)
-        }
-        Kernel::Region { options, ignore } => {
-            let target = match labels(*ignore) {
-                Some(labels) => device::overlap::Target::Labels(labels),
-                None => device::overlap::Target::Soft(target),
-            };
-            let call = device::overlap::Call {
-                options,
-                dtype,
-                shape,
-                input,
-                target,
-                weight: site_weight,
-                results: device::overlap::Results {
-                    value,
-                    values,
-                    gradient,
-                },
-            };
-            device::overlap::sequence(grid, &call)
-        }
-        Kernel::Windows(options) => {
-            let [rows, columns] =
-                crate::image::pixel::plane(call.input.dims().get(2..).unwrap_or_default());
-            let [items, channels, _] = shape;
-            let call = device::window::Call {
-                options,
-                dtype,
-                shape: [items, channels, rows, columns],
-                input,
-                target,
-                results: device::window::Results {
-                    value,
-                    values,
-                    gradient,
-                    target_gradient,
-                },
-            };
-            device::window::sequence(grid, &call)
-        }
-    }
-}
-
-/// As the kernels name it. A [`Checked`](crate::loss::Checked) tensor has one of these.
-fn dtype(tensor: &Tensor) -> kernels::DType {
-    match tensor.dtype() {
-        DType::F64 => kernels::DType::F64,
-        DType::F16 => kernels::DType::F16,
-        DType::BF16 => kernels::DType::BF16,
-        DType::U8 => kernels::DType::U8,
-        DType::U32 => kernels::DType::U32,
-        DType::I64 => kernels::DType::I64,
-        _ => kernels::DType::F32,
-    }
+    kernel.sequence(Grid::default(), &call)
 }
 
 /// Lends the memory of a contiguous tensor.

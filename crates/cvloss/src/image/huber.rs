@@ -6,8 +6,7 @@ use kernels::pixel::Penalty;
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
-use crate::device::Kernel;
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 use crate::ops;
 /// Huber loss.
 ///

@@ -6,8 +6,7 @@ use kernels::pixel::{Penalty, RobustShape};
 use kernels::{Normalizer, Reduction};
 
 use super::pixel;
-use crate::device::Kernel;
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 
 /// Barron's general and adaptive robust loss: one family from the parabola to losses that outliers cannot move.
 ///

@@ -6,10 +6,9 @@ use kernels::Reduction;
 use kernels::ssim::{Border, Channels, Operands, Options, Results, Similarity, SsimForm, evaluate};
 
 use super::compose::{Pair, nothing, reduce};
-use crate::device::Kernel;
 use crate::error::{self, Error};
 use crate::host;
-use crate::loss::{Call, Checked, Fused, Geometry, Gradients, Inputs};
+use crate::loss::{Call, Checked, Fused, Geometry, Gradients, Inputs, Kernel};
 
 /// Structural dissimilarity of two images: `1 − SSIM`.
 ///

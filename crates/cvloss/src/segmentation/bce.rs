@@ -5,8 +5,7 @@ use cvloss_kernels as kernels;
 use kernels::loops::pointwise::{self, Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
-use crate::device::Kernel;
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 use crate::{error, ops};
 
 /// Binary cross-entropy of logits, for binary and multilabel prediction.

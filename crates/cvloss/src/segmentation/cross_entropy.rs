@@ -5,9 +5,8 @@ use cvloss_kernels as kernels;
 use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
-use crate::device::Kernel;
 use crate::error::{self, Error};
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 use crate::ops;
 
 /// Cross-entropy of a softmax over classes, at each pixel.

@@ -7,8 +7,7 @@ use kernels::loops::pointwise::{Operands, pos_weight_view};
 use kernels::{Normalizer, Reduction};
 
 use super::bce::{check_pos_weight, element_items, finish_elements, scale_channels};
-use crate::device::Kernel;
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 use crate::{error, ops};
 
 /// Focal loss over sigmoids, for dense binary or multilabel prediction.

@@ -10,9 +10,8 @@ use kernels::region::{
     Options, Pooling, Score, Smooth,
 };
 
-use crate::device::Kernel;
 use crate::error;
-use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Value};
+use crate::loss::{Accumulator, Call, Checked, Fused, Geometry, Gradients, Inputs, Kernel, Value};
 
 pub(super) use composed::{compose, included};
 

@@ -7,9 +7,8 @@ use kernels::loops::site::Operands;
 use kernels::{Normalizer, Reduction};
 
 use super::cross_entropy::{check_classes, class_target, finish_pixels, pixel_items};
-use crate::device::Kernel;
 use crate::error::{self, Error};
-use crate::loss::{Call, Fused, Geometry, Inputs};
+use crate::loss::{Call, Fused, Geometry, Inputs, Kernel};
 use crate::ops;
 
 /// Focal loss over a softmax, for multiclass prediction.

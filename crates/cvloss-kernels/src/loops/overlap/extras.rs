@@ -93,8 +93,8 @@ impl SigmoidExtra for NoExtra {
 /// Both forms of what rides along. Which one is used depends on the activation.
 #[derive(Clone, Copy, Debug)]
 pub struct Extras<M, S> {
-    /// With [`Activation::Softmax`].
+    /// With [`Activation::Softmax`](super::Activation::Softmax).
     pub softmax: M,
-    /// With [`Activation::Sigmoid`].
+    /// With [`Activation::Sigmoid`](super::Activation::Sigmoid).
     pub sigmoid: S,
 }

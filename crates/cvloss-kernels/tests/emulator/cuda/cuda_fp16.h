@@ -20,16 +20,16 @@ typedef emulator::Bf16 __nv_bfloat16;
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
-template <class T> T __shfl_xor_sync(unsigned, T v, unsigned mask) { return emulator::shuffle_xor_of(v, mask); }
+template <class T> T __shfl_xor_sync(unsigned, T v, unsigned mask) { return emulator::shuffle_xor(v, mask); }
 
 #define CVL_SHARED(TYPE, NAME, COUNT)                                                                                  \
     static TYPE NAME[COUNT];                                                                                           \
     emulator::shared(NAME, sizeof NAME)
 #define CVL_KERNEL(NAME, ...)                                                                                          \
     void NAME(__VA_ARGS__);                                                                                            \
-    static const emulator::Entry entry_##NAME(#NAME, [](const std::vector<emulator::Argument> &arguments) {            \
-        emulator::call_cuda(&NAME, arguments);                                                                         \
-    });                                                                                                                \
+    static const emulator::Entry entry_##NAME(                                                                         \
+        #NAME, emulator::count(&NAME),                                                                                 \
+        [](const std::vector<emulator::Argument> &arguments) { emulator::call_cuda(&NAME, arguments); });              \
     void NAME(__VA_ARGS__)
 
 namespace emulator {

@@ -8,6 +8,7 @@
 # Both need what `cargo fetch` fetches.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+emulator=$(cd "$here/.." && pwd)
 crate=$(cd "$here/../../.." && pwd)
 
 # Where cargo keeps the source of a package.
@@ -57,55 +58,73 @@ toolkit() {
     echo "$CUDA_HOME"
 }
 
-# An object of the kernels in a source, each with what calls it from an array of arguments.
-object() {
+# An object of candle's kernels in a source, each entered in the emulator's table.
+candle_object() {
     local name=$1 source=$2
     shift 2
     printf '#include "%s"\n' "$source" >"$work/$name.in.cpp"
     { cat "$work/$name.in.cpp"
       g++ "$@" -E -P "$work/$name.in.cpp" | grep -oE 'extern "C" +(static +)?void +[A-Za-z_][A-Za-z0-9_]*' |
-          awk '{ print $NF }' | grep -v '^emu_' | sort -u | sed 's/.*/EMU_EXPORT(&)/'; } >"$work/$name.cpp"
+          awk '{ print $NF }' | sort -u | sed 's/.*/EMULATOR_ENTRY(&)/'; } >"$work/$name.cpp"
     g++ "$@" -c "$work/$name.cpp" -o "$work/$name.o"
+}
+
+# As many at a time as there are cores; the first that fails ends the build.
+running=()
+start() {
+    "$@" &
+    running+=($!)
+    if [[ ${#running[@]} -ge $(nproc) ]]; then
+        wait "${running[0]}"
+        running=("${running[@]:1}")
+    fi
+}
+finish() {
+    local each
+    for each in "${running[@]}"; do
+        wait "$each"
+    done
+    running=()
 }
 
 driver() {
     local dir kernels cudarc name source
-    local -a flags common=(-std=c++17 -O2 -fno-strict-aliasing -w -fPIC -I"$here")
+    local -a candle common=(-std=c++17 -O2 -fno-strict-aliasing -w -fPIC)
     dir=$(mkdir -p "$1" && cd "$1" && pwd)
     work=$dir/objects
+    rm -rf "$work"
     mkdir -p "$work"
     kernels=$(source_of candle-kernels)/src
     cudarc=$(source_of cudarc)
-    flags=("${common[@]}" -I"$kernels" -I"$CUDA_HOME/include" -I"$CUDA_HOME/include/cccl")
+    common+=(-I"$CUDA_HOME/include" -I"$CUDA_HOME/include/cccl")
+    candle=("${common[@]}" -I"$kernels" -include "$here/candle.h")
     for name in affine binary cast conv fill indexing reduce sort ternary unary; do
-        # Dynamic shared memory is the block's.
-        sed 's/extern __shared__ int dst_row\[\];/int *dst_row = (int *)emu::B->dyn.data();/' "$kernels/$name.cu" \
-            >"$work/$name.cu"
-        object "candle_$name" "$work/$name.cu" "${flags[@]}" -include "$here/candle/candle.h" &
-        [[ $(jobs -r | wc -l) -lt $(nproc) ]] || wait -n
+        # Shared memory whose size the launch says.
+        sed 's/extern __shared__ int dst_row\[\];/int *dst_row = (int *)emulator::dynamic_shared();/' \
+            "$kernels/$name.cu" >"$work/$name.cu"
+        start candle_object "candle_$name" "$work/$name.cu" "${candle[@]}"
     done
-    wait
+    # This crate's kernels enter themselves.
     while read -r source; do
         name=$(sed 's|.*/src/||; s|[/.]|_|g' <<<"$source")
-        object "own_$name" "$source" "${common[@]}" -I"$here/own" &
-        [[ $(jobs -r | wc -l) -lt $(nproc) ]] || wait -n
-    done < <(find "$crate/src" -name '*.inl')
-    wait
-    g++ "${flags[@]}" -c "$here/emu.cpp" -o "$work/emu.o"
-    g++ "${flags[@]}" -c "$here/driver.cpp" -o "$work/driver.o"
+        start g++ -std=c++17 -O2 -fno-strict-aliasing -w -fPIC -I"$emulator/cuda" -x c++ -c "$source" -o "$work/own_$name.o"
+    done < <(find "$crate/src" -name '*.inl' | sort)
+    start g++ "${common[@]}" -c "$emulator/emulator.cpp" -o "$work/emulator.o"
+    start g++ "${common[@]}" -c "$here/driver.cpp" -o "$work/driver.o"
+    finish
     # Whatever is called and not there says so.
     driver_functions "$cudarc" | awk '
         BEGIN { print "#include <stdio.h>" }
         { printf "__attribute__((weak)) int %s(void) { fprintf(stderr, \"%s is not emulated\\n\"); return 801; }\n", $1, $1 }
     ' >"$work/weak.c"
     gcc -fPIC -w -c "$work/weak.c" -o "$work/weak.o"
-    g++ -shared -Wl,-z,muldefs -Wl,-soname,libcuda.so.1 -o "$dir/libcuda.so.1" "$work"/*.o -ldl
+    g++ -shared -Wl,-z,muldefs -Wl,-soname,libcuda.so.1 -o "$dir/libcuda.so.1" "$work"/*.o
     ln -sf libcuda.so.1 "$dir/libcuda.so"
     printf 'libcublas.so.13 { global: *; };\n' >"$work/cublas.version"
     printf 'libcurand.so.10 { global: *; };\n' >"$work/curand.version"
-    g++ "${flags[@]}" -DBLAS -shared -Wl,-soname,libcublas.so.13 -Wl,--version-script="$work/cublas.version" \
+    g++ "${common[@]}" -DBLAS -shared -Wl,-soname,libcublas.so.13 -Wl,--version-script="$work/cublas.version" \
         -o "$dir/libcublas.so.13" "$here/libraries.cpp"
-    g++ "${flags[@]}" -shared -Wl,-soname,libcurand.so.10 -Wl,--version-script="$work/curand.version" \
+    g++ "${common[@]}" -shared -Wl,-soname,libcurand.so.10 -Wl,--version-script="$work/curand.version" \
         -o "$dir/libcurand.so.10" "$here/libraries.cpp"
 }
 
