@@ -311,21 +311,24 @@ impl Items {
 mod tests {
     use super::*;
 
+    type Tested<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
     #[test]
-    fn work_memory_of_a_large_image_is_below_a_mebibyte() {
+    fn work_memory_of_a_large_image_is_below_a_mebibyte() -> Tested<()> {
         // Of the last two, the tile is as wide as tiles get.
         for (space, both) in [
             ([1080, 1920], false),
             ([64, 1983], false),
             ([64, 1727], true),
         ] {
-            let bytes = work_memory(space, both).unwrap();
+            let bytes = work_memory(space, both)?;
             assert!((1..1 << 20).contains(&bytes), "{space:?}: {bytes}");
         }
+        Ok(())
     }
 
     /// Bytes that one thread keeps after a call with the gradient of one image or of both.
-    fn work_memory(space: [usize; 2], both: bool) -> Result<usize> {
+    fn work_memory(space: [usize; 2], both: bool) -> Tested<usize> {
         let shape = [1, 1, space[0] * space[1]];
         let image = vec![0.5f32; shape[2]];
         let mut gradients = [image.clone(), image.clone()];
@@ -336,7 +339,7 @@ mod tests {
             channels: Channels::Average,
             reduction: Reduction::Mean,
         };
-        let work = || {
+        let work = || -> Result<usize> {
             let [input, target] = &mut gradients;
             let operands = Operands {
                 input: View::new(&image, shape)?,
@@ -353,7 +356,7 @@ mod tests {
             evaluate(&options, &operands, results)?;
             Ok(size_of_val(f32::scratch().take().as_slice()))
         };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        pool.unwrap().install(work)
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+        Ok(pool.install(work)?)
     }
 }
