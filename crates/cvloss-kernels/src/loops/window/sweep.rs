@@ -21,9 +21,9 @@ use super::sums::{Gather, WINDOWS};
 use super::tasks::{LANES, MOMENTS, padded};
 use super::{Formula, Operands, Options, Pair, Piece, Pixels};
 
-/// Bytes of rings that tiles of images and of volumes have at least, and less than twice: work memory stays below 1 MiB
-/// per thread, of images.
-const PLANE_BYTES: usize = 384 * 1024;
+/// Bytes of rings that tiles of images and of volumes have at least, and less than twice, with gradients of both images.
+/// With one gradient, all work memory of an image is below 1 MiB per thread.
+const PLANE_BYTES: usize = 430 * 1024;
 const VOLUME_BYTES: usize = 4 * 1024 * 1024;
 /// Tiles of images are at least this wide.
 const LEAST_WIDTH: usize = 128;
@@ -229,8 +229,8 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
     /// Rows and columns of a tile.
     fn tile_size(&self) -> (usize, usize) {
         let [_, rows, columns] = self.axes.each_ref();
-        let per_pixel =
-            self.ring() * (self.moments() + self.maps() * self.scales.len()) * size_of::<P>();
+        // The same tiles with and without gradients, so that values are the same.
+        let per_pixel = self.ring() * (self.moments() + MAPS * self.scales.len()) * size_of::<P>();
         if self.is_plane() {
             let width = (PLANE_BYTES / per_pixel).max(LEAST_WIDTH);
             (1, width / LANES * LANES)
@@ -242,6 +242,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
     }
 
     fn tile(&self, parts: [Part; 3], piece: &Piece<'_>, slopes: Pair, shift: [f64; 2]) -> Tile {
+        let gradients = self.how.iter().flatten().count();
         let [_, _, columns] = &self.axes;
         let reach = 2 * columns.radius;
         let centres = padded(parts[2].centres.len());
@@ -258,7 +259,7 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
             channel: piece.channel,
             slopes,
             shift,
-            maps: self.maps(),
+            maps: if gradients == 0 { 0 } else { 2 + gradients },
             moments: self.moments(),
             strides,
         }
@@ -266,13 +267,6 @@ impl<'a, F: Formula, P: Prim> Sweep<'a, F, P> {
 
     fn moments(&self) -> usize {
         MOMENTS + usize::from(self.operands.weight.is_some())
-    }
-
-    fn maps(&self) -> usize {
-        match self.how.iter().flatten().count() {
-            0 => 0,
-            gradients => 2 + gradients,
-        }
     }
 
     /// How many slices of slopes wait for those of other scales.
