@@ -127,27 +127,27 @@ static void wrong_weights(void) {
   w.num_bytes = (size_t)-1;
   EXPECT(INVALID_ARGUMENT, "weights.num_bytes", squeeze(&w, &loss));
   w.num_bytes = 0;
-  EXPECT(WEIGHTS, "the weights in memory: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "lpips: weights: the header of the weights in memory has 0 of 8 bytes", squeeze(&w, &loss));
   w.num_bytes = 7;
-  EXPECT(WEIGHTS, "the weights in memory: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "the header of the weights in memory has 7 of 8 bytes", squeeze(&w, &loss));
   w.num_bytes = file_size - 1;
   w.name = "shortened.safetensors";
-  EXPECT(WEIGHTS, "lpips: shortened.safetensors: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "lpips: weights: shortened.safetensors has ", squeeze(&w, &loss));
 
   /* A header that promises more than there is, and one that claims a length without end. */
   w = weights();
   file[0]++;
-  EXPECT(WEIGHTS, "the weights in memory: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "the weights in memory is no safetensors file: ", squeeze(&w, &loss));
   file[0]--;
   file[7] = 0x7f;
-  EXPECT(WEIGHTS, "the weights in memory: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "no safetensors file: its header has ", squeeze(&w, &loss));
   file[7] = 0;
   header = (char *)file + 8;
   strstr(header, "[0,")[1] = '4';
-  EXPECT(WEIGHTS, "the weights in memory: ", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "invalid offset for tensor `features.0.weight`", squeeze(&w, &loss));
   strstr(header, "[4,")[1] = '0';
   *strstr(header, "features.12.squeeze.bias") = 'F';
-  EXPECT(WEIGHTS, "there is no tensor features.12.squeeze.bias, which squeezenet1_1 has", squeeze(&w, &loss));
+  EXPECT(WEIGHTS, "tensor features.12.squeeze.bias is missing; squeezenet1_1 needs it", squeeze(&w, &loss));
   *strstr(header, "Features.12.squeeze.bias") = 'f';
   memset(file + file_size - 4, 255, 4);
   EXPECT(WEIGHTS, "features.12.expand3x3.bias holds NaN or infinity", squeeze(&w, &loss));
@@ -157,7 +157,7 @@ static void wrong_weights(void) {
     cvl_lpips_config c;
     cvl_lpips_config_init(&c, sizeof c);
     c.weights = &w;
-    EXPECT(WEIGHTS, "features.0.weight has shape [64, 3, 3, 3], expected [64, 3, 11, 11] of alexnet",
+    EXPECT(WEIGHTS, "features.0.weight has shape [64, 3, 3, 3], expected [64, 3, 11, 11]",
            cvl_lpips_new(&c, &loss));
   }
   EXPECT(OK, "", squeeze(&w, &loss));
