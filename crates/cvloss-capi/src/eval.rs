@@ -105,8 +105,9 @@ pub unsafe extern "C" fn cvl_loss_workspace(
         }
         // SAFETY: as the header asks of all pointers.
         let plan = unsafe { Plan::read(loss, args) }?;
+        let bytes = work_memory(loss, &plan, args)?;
         // SAFETY: not NULL, so it is a place for a number.
-        unsafe { out_bytes.write_unaligned(work_memory(loss, &plan, args)?) };
+        unsafe { out_bytes.write_unaligned(bytes) };
         Ok(())
     };
     // SAFETY: NULL or valid, as the header asks of all pointers.

@@ -232,6 +232,24 @@ impl<'a> View<'a> {
         let row = line(P::array(self)?, n, c).to_slice()?;
         Some(&row[start..start + len])
     }
+
+    /// A row's elements from `start` on, lent as they are or converted into `buffer`, whose length counts.
+    #[inline(always)]
+    pub(crate) fn lend<'b, P: Prim>(
+        &'b self,
+        n: usize,
+        c: usize,
+        start: usize,
+        buffer: &'b mut [P],
+    ) -> &'b [P] {
+        match self.row(n, c, start, buffer.len()) {
+            Some(row) => row,
+            None => {
+                self.read_row(n, c, start, buffer);
+                buffer
+            }
+        }
+    }
 }
 
 /// Row (n, c). Cheaper than a slice of all three axes.

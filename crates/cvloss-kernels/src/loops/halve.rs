@@ -190,9 +190,9 @@ impl Halving {
                     share += slice_share * row_share;
                     dispatch(AddRow {
                         share: P::of(slice_share * row_share),
-                        x: lend(view, n, c, start, xs),
+                        x: view.lend(n, c, start, xs),
                         w: match kind {
-                            Kind::Weighted(weight, _) => Some(lend(weight, n, 0, start, ws)),
+                            Kind::Weighted(weight, _) => Some(weight.lend(n, 0, start, ws)),
                             Kind::Plain | Kind::Weights => None,
                         },
                         to: &mut *sums,
@@ -346,22 +346,6 @@ impl Halved {
             from: &from[skip..],
             to: &mut to[skip..],
         });
-    }
-}
-
-fn lend<'b, P: Prim>(
-    view: &'b View<'_>,
-    n: usize,
-    c: usize,
-    start: usize,
-    buffer: &'b mut [P],
-) -> &'b [P] {
-    match view.row(n, c, start, buffer.len()) {
-        Some(row) => row,
-        None => {
-            view.read_row(n, c, start, buffer);
-            buffer
-        }
     }
 }
 

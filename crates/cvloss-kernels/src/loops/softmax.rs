@@ -96,11 +96,7 @@ impl<'a> Source<'a, '_> {
     where
         'a: 'b,
     {
-        if let Some(row) = self.view.row(self.n, c, self.start, buffer.len()) {
-            return row;
-        }
-        self.view.read_row(self.n, c, self.start, buffer);
-        buffer
+        self.view.lend(self.n, c, self.start, buffer)
     }
 }
 

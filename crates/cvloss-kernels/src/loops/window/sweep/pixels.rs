@@ -4,7 +4,6 @@ use crate::loops::window::Formula;
 use crate::loops::window::tasks::{MOMENTS, Products, SumPixels};
 use crate::scalar::Prim;
 use crate::simd::dispatch;
-use crate::view::View;
 
 use super::{Memory, Sweep, Tile, span};
 
@@ -68,13 +67,19 @@ impl<F: Formula, P: Prim> Sweep<'_, F, P> {
         let inside = span(&(first..end), positions.start);
         let start = start + first as usize;
         let (item, channel) = (tile.item, tile.channel);
-        let x = lend(&self.operands.input, item, channel, start, &mut x[..len]);
-        let y = lend(&self.operands.target, item, channel, start, &mut y[..len]);
+        let x = self
+            .operands
+            .input
+            .lend(item, channel, start, &mut x[..len]);
+        let y = self
+            .operands
+            .target
+            .lend(item, channel, start, &mut y[..len]);
         let w = self
             .operands
             .weight
             .as_ref()
-            .map(|weight| lend(weight, item, 0, start, &mut w[..len]));
+            .map(|weight| weight.lend(item, 0, start, &mut w[..len]));
         dispatch(Products {
             x,
             y,
@@ -103,23 +108,6 @@ impl<F: Formula, P: Prim> Sweep<'_, F, P> {
             }
         }
         moments
-    }
-}
-
-/// Pixels, lent as they are or converted.
-fn lend<'b, P: Prim>(
-    view: &'b View<'_>,
-    n: usize,
-    c: usize,
-    start: usize,
-    buffer: &'b mut [P],
-) -> &'b [P] {
-    match view.row(n, c, start, buffer.len()) {
-        Some(row) => row,
-        None => {
-            view.read_row(n, c, start, buffer);
-            buffer
-        }
     }
 }
 
