@@ -128,6 +128,7 @@ fn number<P: Prim>(label: i64, ignore: Option<i64>) -> P {
 struct ReadTask<'a, T, P>(&'a [T], Option<i64>, &'a mut [P]);
 
 impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -209,6 +210,7 @@ impl Count {
 struct CountTask<'a, T>(Count, &'a [T]);
 
 impl<T: Scalar + Into<i64>> Task for CountTask<'_, T> {
+    type Prim = f32;
     type Output = (u64, u64);
     #[inline(always)]
     fn run<I: Isa>(self) -> (u64, u64) {

@@ -7,24 +7,41 @@ const MOST: usize = 128;
 
 /// Maps over `pieces`, in parallel where there are several, keeping their order.
 pub(crate) fn map<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
-    if pieces.len() < 2 {
-        return pieces.into_iter().map(work).collect();
+    let mut slots = Vec::with_capacity(pieces.len());
+    slots.extend(pieces.into_iter().map(|piece| Slot {
+        piece: Some(piece),
+        result: None,
+        work: &work,
+    }));
+    run(slots.iter_mut().map(|slot| slot as _).collect());
+    let mut results = Vec::with_capacity(slots.len());
+    results.extend(slots.into_iter().filter_map(|slot| slot.result));
+    results
+}
+
+/// A piece of work and what came of it.
+struct Slot<'w, T, R, F> {
+    piece: Option<T>,
+    result: Option<R>,
+    work: &'w F,
+}
+
+trait Run: Send {
+    fn run(&mut self);
+}
+
+impl<T: Send, R: Send, F: Fn(T) -> R + Sync> Run for Slot<'_, T, R, F> {
+    fn run(&mut self) {
+        self.result = self.piece.take().map(self.work);
     }
-    let mut slots: Vec<_> = pieces
-        .into_iter()
-        .map(|piece| (Some(piece), None))
-        .collect();
-    let mut tasks: Vec<_> = slots
-        .iter_mut()
-        .map(|(piece, result)| || *result = piece.take().map(&work))
-        .collect();
-    run(tasks.iter_mut().map(|task| task as _).collect());
-    slots.into_iter().filter_map(|(_, result)| result).collect()
 }
 
 /// Not generic: rayon's machinery, compiled for each kind of piece, was a quarter of this library.
-fn run(tasks: Vec<&mut (dyn FnMut() + Send)>) {
-    tasks.into_par_iter().for_each(|task| task());
+fn run(mut slots: Vec<&mut dyn Run>) {
+    match slots.as_mut_slice() {
+        [slot] => slot.run(),
+        _ => slots.into_par_iter().for_each(|slot| slot.run()),
+    }
 }
 
 /// The length of pieces of `0..len`, a multiple of `unit`, such that each is worth a task and there are not too many.

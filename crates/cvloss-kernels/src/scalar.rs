@@ -7,6 +7,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use ndarray::{ArrayView3, ArrayViewMut3};
 
+use crate::error::Error;
 use crate::math::Real;
 use crate::simd::{self, Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
@@ -52,18 +53,26 @@ macro_rules! in_precision {
                 type $P = f32;
                 $call
             }
-            got => Err($crate::error::Error::DType {
-                argument: "input",
-                expected: "f32, f64, f16 or bf16",
-                got,
-            }),
+            got => Err($crate::scalar::not_float(got)),
         }
     }};
 }
 pub(crate) use in_precision;
 
+/// The error of an input that holds no floats.
+pub(crate) fn not_float(got: DType) -> Error {
+    Error::DType {
+        argument: "input",
+        expected: "f32, f64, f16 or bf16",
+        got,
+    }
+}
+
 /// A type that kernels compute in: `f32` (also for halves) or `f64`.
 pub trait Prim: Scalar + PartialOrd {
+    /// Whether its loops are compiled for AVX-512 too. `f64` serves checks more than training: a third copy of every
+    /// loop is not worth it there.
+    const IS_WIDE: bool;
     /// Its arithmetic on an instruction set.
     type Lane<I: Isa>: Real<Prim = Self>;
     /// Rounds from `f64`.
@@ -142,6 +151,7 @@ struct AddSlice<'a, T, P> {
 }
 
 impl<T: Scalar, P: Prim> Task for AddSlice<'_, T, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -158,6 +168,7 @@ struct ReadSlice<'a, T, P> {
 }
 
 impl<T: Scalar, P: Prim> Task for ReadSlice<'_, T, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -168,8 +179,9 @@ impl<T: Scalar, P: Prim> Task for ReadSlice<'_, T, P> {
 }
 
 macro_rules! prim {
-    ($t:ident, $dtype:ident, $slide:expr) => {
+    ($t:ident, $dtype:ident, $is_wide:expr, $slide:expr) => {
         impl Prim for $t {
+            const IS_WIDE: bool = $is_wide;
             type Lane<I: Isa> = I::$dtype;
             #[inline(always)]
             fn of(value: f64) -> Self {
@@ -225,8 +237,11 @@ macro_rules! prim {
         }
     };
 }
-prim!(f32, F32, simd::slide);
-prim!(f64, F64, |_: &[f64], _: &[f64], _: &mut [f64], _: bool| 0);
+prim!(f32, F32, true, simd::slide);
+prim!(f64, F64, false, |_: &[f64],
+                        _: &[f64],
+                        _: &mut [f64],
+                        _: bool| 0);
 
 macro_rules! scalar {
     ($t:ty, $dtype:ident) => {

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::math::{Lane, Real};
+use crate::scalar::Prim;
 
 /// An instruction set, as the types of its arithmetic.
 pub trait Isa: Send + Sync + 'static {
@@ -31,6 +32,8 @@ impl Isa for Portable {
 
 /// A loop to be compiled once per instruction set. `run` must be `#[inline(always)]`, and so must all that it calls.
 pub trait Task {
+    /// What it computes in.
+    type Prim: Prim;
     /// What it returns.
     type Output;
     /// Runs the loop.
@@ -106,14 +109,20 @@ pub fn dispatch<T: Task>(task: T) -> T::Output {
     match level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `level` returned it, so every feature that `avx512` enables was detected on this machine.
-        Level::Avx512 => unsafe { avx512(task) },
+        Level::Avx512 if T::Prim::IS_WIDE => unsafe { avx512(task) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above, for `avx2`.
-        Level::Fma => unsafe { avx2(task) },
+        // SAFETY: as above, for `avx2`, whose features AVX-512 includes.
+        Level::Avx512 | Level::Fma => unsafe { avx2(task) },
         #[cfg(target_arch = "aarch64")]
         Level::Fma | Level::Avx512 => task.run::<Fused>(),
-        _ => task.run::<Portable>(),
+        _ => portable(task),
     }
+}
+
+/// Not inlined: callers would have a copy each.
+#[inline(never)]
+fn portable<T: Task>(task: T) -> T::Output {
+    task.run::<Portable>()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -193,6 +193,7 @@ struct ColumnTask<'a, C> {
 }
 
 impl<C: Curve> Task for ColumnTask<'_, C> {
+    type Prim = f64;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {

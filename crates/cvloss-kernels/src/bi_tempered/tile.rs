@@ -51,6 +51,7 @@ struct Evaluate<'a, 'i, 'o, T, P> {
 }
 
 impl<T: Temperature, P: Prim> Task for Evaluate<'_, '_, '_, T, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

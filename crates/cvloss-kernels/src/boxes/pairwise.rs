@@ -74,6 +74,7 @@ struct Row<'a, P> {
 }
 
 impl<P: Prim> Task for Row<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -192,6 +192,7 @@ struct Grow<'a, P> {
 }
 
 impl<P: Prim> Task for Grow<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -212,6 +213,7 @@ struct GrowBy<'a, P> {
 }
 
 impl<P: Prim> Task for GrowBy<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -227,6 +229,7 @@ struct Subtract<'a, P> {
 }
 
 impl<P: Prim> Task for Subtract<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -244,6 +247,7 @@ struct GrowBack<'a, P> {
 }
 
 impl<P: Prim> Task for GrowBack<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

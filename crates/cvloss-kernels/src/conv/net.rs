@@ -529,6 +529,7 @@ struct Apply<'a, T> {
 }
 
 impl<T: Prim> Task for Apply<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -543,6 +544,7 @@ impl<T: Prim> Task for Apply<'_, T> {
 struct Rectify<'a, T>(&'a mut [T]);
 
 impl<T: Prim> Task for Rectify<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -559,6 +561,7 @@ struct Add<'a, T> {
 }
 
 impl<T: Prim> Task for Add<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

@@ -153,6 +153,7 @@ struct Leave<'a, 'b, T> {
 }
 
 impl<T: Prim> Task for Leave<'_, '_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -267,6 +268,7 @@ struct Add<'a, T> {
 }
 
 impl<T: Prim> Task for Add<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

@@ -147,6 +147,7 @@ struct Make<'a, T, const TAPS: usize> {
 type Taps<T, const TAPS: usize> = [[[T; DEPTH]; TAPS]; TAPS];
 
 impl<T: Prim, const TAPS: usize> Task for Make<'_, T, TAPS> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

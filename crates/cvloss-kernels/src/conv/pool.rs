@@ -125,6 +125,7 @@ struct Largest<'a, T> {
 }
 
 impl<T: Prim> Task for Largest<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -189,6 +190,7 @@ fn seeing(at: usize, side: usize, stride: usize, count: usize) -> std::ops::Rang
 }
 
 impl<T: Prim> Task for Spread<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -308,6 +310,7 @@ pub(super) mod l2 {
     }
 
     impl<T: Prim> Task for Blur<'_, T> {
+        type Prim = T;
         type Output = ();
 
         #[inline(always)]
@@ -355,6 +358,7 @@ pub(super) mod l2 {
     }
 
     impl<T: Prim> Task for Unblur<'_, T> {
+        type Prim = T;
         type Output = ();
 
         #[inline(always)]

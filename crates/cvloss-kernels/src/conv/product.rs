@@ -143,6 +143,7 @@ impl<'a, T> Multiply<'a, T, COLUMNS> {
 }
 
 impl<T: Prim, const N: usize> Task for Multiply<'_, T, N> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

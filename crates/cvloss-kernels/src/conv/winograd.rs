@@ -112,6 +112,7 @@ struct Enter<'a, T> {
 }
 
 impl<T: Prim> Task for Enter<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -224,6 +225,7 @@ struct Leave<'a, 'b, T, const OUT: usize> {
 }
 
 impl<T: Prim, const OUT: usize> Task for Leave<'_, '_, T, OUT> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

@@ -87,6 +87,7 @@ impl<P: Prim> Eval<'_, P> {
 }
 
 impl<P: Prim> Task for Eval<'_, P> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {

@@ -15,6 +15,7 @@ pub(super) struct Subtract<'a, P> {
     pub(super) t: &'a [P],
 }
 impl<P: Prim> Task for Subtract<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -30,6 +31,7 @@ pub(super) struct Add<'a, P> {
     pub(super) from: &'a [P],
 }
 impl<P: Prim> Task for Add<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -46,6 +48,7 @@ pub(super) struct Scale<'a, P> {
     pub(super) to: &'a mut [P],
 }
 impl<P: Prim> Task for Scale<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -70,6 +73,7 @@ pub(super) struct Respond<'a, D, P, const K: usize> {
 }
 
 impl<D: Difference, P: Prim, const K: usize> Task for Respond<'_, D, P, K> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
@@ -125,6 +129,7 @@ pub(super) struct Transpose<'a, P> {
 }
 
 impl<P: Prim> Task for Transpose<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

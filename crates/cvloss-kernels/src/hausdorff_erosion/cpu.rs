@@ -155,6 +155,7 @@ struct Errors<'a, P> {
 }
 
 impl<P: Prim> Task for Errors<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -173,6 +174,7 @@ struct BackErrors<'a, P> {
 }
 
 impl<P: Prim> Task for BackErrors<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -192,6 +194,7 @@ struct Cross<'a, P> {
 }
 
 impl<P: Prim> Task for Cross<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -242,6 +245,7 @@ struct Threshold<'a, P> {
 }
 
 impl<P: Prim> Task for Threshold<'_, P> {
+    type Prim = P;
     type Output = Extremes;
     #[inline(always)]
     fn run<I: Isa>(self) -> Extremes {
@@ -291,6 +295,7 @@ struct Normalise<'a, P> {
 }
 
 impl<P: Prim> Task for Normalise<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -309,6 +314,7 @@ struct Dot<'a, P> {
 }
 
 impl<P: Prim> Task for Dot<'_, P> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
@@ -334,6 +340,7 @@ struct BackStep<'a, P> {
 }
 
 impl<P: Prim> Task for BackStep<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

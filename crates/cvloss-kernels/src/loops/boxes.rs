@@ -4,7 +4,7 @@ use crate::error::{Error, Result, check_shape};
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
 use crate::parallel::{self, parts};
-use crate::scalar::{Prim, in_precision};
+use crate::scalar::{DType, Prim, not_float};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
 
@@ -68,6 +68,30 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
     values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
 ) -> Result<f64> {
+    let kernels = Kernels {
+        single: &|tile, both| tile.evaluate(formula, both),
+        double: &|tile, both| tile.evaluate(formula, both),
+    };
+    let by = (denominator, reduction);
+    check_and_reduce(kernels, operands, by, values, gradients)
+}
+
+/// A formula over a tile, with slopes to the second boxes too if so told. All else is compiled once, not per formula.
+type Kernel<'k, P, const D: usize> = &'k (dyn Fn(&mut Tile<P, D>, bool) + Sync);
+
+/// A formula in either precision.
+struct Kernels<'k, const D: usize> {
+    single: Kernel<'k, f32, D>,
+    double: Kernel<'k, f64, D>,
+}
+
+fn check_and_reduce<const D: usize>(
+    kernels: Kernels<'_, D>,
+    operands: &Operands<'_>,
+    (denominator, reduction): (Denominator, Reduction),
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
     let shape = operands.input.shape();
     let pairs = shape[0];
     check_shape("input", [pairs, 1, D], shape)?;
@@ -82,10 +106,13 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
         check_shape("gradient", shape, gradient.view.shape())?;
     }
     let factor = denominator.factor(reduction, pairs, operands.weight.as_ref())?;
-    in_precision!(operands.input.dtype(), P => {
-        let kernel = |tile: Tile<'_, P, D>| tile.evaluate(formula);
-        Ok(reduce(&kernel, operands, factor, values, gradients))
-    })
+    match operands.input.dtype() {
+        DType::F64 => Ok(reduce(kernels.double, operands, factor, values, gradients)),
+        DType::F32 | DType::F16 | DType::BF16 => {
+            Ok(reduce(kernels.single, operands, factor, values, gradients))
+        }
+        got => Err(not_float(got)),
+    }
 }
 
 impl Denominator {
@@ -137,9 +164,6 @@ fn total(view: &View<'_>) -> f64 {
     }
     sum
 }
-
-/// A formula over a tile. All else is compiled once, not per formula.
-type Kernel<'k, P, const D: usize> = &'k (dyn Fn(Tile<'_, P, D>) -> f64 + Sync);
 
 fn reduce<'g, const D: usize, P: Prim>(
     kernel: Kernel<'_, P, D>,
@@ -344,102 +368,129 @@ impl<P: Prim> Piece<'_, '_, '_, P> {
         let zero = P::default();
         // Boxes as they lie in memory, where they cannot be read or written in place.
         let mut rows = [[[zero; D]; TILE]; 4];
-        let mut columns = Columns::new();
-        let ones = [P::of(1.0); TILE];
-        let (mut ws, mut vs) = ([zero; TILE], [zero; TILE]);
+        let mut tile = Tile::new();
+        let slopes = [&self.first, &self.second];
+        tile.scales = slopes.map(|slopes| slopes.as_ref().map_or(zero, |slopes| slopes.scale));
         let mut total = 0.0;
         for start in (0..pairs).step_by(TILE) {
             let len = TILE.min(pairs - start);
             let [a, b, first, second] = &mut rows;
-            let a = self.input.read(start, len, a.as_flattened_mut());
-            let b = self.target.read(start, len, b.as_flattened_mut());
-            let w = match &self.weight {
-                Some(weight) => weight.read(start, len, &mut ws),
-                None => &ones[..len],
-            };
-            let (first, second) = (first.as_flattened_mut(), second.as_flattened_mut());
-            let scales = [&self.first, &self.second]
-                .map(|slopes| slopes.as_ref().map_or(zero, |slopes| slopes.scale));
-            total += kernel(Tile {
-                a,
-                b,
-                w,
-                scales,
-                values: &mut vs[..len],
-                columns: &mut columns,
-                // A gradient that nobody wants goes into the buffer and is forgotten.
-                first: match &mut self.first {
-                    Some(to) => to.lend(start, len, &mut *first),
-                    None => &mut first[..len * D],
-                },
-                second: match &mut self.second {
-                    Some(to) => Some(to.lend(start, len, &mut *second)),
-                    None => None,
-                },
-            });
-            if let Some(to) = &mut self.first {
-                to.store(start, len, first);
+            if let Some(weight) = &self.weight {
+                let weights = weight.read(start, len, a.as_flattened_mut());
+                tile.weights[..len].copy_from_slice(weights);
             }
-            if let Some(to) = &mut self.second {
-                to.store(start, len, second);
+            dispatch(Spread {
+                rows: [
+                    self.input.read(start, len, a.as_flattened_mut()),
+                    self.target.read(start, len, b.as_flattened_mut()),
+                ],
+                tile: &mut tile,
+            });
+            kernel(&mut tile, self.second.is_some());
+            let (first, second) = (first.as_flattened_mut(), second.as_flattened_mut());
+            total += dispatch(Collect {
+                tile: &tile,
+                len,
+                rows: [
+                    self.first.as_mut().map(|to| to.lend(start, len, first)),
+                    self.second.as_mut().map(|to| to.lend(start, len, second)),
+                ],
+            });
+            for (to, buffer) in [(&mut self.first, first), (&mut self.second, second)] {
+                if let Some(to) = to {
+                    to.store(start, len, buffer);
+                }
             }
             if let Some(values) = &mut self.values {
-                values.write(start, &vs[..len], false);
+                values.write(start, &tile.values[..len], false);
             }
         }
         total
     }
 }
 
-/// The boxes of a tile and their slopes, number by number, so that a vector holds one number of many pairs.
-struct Columns<P, const D: usize> {
+/// Some pairs, number by number, so that a vector holds one number of many pairs; what is beyond the last pair is of no
+/// use. Loops over all of it have a length that the compiler knows: no rest, which would be compiled once more.
+struct Tile<P, const D: usize> {
     boxes: [[[P; TILE]; D]; 2],
+    weights: [P; TILE],
+    /// What slopes are multiplied by.
+    scales: [P; 2],
+    values: [P; TILE],
     slopes: [[[P; TILE]; D]; 2],
 }
 
-impl<P: Prim, const D: usize> Columns<P, D> {
+impl<P: Prim, const D: usize> Tile<P, D> {
     fn new() -> Self {
         let zeros = [[[P::default(); TILE]; D]; 2];
         Self {
             boxes: zeros,
+            weights: [P::of(1.0); TILE],
+            scales: [P::default(); 2],
+            values: [P::default(); TILE],
             slopes: zeros,
         }
     }
-}
 
-/// Some pairs: boxes and weights, and where values and slopes go.
-struct Tile<'a, P, const D: usize> {
-    a: &'a [P],
-    b: &'a [P],
-    w: &'a [P],
-    scales: [P; 2],
-    values: &'a mut [P],
-    columns: &'a mut Columns<P, D>,
-    first: &'a mut [P],
-    second: Option<&'a mut [P]>,
-}
-
-/// `BOTH`: with slopes with respect to the second box.
-struct Eval<'a, F, P, const D: usize, const BOTH: bool> {
-    formula: F,
-    tile: Tile<'a, P, D>,
-}
-
-impl<P: Prim, const D: usize> Tile<'_, P, D> {
-    /// Returns the sum of the values.
-    fn evaluate<F: Pair<D>>(self, formula: F) -> f64 {
+    fn evaluate<F: Pair<D>>(&mut self, formula: F, both: bool) {
         let tile = self;
-        match tile.second {
-            None => dispatch(Eval::<_, _, D, false> { formula, tile }),
-            Some(_) => dispatch(Eval::<_, _, D, true> { formula, tile }),
+        match both {
+            false => dispatch(Eval::<_, _, D, false> { formula, tile }),
+            true => dispatch(Eval::<_, _, D, true> { formula, tile }),
         }
     }
+}
 
+/// A formula over a tile. `BOTH`: with slopes with respect to the second box.
+struct Eval<'a, F, P, const D: usize, const BOTH: bool> {
+    formula: F,
+    tile: &'a mut Tile<P, D>,
+}
+
+impl<F: Pair<D>, P: Prim, const D: usize, const BOTH: bool> Task for Eval<'_, F, P, D, BOTH> {
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn columns(&mut self) -> usize {
-        let n = self.values.len().min(TILE);
-        for (rows, columns) in [self.a, self.b].into_iter().zip(&mut self.columns.boxes) {
+    fn run<I: Isa>(self) {
+        each::<F, P::Lane<I>, D, BOTH>(self.formula, self.tile);
+    }
+}
+
+#[inline(always)]
+fn each<F: Pair<D>, R: Real, const D: usize, const BOTH: bool>(
+    formula: F,
+    tile: &mut Tile<R::Prim, D>,
+) {
+    let scales = tile.scales.map(R::new);
+    for i in 0..TILE {
+        let [a, b] = [0, 1].map(|k| std::array::from_fn(|d| R::new(tile.boxes[k][d][i])));
+        let w = R::new(tile.weights[i]);
+        let (value, [first, second]) = formula.eval(a, b);
+        tile.values[i] = (value * w).get();
+        let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
+        for d in 0..D {
+            tile.slopes[0][d][i] = (first[d] * first_scale).get();
+            if BOTH {
+                tile.slopes[1][d][i] = (second[d] * second_scale).get();
+            }
+        }
+    }
+}
+
+/// Boxes as they lie in memory, into a tile.
+struct Spread<'a, P, const D: usize> {
+    rows: [&'a [P]; 2],
+    tile: &'a mut Tile<P, D>,
+}
+
+impl<P: Prim, const D: usize> Task for Spread<'_, P, D> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (rows, columns) in self.rows.into_iter().zip(&mut self.tile.boxes) {
             let (rows, _) = rows.as_chunks::<D>();
+            let n = rows.len().min(TILE);
             let rows = &rows[..n];
             for i in 0..n {
                 for d in 0..D {
@@ -447,62 +498,35 @@ impl<P: Prim, const D: usize> Tile<'_, P, D> {
                 }
             }
         }
-        n
     }
 }
 
-impl<F: Pair<D>, P: Prim, const D: usize, const BOTH: bool> Task for Eval<'_, F, P, D, BOTH> {
+/// Slopes as boxes lie in memory, out of a tile; the sum of the values of its first `len` pairs.
+struct Collect<'a, P, const D: usize> {
+    tile: &'a Tile<P, D>,
+    len: usize,
+    rows: [Option<&'a mut [P]>; 2],
+}
+
+impl<P: Prim, const D: usize> Task for Collect<'_, P, D> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
-        let Self { formula, mut tile } = self;
-        let n = tile.columns();
-        let total = each::<F, P::Lane<I>, D, BOTH>(formula, &mut tile, n);
-        interleave(&tile.columns.slopes[0], tile.first, n);
-        if BOTH && let Some(second) = tile.second {
-            interleave(&tile.columns.slopes[1], second, n);
-        }
-        total
-    }
-}
-
-#[inline(always)]
-fn each<F: Pair<D>, R: Real, const D: usize, const BOTH: bool>(
-    formula: F,
-    tile: &mut Tile<'_, R::Prim, D>,
-    n: usize,
-) -> f64 {
-    let (w, values) = (&tile.w[..n], &mut tile.values[..n]);
-    let scales = [R::new(tile.scales[0]), R::new(tile.scales[1])];
-    let Columns { boxes, slopes } = &mut *tile.columns;
-    for i in 0..n {
-        let (mut a, mut b) = ([R::zero(); D], [R::zero(); D]);
-        for d in 0..D {
-            a[d] = R::new(boxes[0][d][i]);
-            b[d] = R::new(boxes[1][d][i]);
-        }
-        let w = R::new(w[i]);
-        let (value, [first, second]) = formula.eval(a, b);
-        values[i] = (value * w).get();
-        let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
-        for d in 0..D {
-            slopes[0][d][i] = (first[d] * first_scale).get();
-            if BOTH {
-                slopes[1][d][i] = (second[d] * second_scale).get();
+        let Self { tile, len, rows } = self;
+        for (columns, rows) in tile.slopes.iter().zip(rows) {
+            let Some(rows) = rows else {
+                continue;
+            };
+            let (rows, _) = rows.as_chunks_mut::<D>();
+            let n = rows.len().min(TILE);
+            let rows = &mut rows[..n];
+            for i in 0..n {
+                for d in 0..D {
+                    rows[i][d] = columns[d][i];
+                }
             }
         }
-    }
-    sum::<R>(values)
-}
-
-/// Slopes as boxes lie in memory.
-#[inline(always)]
-fn interleave<P: Copy, const D: usize>(columns: &[[P; TILE]; D], to: &mut [P], n: usize) {
-    let (rows, _) = to.as_chunks_mut::<D>();
-    let rows = &mut rows[..n];
-    for i in 0..n {
-        for d in 0..D {
-            rows[i][d] = columns[d][i];
-        }
+        sum::<P::Lane<I>>(&tile.values[..len])
     }
 }

@@ -358,6 +358,7 @@ struct AddRow<'a, P> {
 }
 
 impl<P: Prim> Task for AddRow<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -391,6 +392,7 @@ struct Pairs<'a, P> {
 }
 
 impl<P: Prim> Task for Pairs<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -410,6 +412,7 @@ struct Twice<'a, P> {
 }
 
 impl<P: Prim> Task for Twice<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -429,6 +432,7 @@ struct ScaleRow<'a, P> {
 }
 
 impl<P: Prim> Task for ScaleRow<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]

@@ -211,6 +211,7 @@ struct Erode<'a, P, const TRACK: bool> {
 }
 
 impl<P: Prim, const TRACK: bool> Task for Erode<'_, P, TRACK> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -241,6 +242,7 @@ struct Dilate<'a, P, const TRACK: bool> {
 }
 
 impl<P: Prim, const TRACK: bool> Task for Dilate<'_, P, TRACK> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

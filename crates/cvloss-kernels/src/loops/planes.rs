@@ -269,6 +269,7 @@ struct Sigmoid<'a, P> {
 }
 
 impl<P: Prim> Task for Sigmoid<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -286,6 +287,7 @@ struct BackSigmoid<'a, P> {
 }
 
 impl<P: Prim> Task for BackSigmoid<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -304,6 +306,7 @@ struct Times<'a, P> {
 }
 
 impl<P: Prim> Task for Times<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

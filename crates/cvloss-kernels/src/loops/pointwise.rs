@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::math::Real;
 use crate::options::{Gradient, Gradients, Normalizer, Reduction};
 use crate::parallel::{self};
-use crate::scalar::{DType, Prim, in_precision};
+use crate::scalar::{DType, Prim, not_float};
 use crate::view::{View, ViewMut, check_view};
 
 use pieces::{Piece, Rows, Scales};
@@ -126,6 +126,30 @@ fn evaluate_both<F: Pointwise>(
     values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
 ) -> Result<f64> {
+    let kernels = Kernels {
+        single: &|rows| rows.evaluate(formula),
+        double: &|rows| rows.evaluate(formula),
+    };
+    let by = (reduction, normalizer, F::COUNTS_PEAKS);
+    check_and_reduce(kernels, operands, by, values, gradients)
+}
+
+/// A formula over the chunks of a tile. All else is compiled once, not per formula.
+type Kernel<'k, P> = &'k (dyn Fn(Rows<'_, P>) + Sync);
+
+/// A formula in either precision.
+struct Kernels<'k> {
+    single: Kernel<'k, f32>,
+    double: Kernel<'k, f64>,
+}
+
+fn check_and_reduce(
+    kernels: Kernels<'_>,
+    operands: &Operands<'_>,
+    by: (Reduction, Normalizer, bool),
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
     let shape = operands.input.shape();
     check_view("target", shape, &operands.target)?;
     if let Some(values) = &values {
@@ -141,11 +165,13 @@ fn evaluate_both<F: Pointwise>(
         weight: widen("weight", &operands.weight, shape)?,
         ignore: operands.ignore,
     };
-    in_precision!(operands.input.dtype(), P => {
-        let kernel = |rows: Rows<'_, P>| rows.evaluate(formula);
-        let by = (reduction, normalizer, F::COUNTS_PEAKS);
-        reduce(&kernel, &wide, by, values, gradients)
-    })
+    match operands.input.dtype() {
+        DType::F64 => reduce(kernels.double, &wide, by, values, gradients),
+        DType::F32 | DType::F16 | DType::BF16 => {
+            reduce(kernels.single, &wide, by, values, gradients)
+        }
+        got => Err(not_float(got)),
+    }
 }
 
 pub(crate) fn widen<'a>(
@@ -157,9 +183,6 @@ pub(crate) fn widen<'a>(
         .map(|view| view.broadcast(argument, shape))
         .transpose()
 }
-
-/// A formula over the rows of a tile. All else is compiled once, not per formula.
-type Kernel<'k, P> = &'k (dyn Fn(Rows<'_, P>) -> f64 + Sync);
 
 fn reduce<P: Prim>(
     kernel: Kernel<'_, P>,

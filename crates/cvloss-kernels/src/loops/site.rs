@@ -12,7 +12,7 @@ use crate::labels::{IGNORED, Target};
 use crate::math::Real;
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
-use crate::scalar::{Prim, in_precision, with_scratch};
+use crate::scalar::{DType, Prim, not_float, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
@@ -206,6 +206,34 @@ pub(crate) fn start<F: Formula>(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
+    let kernels = Kernels {
+        single: &|tile| formula.tile(tile),
+        double: &|tile| formula.tile(tile),
+        rows: F::ROWS,
+        takes_soft: F::TAKES_SOFT,
+    };
+    check_and_reduce(&kernels, operands, reduction, normalizer, values, gradient)
+}
+
+/// A formula over a tile. All else is compiled once, not per formula.
+type Kernel<'k, P> = &'k (dyn Fn(Tile<'_, '_, '_, P>) -> f64 + Sync);
+
+/// A formula in either precision.
+struct Kernels<'k> {
+    single: Kernel<'k, f32>,
+    double: Kernel<'k, f64>,
+    rows: usize,
+    takes_soft: bool,
+}
+
+fn check_and_reduce(
+    kernels: &Kernels<'_>,
+    operands: &Operands<'_>,
+    reduction: Reduction,
+    normalizer: Normalizer,
+    values: Option<ViewMut<'_>>,
+    gradient: Option<Gradient<'_>>,
+) -> Result<f64> {
     let shape @ [items, classes, space] = operands.input.shape();
     if let Some(weights) = operands.class_weights {
         check_class_weights(weights, classes)?;
@@ -217,7 +245,7 @@ pub(crate) fn start<F: Formula>(
         check_shape("gradient", shape, gradient.view.shape())?;
     }
     let (target, kept) = Target::new(&operands.target, shape, classes, operands.ignore)?;
-    if let (false, Target::Soft(view)) = (F::TAKES_SOFT, &target) {
+    if let (false, Target::Soft(view)) = (kernels.takes_soft, &target) {
         return Err(Error::DType {
             argument: "target",
             expected: "u8, u32 or i64 class indices",
@@ -225,7 +253,7 @@ pub(crate) fn start<F: Formula>(
         });
     }
     let mut call = Call {
-        formula,
+        rows: kernels.rows,
         kept: kept as f64,
         input: operands.input.reborrow(),
         target,
@@ -240,12 +268,19 @@ pub(crate) fn start<F: Formula>(
     if space == 1 && items > 1 {
         call = call.swap_items_and_space();
     }
-    in_precision!(operands.input.dtype(), P => Ok(call.reduce::<P>(reduction, normalizer)))
+    match operands.input.dtype() {
+        DType::F64 => Ok(call.reduce(kernels.double, reduction, normalizer)),
+        DType::F32 | DType::F16 | DType::BF16 => {
+            Ok(call.reduce(kernels.single, reduction, normalizer))
+        }
+        got => Err(not_float(got)),
+    }
 }
 
 /// A checked call.
-struct Call<'i, 'v, 'g, F> {
-    formula: F,
+struct Call<'i, 'v, 'g> {
+    /// See [`Formula::ROWS`].
+    rows: usize,
     /// How many points are not ignored.
     kept: f64,
     input: View<'i>,
@@ -256,7 +291,7 @@ struct Call<'i, 'v, 'g, F> {
     gradient: Option<Gradient<'g>>,
 }
 
-impl<F: Formula> Call<'_, '_, '_, F> {
+impl Call<'_, '_, '_> {
     /// N×C logits as one image of N pixels, so that tiles are full.
     fn swap_items_and_space(self) -> Self {
         Self {
@@ -272,7 +307,12 @@ impl<F: Formula> Call<'_, '_, '_, F> {
         }
     }
 
-    fn reduce<P: Prim>(mut self, reduction: Reduction, normalizer: Normalizer) -> f64 {
+    fn reduce<P: Prim>(
+        mut self,
+        kernel: Kernel<'_, P>,
+        reduction: Reduction,
+        normalizer: Normalizer,
+    ) -> f64 {
         let denominator = match reduction {
             Reduction::None | Reduction::Sum => 1.0,
             Reduction::Mean => self.denominator::<P>(normalizer),
@@ -285,7 +325,7 @@ impl<F: Formula> Call<'_, '_, '_, F> {
         if let Some(gradient) = &mut self.gradient {
             gradient.scale *= factor;
         }
-        self.run::<P>() * factor
+        self.run(kernel) * factor
     }
 
     fn denominator<P: Prim>(&self, normalizer: Normalizer) -> f64 {
@@ -340,7 +380,7 @@ impl<F: Formula> Call<'_, '_, '_, F> {
         sums.into_iter().sum()
     }
 
-    fn run<P: Prim>(self) -> f64 {
+    fn run<P: Prim>(self, kernel: Kernel<'_, P>) -> f64 {
         let cuts = pieces(self.input.shape());
         let (scale, accumulate) = match &self.gradient {
             Some(gradient) => (gradient.scale, gradient.accumulate),
@@ -352,7 +392,7 @@ impl<F: Formula> Call<'_, '_, '_, F> {
         let inputs = cut(self.input, cuts).into_iter().zip(self.target.cut(cuts));
         let pieces: Vec<_> = inputs
             .map(|(input, target)| Piece {
-                formula: self.formula,
+                rows: self.rows,
                 input,
                 target,
                 weight: weight.as_mut().and_then(Iterator::next),
@@ -363,13 +403,14 @@ impl<F: Formula> Call<'_, '_, '_, F> {
                 accumulate,
             })
             .collect();
-        parallel::map(pieces, Piece::run::<P>).into_iter().sum()
+        let sums = parallel::map(pieces, |piece| piece.run(kernel));
+        sums.into_iter().sum()
     }
 }
 
 /// A block of pixels of some items and where their results go.
-struct Piece<'i, 'v, 'g, F> {
-    formula: F,
+struct Piece<'i, 'v, 'g> {
+    rows: usize,
     input: View<'i>,
     target: Target<'i>,
     weight: Option<View<'i>>,
@@ -380,18 +421,18 @@ struct Piece<'i, 'v, 'g, F> {
     accumulate: bool,
 }
 
-impl<F: Formula> Piece<'_, '_, '_, F> {
+impl Piece<'_, '_, '_> {
     /// Evaluates tile by tile; returns the sum of all values.
-    fn run<P: Prim>(mut self) -> f64 {
+    fn run<P: Prim>(mut self, kernel: Kernel<'_, P>) -> f64 {
         let [items, classes, space] = self.input.shape();
         let stride = tile_pixels(classes);
-        with_scratch(F::ROWS * classes * stride, |memory: &mut [P]| {
+        with_scratch(self.rows * classes * stride, |memory: &mut [P]| {
             let mut total = 0.0;
             for n in 0..items {
                 for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
-                    let memory = &mut memory[..F::ROWS * classes * pixels];
-                    total += self.tile(memory, pixels, n, start);
+                    let memory = &mut memory[..self.rows * classes * pixels];
+                    total += self.tile(kernel, memory, pixels, (n, start));
                 }
             }
             total
@@ -399,7 +440,13 @@ impl<F: Formula> Piece<'_, '_, '_, F> {
     }
 
     /// Evaluates `pixels` of item `n`.
-    fn tile<P: Prim>(&mut self, memory: &mut [P], pixels: usize, n: usize, start: usize) -> f64 {
+    fn tile<P: Prim>(
+        &mut self,
+        kernel: Kernel<'_, P>,
+        memory: &mut [P],
+        pixels: usize,
+        (n, start): (usize, usize),
+    ) -> f64 {
         let mut labels = Row::new();
         let mut weights = Row::filled(P::of(1.0));
         let mut values = Row::new();
@@ -421,7 +468,7 @@ impl<F: Formula> Piece<'_, '_, '_, F> {
             start,
             accumulate,
         });
-        let total = self.formula.tile(Tile {
+        let total = kernel(Tile {
             input,
             memory,
             target: &self.target,

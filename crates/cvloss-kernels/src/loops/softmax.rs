@@ -348,6 +348,7 @@ struct Softmax<'a, 'i, P> {
 }
 
 impl<P: Prim> Task for Softmax<'_, '_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -389,6 +390,7 @@ pub(crate) struct AddProducts<'a, P> {
 }
 
 impl<P: Prim> Task for AddProducts<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -409,6 +411,7 @@ pub(crate) struct Back<'a, P> {
 }
 
 impl<P: Prim> Task for Back<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

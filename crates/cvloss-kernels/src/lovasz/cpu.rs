@@ -17,6 +17,7 @@ pub(super) struct Errors<'a, P> {
 }
 
 impl<P: Prim> Task for Errors<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

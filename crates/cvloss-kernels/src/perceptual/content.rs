@@ -67,6 +67,7 @@ struct Distance<'a, T> {
 const LANES: usize = 32;
 
 impl<T: Prim> Task for Distance<'_, T> {
+    type Prim = T;
     type Output = f64;
 
     #[inline(always)]

@@ -560,6 +560,7 @@ struct Softmax<'a, T> {
 }
 
 impl<T: Prim> Task for Softmax<'_, T> {
+    type Prim = T;
     type Output = Row<T>;
 
     #[inline(always)]
@@ -624,6 +625,7 @@ struct RowSlopes<'a, T> {
 }
 
 impl<T: Prim> Task for RowSlopes<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]
@@ -643,6 +645,7 @@ struct ColumnSlopes<'a, T> {
 }
 
 impl<T: Prim> Task for ColumnSlopes<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

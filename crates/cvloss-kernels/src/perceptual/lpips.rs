@@ -49,6 +49,7 @@ struct Pixels<'a, T> {
 }
 
 impl<T: Prim> Task for Pixels<'_, T> {
+    type Prim = T;
     type Output = f64;
 
     #[inline(always)]

@@ -96,6 +96,7 @@ struct Moments<'a, T> {
 }
 
 impl<T: Prim> Task for Moments<'_, T> {
+    type Prim = T;
     type Output = Vec<[T; 5]>;
 
     #[inline(always)]
@@ -126,6 +127,7 @@ struct Spread<'a, T> {
 }
 
 impl<T: Prim> Task for Spread<'_, T> {
+    type Prim = T;
     type Output = ();
 
     #[inline(always)]

@@ -139,6 +139,7 @@ struct Add<'a, P> {
 }
 
 impl<P: Prim> Task for Add<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -157,6 +158,7 @@ struct Means<'a, P> {
 }
 
 impl<P: Prim> Task for Means<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -180,6 +182,7 @@ struct Shares<'a, P> {
 }
 
 impl<P: Prim> Task for Shares<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

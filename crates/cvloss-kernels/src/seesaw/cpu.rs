@@ -44,6 +44,7 @@ struct Evaluate<'c, 'a, 'i, 'o, P> {
 }
 
 impl<P: Prim> Task for Evaluate<'_, '_, '_, '_, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

@@ -374,6 +374,7 @@ struct Row<'a, V, P> {
 }
 
 impl<V: Variation, P: Prim> Task for Row<'_, V, P> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
@@ -408,6 +409,7 @@ struct Gather<'a, 'm, P> {
 }
 
 impl<P: Prim> Task for Gather<'_, '_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -140,6 +140,7 @@ struct Distances<'a, P> {
 }
 
 impl<P: Prim> Task for Distances<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -165,6 +166,7 @@ struct Back<'a, P> {
 }
 
 impl<P: Prim> Task for Back<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -105,6 +105,7 @@ struct DropIgnored<'a, P> {
 }
 
 impl<P: Prim> Task for DropIgnored<'_, P> {
+    type Prim = P;
     type Output = f64;
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {

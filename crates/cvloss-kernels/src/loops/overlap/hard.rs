@@ -24,6 +24,7 @@ pub(super) struct HardStatistics<'a, 'i, 'o, E, P> {
 }
 
 impl<E: HardExtra, P: Prim> Task for HardStatistics<'_, '_, '_, E, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -178,6 +179,7 @@ pub(super) struct HardGradient<'a, 'i, 'o, E, P> {
 }
 
 impl<E: HardExtra, P: Prim> Task for HardGradient<'_, '_, '_, E, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

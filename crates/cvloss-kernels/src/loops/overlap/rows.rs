@@ -21,6 +21,7 @@ pub(super) struct RowStatistics<'a, 'i, 'o, E, P, const LOGITS: bool> {
 impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
     for RowStatistics<'_, '_, '_, E, P, LOGITS>
 {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -125,6 +126,7 @@ pub(super) struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
 }
 
 impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, '_, E, P, LOGITS> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -77,6 +77,7 @@ pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
 }
 
 impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -127,6 +128,7 @@ pub(super) struct SoftmaxGradient<'a, 'i, 'o, E, P> {
 }
 
 impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxGradient<'_, '_, '_, E, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -11,6 +11,9 @@ use super::{Kernel, Operands, Pointwise};
 
 /// Elements that a formula sees at a time; the working set of a tile stays in the first-level cache.
 const TILE: usize = 512;
+/// A tile's elements are evaluated in chunks: loops of a length that the compiler knows have no rest, which would be compiled
+/// once more, for every formula. The last chunk of a piece may have less that counts.
+const CHUNK: usize = 64;
 /// The least number of elements worth a thread.
 const LEAST: usize = 16 * 1024;
 
@@ -140,18 +143,18 @@ impl<'i> Piece<'i, '_, '_> {
                 t: tile.read(target, &mut ts),
                 a: match auxiliary {
                     Some(view) => tile.read(view, &mut auxs),
-                    None => &auxs[..tile.len],
+                    None => &auxs[..tile.padded()],
                 },
                 w: match weight {
                     Some(view) => tile.read(view, &mut ws),
-                    None => &ws[..tile.len],
+                    None => &ws[..tile.padded()],
                 },
                 ignore,
-                values: &mut vs[..tile.len],
+                values: &mut vs[..tile.padded()],
                 slopes: None,
             };
             let (gradient, target_gradient) = (&mut self.gradient, &mut self.target_gradient);
-            total += match (gradient, target_gradient) {
+            match (gradient, target_gradient) {
                 (None, _) => kernel(rows),
                 (Some(view), None) => {
                     tile.with_slopes(view, scales.accumulate[0], &mut gs, |slopes| {
@@ -163,7 +166,7 @@ impl<'i> Piece<'i, '_, '_> {
                     tile.with_slopes(view, scales.accumulate[0], &mut gs, |own| {
                         let (add, buffer) = (scales.accumulate[1], &mut target_gs);
                         tile.with_slopes(target, add, buffer, |slopes| {
-                            let total = kernel(Rows {
+                            kernel(Rows {
                                 slopes: Some((&mut *slopes, P::of(1.0))),
                                 ..rows
                             });
@@ -173,11 +176,11 @@ impl<'i> Piece<'i, '_, '_> {
                                 slopes,
                                 target_scale,
                             });
-                            total
-                        })
-                    })
+                        });
+                    });
                 }
-            };
+            }
+            total += dispatch(Total(&vs[..tile.len]));
             if let Some(values) = &mut self.values {
                 tile.write(values, &vs, false);
             }
@@ -237,9 +240,19 @@ impl Tile {
         self.segments().next().filter(|s| s.len == self.len)
     }
 
-    /// This tile's elements, lent or copied into `buffer`.
+    /// The elements that are evaluated: of whole chunks.
+    fn padded(self) -> usize {
+        self.len.next_multiple_of(CHUNK)
+    }
+
+    /// The only segment, if the tile may be evaluated in place.
+    fn direct(self) -> Option<Segment> {
+        self.whole().filter(|s| s.len.is_multiple_of(CHUNK))
+    }
+
+    /// This tile's elements, lent or copied into `buffer`; after them comes what is of no use.
     fn read<'b, P: Prim>(self, view: &'b View<'_>, buffer: &'b mut [P]) -> &'b [P] {
-        if let Some(s) = self.whole()
+        if let Some(s) = self.direct()
             && let Some(row) = view.row(s.n, s.c, s.start, s.len)
         {
             return row;
@@ -247,12 +260,12 @@ impl Tile {
         for s in self.segments() {
             view.read_row(s.n, s.c, s.start, &mut buffer[s.at..s.at + s.len]);
         }
-        &buffer[..self.len]
+        &buffer[..self.padded()]
     }
 
     /// This tile's memory, where a formula may write it directly.
     fn lend<'b, P: Prim>(self, view: &'b mut ViewMut<'_>) -> Option<&'b mut [P]> {
-        let s = self.whole()?;
+        let s = self.direct()?;
         view.row(s.n, s.c, s.start, s.len)
     }
 
@@ -262,14 +275,13 @@ impl Tile {
         view: &mut ViewMut<'_>,
         accumulate: bool,
         buffer: &mut [P],
-        work: impl FnOnce(&mut [P]) -> f64,
-    ) -> f64 {
+        work: impl FnOnce(&mut [P]),
+    ) {
         if let Some(slopes) = self.lend(view).filter(|_| !accumulate) {
             return work(slopes);
         }
-        let total = work(&mut buffer[..self.len]);
+        work(&mut buffer[..self.padded()]);
         self.write(view, buffer, accumulate);
-        total
     }
 
     fn write<P: Prim>(self, view: &mut ViewMut<'_>, buffer: &[P], accumulate: bool) {
@@ -280,7 +292,7 @@ impl Tile {
     }
 }
 
-/// A tile's operands, and where its results go.
+/// The operands of whole chunks, and where results go.
 pub(super) struct Rows<'a, P> {
     x: &'a [P],
     t: &'a [P],
@@ -293,18 +305,16 @@ pub(super) struct Rows<'a, P> {
 }
 
 impl<P: Prim> Rows<'_, P> {
-    /// Returns the sum of the values.
-    pub(super) fn evaluate<F: Pointwise>(mut self, formula: F) -> f64 {
-        match self.slopes.take() {
-            None => dispatch(Eval {
-                formula,
-                rows: self,
-            }),
+    pub(super) fn evaluate<F: Pointwise>(mut self, formula: F) {
+        let slopes = self.slopes.take();
+        let task = Eval {
+            formula,
+            rows: self,
+        };
+        match slopes {
+            None => dispatch(task),
             Some((slopes, scale)) => dispatch(WithSlopes {
-                task: Eval {
-                    formula,
-                    rows: self,
-                },
+                task,
                 slopes,
                 scale,
             }),
@@ -312,13 +322,13 @@ impl<P: Prim> Rows<'_, P> {
     }
 }
 
-/// Values of a tile.
+/// Values.
 struct Eval<'a, F, P> {
     formula: F,
     rows: Rows<'a, P>,
 }
 
-/// Values and slopes of a tile.
+/// Values and slopes.
 struct WithSlopes<'a, 's, F, P> {
     task: Eval<'a, F, P>,
     slopes: &'s mut [P],
@@ -326,49 +336,65 @@ struct WithSlopes<'a, 's, F, P> {
 }
 
 impl<F: Pointwise, P: Prim> Eval<'_, F, P> {
-    /// Values; and each slope times its weight goes to `slope`, 0 where ignored.
+    /// Values; and each chunk's slopes times their weights go to `slopes`, 0 where ignored.
     #[inline(always)]
-    fn each<R: Real<Prim = P>>(self, mut slope: impl FnMut(usize, R, R)) -> f64 {
+    fn each<R: Real<Prim = P>>(self, scale: R, mut slopes: impl FnMut(usize, &[P; CHUNK])) {
         let Self { formula, rows } = self;
-        let n = rows.values.len();
-        let (x, t, a, w) = (&rows.x[..n], &rows.t[..n], &rows.a[..n], &rows.w[..n]);
+        let [x, t, a, w] = [rows.x, rows.t, rows.a, rows.w].map(|row| row.as_chunks::<CHUNK>().0);
+        let values = rows.values.as_chunks_mut::<CHUNK>().0;
         let ignore = R::new(rows.ignore);
-        for i in 0..n {
-            let t = R::new(t[i]);
-            let w = R::new(w[i]);
-            let keep = t != ignore;
-            let (v, s) = formula.eval(R::new(x[i]), t, R::new(a[i]));
-            rows.values[i] = R::select(keep, v * w, R::zero()).get();
-            slope(
-                i,
-                R::select(keep, s, R::zero()),
-                R::select(keep, w, R::zero()),
-            );
+        // Apart from the operands' memory, so that the compiler need not ask whether they overlap.
+        let (mut value, mut slope) = ([P::default(); CHUNK], [P::default(); CHUNK]);
+        let operands = x.iter().zip(t).zip(a).zip(w).zip(values);
+        for (i, ((((x, t), a), w), values)) in operands.enumerate() {
+            for k in 0..CHUNK {
+                let t = R::new(t[k]);
+                let w = R::new(w[k]);
+                let keep = t != ignore;
+                let (v, s) = formula.eval(R::new(x[k]), t, R::new(a[k]));
+                value[k] = R::select(keep, v * w, R::zero()).get();
+                let w = R::select(keep, w, R::zero());
+                slope[k] = (R::select(keep, s, R::zero()) * (w * scale)).get();
+            }
+            *values = value;
+            slopes(i, &slope);
         }
-        sum::<R>(rows.values)
     }
 }
 
 impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
-    type Output = f64;
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        self.each::<P::Lane<I>>(|_, _, _| ())
+    fn run<I: Isa>(self) {
+        self.each(<P::Lane<I>>::one(), |_, _| ());
     }
 }
 
 impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
-    type Output = f64;
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
+    fn run<I: Isa>(self) {
         let Self {
             task,
             slopes,
             scale,
         } = self;
-        let slopes = &mut slopes[..task.rows.values.len()];
-        let scale = <P::Lane<I>>::new(scale);
-        task.each::<P::Lane<I>>(|i, slope, w| slopes[i] = (slope * (w * scale)).get())
+        let slopes = slopes.as_chunks_mut::<CHUNK>().0;
+        task.each(<P::Lane<I>>::new(scale), |i, chunk| slopes[i] = *chunk);
+    }
+}
+
+/// The sum of a row.
+struct Total<'a, P>(&'a [P]);
+
+impl<P: Prim> Task for Total<'_, P> {
+    type Prim = P;
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        sum::<P::Lane<I>>(self.0)
     }
 }
 
@@ -382,6 +408,7 @@ struct BothSlopes<'a, P> {
 }
 
 impl<P: Prim> Task for BothSlopes<'_, P> {
+    type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

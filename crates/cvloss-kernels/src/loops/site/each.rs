@@ -22,6 +22,7 @@ pub(super) struct Each<'a, 'i, 'o, T, P> {
 }
 
 impl<T: Term, P: Prim> Task for Each<'_, '_, '_, T, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

@@ -25,6 +25,7 @@ pub(super) struct Hard<'a, 'i, 'o, T, P> {
 }
 
 impl<T: Term, P: Prim> Task for Hard<'_, '_, '_, T, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

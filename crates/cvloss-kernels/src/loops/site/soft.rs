@@ -25,6 +25,7 @@ pub(super) struct Soft<'a, 'i, 'o, P> {
 }
 
 impl<P: Prim> Task for Soft<'_, '_, '_, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

@@ -46,6 +46,7 @@ pub(super) struct Slopes<'a, P> {
 }
 
 impl<P: Prim, F: Formula> Task for Evaluate<'_, P, F> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]

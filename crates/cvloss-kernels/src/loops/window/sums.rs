@@ -25,6 +25,7 @@ pub(super) struct Gather<'a, P> {
 }
 
 impl<P: Prim> Task for Gather<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -123,6 +124,7 @@ pub(super) struct Slide<'a, P> {
 }
 
 impl<P: Prim> Task for Slide<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]

@@ -28,6 +28,7 @@ pub(super) struct Products<'a, P> {
 }
 
 impl<P: Prim> Task for Products<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -80,6 +81,7 @@ pub(super) struct Multiply<'a, P> {
 }
 
 impl<P: Prim> Task for Multiply<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -111,6 +113,7 @@ pub(super) struct Scale<'a, P> {
 }
 
 impl<P: Prim> Task for Scale<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -140,6 +143,7 @@ pub(super) struct Combine<'a, P> {
 }
 
 impl<P: Prim> Task for Combine<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -177,6 +181,7 @@ pub(super) struct AddPixels<'a, P> {
 }
 
 impl<P: Prim> Task for AddPixels<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
@@ -209,6 +214,7 @@ pub(super) struct SumPixels<'a, P> {
 }
 
 impl<P: Prim> Task for SumPixels<'_, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]
@@ -241,6 +247,7 @@ pub(super) struct Sum<'a, P> {
 }
 
 impl<P: Prim> Task for Sum<'_, P> {
+    type Prim = P;
     type Output = f64;
 
     #[inline(always)]

@@ -183,6 +183,7 @@ struct ScaleRow<'a, P> {
 }
 
 impl<P: Prim> Task for ScaleRow<'_, P> {
+    type Prim = P;
     type Output = ();
 
     #[inline(always)]
