@@ -169,14 +169,14 @@ impl<C: Curve> Pointwise for Difference<C> {
 
 /// `a · (own(x) + other(t))`: the sum of both sides of a pair of logits.
 #[derive(Clone, Copy, Debug)]
-pub struct Two<C, D> {
+pub struct Two<C> {
     /// The curve of `x`.
     pub own: C,
     /// The curve of `t`.
-    pub other: D,
+    pub other: C,
 }
 
-impl<C: Curve, D: Curve> Pointwise for Two<C, D> {
+impl<C: Curve> Pointwise for Two<C> {
     #[inline(always)]
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R) {
         let (value, slope) = self.own.eval(x);

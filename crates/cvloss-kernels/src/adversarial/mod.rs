@@ -28,7 +28,7 @@ pub use features::{FeatureDistance, FeatureOptions, FeaturePooling, evaluate_fea
 pub use lecam::{LecamForm, LecamOptions, evaluate_lecam};
 pub use plan::{AnyCurve, Plan};
 
-use plan::Visit;
+use plan::{Visit, VisitTwo};
 
 /// The function behind an adversarial loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -211,12 +211,14 @@ fn run(
             if let Some(values) = values {
                 // A value per pair is the sum of both sides.
                 let sweep = Sweep::over(&logits.real, &logits.fake, logits, reduction);
-                let total = real.accept(TwoSweep {
-                    other: fake,
-                    sweep,
-                    values,
-                    gradient: gradients.real,
-                })?;
+                let total = real.accept_both(
+                    fake,
+                    TwoSweep {
+                        sweep,
+                        values,
+                        gradient: gradients.real,
+                    },
+                )?;
                 if gradients.fake.is_some() {
                     plain(fake, own_fake(), None, gradients.fake)?;
                 }
@@ -356,38 +358,15 @@ impl Visit for DifferenceSweep<'_, '_, '_> {
 
 /// [`Two`] over pairs.
 struct TwoSweep<'a, 'v, 'g> {
-    other: AnyCurve,
     sweep: Sweep<'a>,
     values: ViewMut<'v>,
     gradient: Option<Gradient<'g>>,
 }
 
-impl Visit for TwoSweep<'_, '_, '_> {
+impl VisitTwo for TwoSweep<'_, '_, '_> {
     type Output = Result<f64>;
-    fn visit<C: Curve>(self, own: C) -> Result<f64> {
-        self.other.accept(TwoCurves {
-            own,
-            sweep: self.sweep,
-            values: self.values,
-            gradient: self.gradient,
-        })
-    }
-}
-
-struct TwoCurves<'a, 'v, 'g, C> {
-    own: C,
-    sweep: Sweep<'a>,
-    values: ViewMut<'v>,
-    gradient: Option<Gradient<'g>>,
-}
-
-impl<A: Curve> Visit for TwoCurves<'_, '_, '_, A> {
-    type Output = Result<f64>;
-    fn visit<C: Curve>(self, other: C) -> Result<f64> {
-        let formula = Two {
-            own: self.own,
-            other,
-        };
+    fn visit<C: Curve>(self, own: C, other: C) -> Result<f64> {
+        let formula = Two { own, other };
         self.sweep.run(formula, Some(self.values), self.gradient)
     }
 }

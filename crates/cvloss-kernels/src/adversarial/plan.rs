@@ -26,7 +26,36 @@ pub(super) trait Visit {
     fn visit<C: Curve>(self, curve: C) -> Self::Output;
 }
 
+/// As [`Visit`], with two curves of one kind.
+pub(super) trait VisitTwo {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<C: Curve>(self, own: C, other: C) -> Self::Output;
+}
+
 impl AnyCurve {
+    /// Fails if the curves differ in kind: those of a form do not.
+    pub(super) fn accept_both<T, V: VisitTwo<Output = Result<T>>>(
+        self,
+        other: Self,
+        visit: V,
+    ) -> Result<T> {
+        match (self, other) {
+            (Self::CrossEntropy(own), Self::CrossEntropy(other)) => visit.visit(own, other),
+            (Self::Square(own), Self::Square(other)) => visit.visit(own, other),
+            (Self::Linear(own), Self::Linear(other)) => visit.visit(own, other),
+            (Self::Hinge(own), Self::Hinge(other)) => visit.visit(own, other),
+            (Self::Rectified(own), Self::Rectified(other)) => visit.visit(own, other),
+            (Self::Absolute(own), Self::Absolute(other)) => visit.visit(own, other),
+            _ => Err(Error::option(
+                "reduction",
+                "None",
+                "Sum or Mean: the two sides have curves of different kinds",
+            )),
+        }
+    }
+
     pub(super) fn accept<V: Visit>(self, visit: V) -> V::Output {
         match self {
             Self::CrossEntropy(curve) => visit.visit(curve),

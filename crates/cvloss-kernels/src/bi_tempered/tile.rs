@@ -7,7 +7,7 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::{Formula, Tile, target_row};
-use crate::loops::softmax::{PIXELS, Sink, Source};
+use crate::loops::softmax::{Row, Sink, Source};
 use crate::loops::sum::sum;
 use crate::math::{Real, exp_m1};
 use crate::scalar::Prim;
@@ -36,9 +36,19 @@ impl<T: Temperature> Formula for Divergence<T> {
             tile.weigh_by_class();
         }
         let is_hard = !is_soft && self.smoothing == 0.0;
+        let mut lambda = Row::new();
+        let lambda = &mut lambda[..tile.values.len()];
+        let (below, _) = tile.memory.split_at_mut(tile.memory.len() / 2);
+        dispatch(Normalise {
+            temperature: self.temperature,
+            input: tile.input,
+            below,
+            lambda: &mut *lambda,
+        });
         dispatch(Evaluate {
             divergence: self,
             tile,
+            lambda,
             is_hard,
         })
     }
@@ -47,6 +57,7 @@ impl<T: Temperature> Formula for Divergence<T> {
 struct Evaluate<'a, 'i, 'o, T, P> {
     divergence: Divergence<T>,
     tile: Tile<'a, 'i, 'o, P>,
+    lambda: &'a mut [P],
     is_hard: bool,
 }
 
@@ -59,28 +70,46 @@ impl<T: Temperature, P: Prim> Task for Evaluate<'_, '_, '_, T, P> {
         let Self {
             divergence,
             tile,
+            lambda,
             is_hard,
         } = self;
         if is_hard {
-            divergence.hard::<P::Lane<I>>(tile)
+            divergence.hard::<P::Lane<I>>(tile, lambda)
         } else {
-            divergence.soft::<P::Lane<I>>(tile)
+            divergence.soft::<P::Lane<I>>(tile, lambda)
         }
     }
 }
 
-impl<T: Temperature> Divergence<T> {
-    /// How far each logit is below the largest, into `below`; and `λ`, by which all are to be lowered so that the
-    /// tempered exponentials of the rest add up to 1.
+/// How far each logit is below the largest, into `below`; and `λ`, by which all are to be lowered so that the tempered
+/// exponentials of the rest add up to 1.
+struct Normalise<'a, 'i, T, P> {
+    temperature: T,
+    input: Source<'a, 'i>,
+    below: &'a mut [P],
+    lambda: &'a mut [P],
+}
+
+impl<T: Temperature, P: Prim> Task for Normalise<'_, '_, T, P> {
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn normalise<R: Real>(
-        &self,
-        input: Source<'_, '_>,
-        below: &mut [R::Prim],
-        lambda: &mut [R::Prim],
-    ) {
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<T: Temperature, P: Prim> Normalise<'_, '_, T, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            temperature,
+            input,
+            below,
+            lambda,
+        } = self;
         let n = lambda.len();
-        let zeros = [R::Prim::default(); PIXELS];
+        let zeros = Row::new();
         let (mut buffer, mut first, mut largest) = (zeros, zeros, zeros);
         let (buffer, first, largest) = (&mut buffer[..n], &mut first[..n], &mut largest[..n]);
         for c in 0..below.len() / n.max(1) {
@@ -106,7 +135,7 @@ impl<T: Temperature> Divergence<T> {
         let (mut rest, mut escorts) = (zeros, zeros);
         let (rest, escorts) = (&mut rest[..n], &mut escorts[..n]);
         // 1 until a pixel's own step is short enough: what its neighbours need is not its business.
-        let mut moves = [R::one().get(); PIXELS];
+        let mut moves = Row::filled(R::one().get());
         let moves = &mut moves[..n];
         lambda.fill(R::Prim::default());
         for _ in 0..T::STEPS {
@@ -116,7 +145,7 @@ impl<T: Temperature> Divergence<T> {
                 let class = R::Prim::of(c as f64);
                 for i in 0..n {
                     let u = R::new(lambda[i]) + R::new(below[i]);
-                    let (minus_ln_p, base) = self.temperature.eval(u);
+                    let (minus_ln_p, base) = temperature.eval(u);
                     let p = (-minus_ln_p).exp_nonpositive();
                     // The largest apart: of 1 less that, digits are not lost.
                     let p = R::select(first[i] == class, R::zero(), p);
@@ -126,10 +155,10 @@ impl<T: Temperature> Divergence<T> {
             }
             let mut moving = 0u32;
             for i in 0..n {
-                let (minus_ln_p, base) = self.temperature.eval(R::new(lambda[i]));
+                let (minus_ln_p, base) = temperature.eval(R::new(lambda[i]));
                 let excess = R::new(rest[i]) + exp_m1(-minus_ln_p);
                 let escort = R::new(escorts[i]) + (-minus_ln_p).exp_nonpositive() / base;
-                let step = self.temperature.step(excess, escort);
+                let step = temperature.step(excess, escort);
                 let next = (R::new(lambda[i]) + step).at_least(R::zero());
                 let may_move = R::new(moves[i]) > R::zero();
                 let moves_on = may_move & (step.abs() > enough * next);
@@ -142,20 +171,21 @@ impl<T: Temperature> Divergence<T> {
             }
         }
     }
+}
 
+impl<T: Temperature> Divergence<T> {
     /// Class indices as they are.
     #[inline(always)]
-    fn hard<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>) -> f64 {
+    fn hard<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>, lambda: &mut [R::Prim]) -> f64 {
         let n = tile.values.len();
         let (escorts, slopes) = tile.memory.split_at_mut(tile.memory.len() / 2);
-        let zeros = [R::Prim::default(); PIXELS];
-        let (mut lambda, mut own, mut own_escort, mut own_power) = (zeros, zeros, zeros, zeros);
+        let zeros = Row::new();
+        let (mut own, mut own_escort, mut own_power) = (zeros, zeros, zeros);
         let (lambda, own) = (&mut lambda[..n], &mut own[..n]);
         let (own_escort, own_power) = (&mut own_escort[..n], &mut own_power[..n]);
         let (mut powers, mut escort_sum, mut slope_sum) = (zeros, zeros, zeros);
         let (powers, escort_sum, slope_sum) =
             (&mut powers[..n], &mut escort_sum[..n], &mut slope_sum[..n]);
-        self.normalise::<R>(tile.input, escorts, lambda);
         let labels = &tile.labels[..n];
         let rows = escorts.chunks_exact_mut(n).zip(slopes.chunks_exact_mut(n));
         for (c, (escort, slope)) in rows.enumerate() {
@@ -200,32 +230,32 @@ impl<T: Temperature> Divergence<T> {
             slope_sum[i] = kept((d + d_rest) * over);
             lambda[i] = kept(factor);
         }
-        let rows = Rows {
-            escorts,
-            slopes,
-            factor: lambda,
-            pull: slope_sum,
-            own: Some(own),
-        };
         if let Some(gradient) = tile.gradient {
-            rows.write::<R>(gradient, labels);
+            dispatch(Write {
+                escorts,
+                slopes,
+                factor: lambda,
+                pull: slope_sum,
+                own: Some(own),
+                labels,
+                gradient,
+            });
         }
         sum::<R>(values)
     }
 
     /// Distributions, or smoothed class indices.
     #[inline(always)]
-    fn soft<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>) -> f64 {
+    fn soft<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>, lambda: &mut [R::Prim]) -> f64 {
         let n = tile.values.len();
         let (escorts, slopes) = tile.memory.split_at_mut(tile.memory.len() / 2);
         let classes = escorts.len() / n.max(1);
-        let zeros = [R::Prim::default(); PIXELS];
-        let (mut lambda, mut buffer, mut values) = (zeros, zeros, zeros);
+        let zeros = Row::new();
+        let (mut buffer, mut values) = (zeros, zeros);
         let (lambda, buffer, sums) = (&mut lambda[..n], &mut buffer[..n], &mut values[..n]);
         let (mut escort_sum, mut slope_sum, mut mass) = (zeros, zeros, zeros);
         let (escort_sum, slope_sum, mass) =
             (&mut escort_sum[..n], &mut slope_sum[..n], &mut mass[..n]);
-        self.normalise::<R>(tile.input, escorts, lambda);
         let labels = &tile.labels[..n];
         let keep = R::of(1.0 - self.smoothing);
         let spread = R::of(self.smoothing / classes as f64);
@@ -268,22 +298,23 @@ impl<T: Temperature> Divergence<T> {
             slope_sum[i] = kept(R::new(slope_sum[i]) * factor / R::new(escort_sum[i]));
             lambda[i] = kept(factor);
         }
-        let rows = Rows {
-            escorts,
-            slopes,
-            factor: lambda,
-            pull: slope_sum,
-            own: None,
-        };
         if let Some(gradient) = tile.gradient {
-            rows.write::<R>(gradient, labels);
+            dispatch(Write {
+                escorts,
+                slopes,
+                factor: lambda,
+                pull: slope_sum,
+                own: None,
+                labels,
+                gradient,
+            });
         }
         sum::<R>(values)
     }
 }
 
-/// What the gradient is made of.
-struct Rows<'a, P> {
+/// The gradient of a tile.
+struct Write<'a, 'o, P> {
     /// `q`, by class.
     escorts: &'a [P],
     /// `d`, by class.
@@ -294,14 +325,26 @@ struct Rows<'a, P> {
     pull: &'a [P],
     /// The slope of the true class, where it is known better.
     own: Option<&'a [P]>,
+    labels: &'a [P],
+    gradient: Sink<'a, 'o>,
 }
 
-impl<P: Prim> Rows<'_, P> {
+impl<P: Prim> Task for Write<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn write<R: Real<Prim = P>>(self, mut gradient: Sink<'_, '_>, labels: &[P]) {
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<P: Prim> Write<'_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let (labels, mut gradient) = (self.labels, self.gradient);
         let n = labels.len();
         let (factor, pull) = (&self.factor[..n], &self.pull[..n]);
-        let mut buffer = [P::default(); PIXELS];
+        let mut buffer = Row::new();
         let buffer = &mut buffer[..n];
         let rows = self
             .escorts

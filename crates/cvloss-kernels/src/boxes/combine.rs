@@ -102,6 +102,8 @@ impl<B> Combined<B> {
 }
 
 impl<B: Base> Pair<4> for Combined<B> {
+    const SPLITS: bool = false;
+
     #[inline(always)]
     fn eval<R: Real>(&self, a: [R; 4], b: [R; 4]) -> (R, [[R; 4]; 2]) {
         let eps = R::of(self.eps);

@@ -17,6 +17,9 @@ const LEAST: usize = 2048;
 
 /// The formula of a loss of two boxes of `D` numbers.
 pub trait Pair<const D: usize>: Copy + Send + Sync {
+    /// Whether slopes with respect to the first box alone are worth a copy of the loop.
+    const SPLITS: bool = true;
+
     /// The value, and its slopes with respect to `a` and to `b`.
     ///
     /// Must be `#[inline(always)]` and branch-free.
@@ -434,9 +437,10 @@ impl<P: Prim, const D: usize> Tile<P, D> {
 
     fn evaluate<F: Pair<D>>(&mut self, formula: F, both: bool) {
         let tile = self;
-        match both {
-            false => dispatch(Eval::<_, _, D, false> { formula, tile }),
-            true => dispatch(Eval::<_, _, D, true> { formula, tile }),
+        if F::SPLITS && !both {
+            dispatch(Eval::<_, _, D, false> { formula, tile });
+        } else {
+            dispatch(Eval::<_, _, D, true> { formula, tile });
         }
     }
 }

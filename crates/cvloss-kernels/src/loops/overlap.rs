@@ -360,41 +360,47 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 start,
                 accumulate: false,
             });
+            let site = Site {
+                block: &block,
+                points,
+                input,
+                pixels,
+            };
             match block.options.activation {
                 Activation::Softmax => match hard {
-                    Some(extra) => {
-                        let site = Site::new(&block, extra, points, input, pixels);
-                        dispatch(HardStatistics {
-                            site,
-                            tile,
-                            work,
-                            found,
-                            stash,
-                        });
+                    Some(extra) => HardStatistics {
+                        site,
+                        extra,
+                        tile,
+                        work,
+                        found,
+                        stash,
                     }
-                    None => {
-                        let site = Site::new(&block, extras.softmax, points, input, pixels);
-                        dispatch(SoftmaxStatistics { site, tile, found });
+                    .evaluate(),
+                    None => SoftmaxStatistics {
+                        site,
+                        extra: extras.softmax,
+                        tile,
+                        found,
                     }
+                    .evaluate(),
                 },
-                Activation::Sigmoid => {
-                    let site = Site::new(&block, extras.sigmoid, points, input, pixels);
-                    dispatch(RowStatistics::<_, _, true> {
-                        site,
-                        work,
-                        found,
-                        stash,
-                    });
+                Activation::Sigmoid => RowStatistics {
+                    site,
+                    extra: extras.sigmoid,
+                    work,
+                    found,
+                    stash,
                 }
-                Activation::Identity => {
-                    let site = Site::new(&block, NoExtra, points, input, pixels);
-                    dispatch(RowStatistics::<_, _, false> {
-                        site,
-                        work,
-                        found,
-                        stash,
-                    });
+                .evaluate::<true>(),
+                Activation::Identity => RowStatistics {
+                    site,
+                    extra: NoExtra,
+                    work,
+                    found,
+                    stash,
                 }
+                .evaluate::<false>(),
             }
         });
         all.into_iter().map(ItemSums::total).collect()
@@ -435,35 +441,39 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 start,
                 accumulate,
             };
+            let site = Site {
+                block: &block,
+                points,
+                input,
+                pixels,
+            };
             match block.options.activation {
                 Activation::Softmax => match hard {
-                    Some(extra) => {
-                        let site = Site::new(&block, extra, points, input, pixels);
-                        dispatch(HardGradient {
-                            site,
-                            tile,
-                            work,
-                            slopes: &hard_slopes[n],
-                            factor: P::of(slopes.extra * scale),
-                            into,
-                            stashed,
-                        });
+                    Some(extra) => HardGradient {
+                        site,
+                        extra,
+                        tile,
+                        work,
+                        slopes: &hard_slopes[n],
+                        factor: P::of(slopes.extra * scale),
+                        into,
+                        stashed,
                     }
-                    None => {
-                        let site = Site::new(&block, extras.softmax, points, input, pixels);
-                        dispatch(SoftmaxGradient {
-                            site,
-                            tile,
-                            slopes,
-                            scale,
-                            into,
-                        });
+                    .evaluate(),
+                    None => SoftmaxGradient {
+                        site,
+                        extra: extras.softmax,
+                        tile,
+                        slopes,
+                        scale,
+                        into,
                     }
+                    .evaluate(),
                 },
                 Activation::Sigmoid => {
-                    let site = Site::new(&block, extras.sigmoid, points, input, pixels);
                     dispatch(RowGradient::<_, _, true> {
                         site,
+                        extra: extras.sigmoid,
                         work,
                         slopes,
                         scale,
@@ -472,9 +482,9 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                     });
                 }
                 Activation::Identity => {
-                    let site = Site::new(&block, NoExtra, points, input, pixels);
                     dispatch(RowGradient::<_, _, false> {
                         site,
+                        extra: NoExtra,
                         work,
                         slopes,
                         scale,

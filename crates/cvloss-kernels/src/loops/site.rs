@@ -111,7 +111,7 @@ impl<T: Term> Formula for OfTrueClass<T> {
     fn tile<P: Prim>(self, mut tile: Tile<'_, '_, '_, P>) -> f64 {
         tile.weigh_by_class();
         if T::OTHERS {
-            return dispatch(Each {
+            return Each {
                 term: self.0,
                 input: tile.input,
                 tile: tile.memory,
@@ -120,9 +120,10 @@ impl<T: Term> Formula for OfTrueClass<T> {
                 scale: tile.scale,
                 values: tile.values,
                 gradient: tile.gradient,
-            });
+            }
+            .evaluate();
         }
-        dispatch(Hard {
+        Hard {
             term: self.0,
             input: tile.input,
             tile: tile.memory,
@@ -132,7 +133,8 @@ impl<T: Term> Formula for OfTrueClass<T> {
             scale: tile.scale,
             values: tile.values,
             gradient: tile.gradient,
-        })
+        }
+        .evaluate()
     }
 }
 

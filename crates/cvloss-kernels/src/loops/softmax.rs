@@ -229,12 +229,8 @@ pub(crate) struct TrueClass<R> {
 impl<R: Real> TrueClass<R> {
     /// From its logit `d`, shifted or not, and the other classes' sum of exponentials.
     #[inline(always)]
-    pub(crate) fn new<const SHIFTED: bool>(d: R, others: R) -> Self {
-        let e = if SHIFTED {
-            d.exp_nonpositive()
-        } else {
-            d.exp_moderate()
-        };
+    pub(crate) fn new(d: R, others: R) -> Self {
+        let e = d.exp_moderate();
         let sum = others + e;
         let one_over_sum = R::one() / sum;
         let ratio = others / e;
@@ -261,32 +257,97 @@ pub(crate) fn is_moderate<R: Real>(sum: R) -> bool {
     (sum > R::of(1e-4)) & (sum < R::of(1e30))
 }
 
-/// A class's exponentials, and what they add to the pixels' own logit and to the sum of the other classes.
-#[inline(always)]
-pub(crate) fn exponentiate_apart<R: Real, const SHIFTED: bool>(
-    class: R::Prim,
-    logits: &[R::Prim],
-    largest: &[R::Prim],
-    labels: &[R::Prim],
-    e: &mut [R::Prim],
-    own: &mut [R::Prim],
-    rest: &mut [R::Prim],
-) {
-    let n = e.len();
-    let (logits, largest, labels) = (&logits[..n], &largest[..n], &labels[..n]);
-    let (own, rest) = (&mut own[..n], &mut rest[..n]);
-    for i in 0..n {
-        let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-        let is_own = labels[i] == class;
-        own[i] = R::select(is_own, d, R::new(own[i])).get();
-        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
-        e[i] = y.get();
+/// How many classes ahead rows are brought into the cache.
+pub(crate) const AHEAD: usize = 3;
+
+/// A tile's exponentials, and what they add up to.
+///
+/// Logits of moderate size need no shift by the largest, which saves a pass over them; whether they were is seen by the
+/// sums ([`is_moderate`]).
+pub(crate) struct Exponentials<'a, 'i, P> {
+    pub(crate) source: Source<'a, 'i>,
+    pub(crate) tile: &'a mut [P],
+    /// Whether logits are lowered by the largest of their pixel, which goes to `largest`.
+    pub(crate) shifts: bool,
+    pub(crate) largest: &'a mut [P],
+    pub(crate) apart: Option<Apart<'a, P>>,
+    /// The sum over classes.
+    pub(crate) sum: &'a mut [P],
+    pub(crate) buffer: &'a mut [P],
+}
+
+/// The true class, kept out of the sum.
+pub(crate) struct Apart<'a, P> {
+    pub(crate) labels: &'a [P],
+    /// Its logit, lowered or not.
+    pub(crate) own: &'a mut [P],
+}
+
+impl<P: Prim> Task for Exponentials<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        if self.shifts {
+            self.eval::<P::Lane<I>, true>();
+        } else {
+            self.eval::<P::Lane<I>, false>();
+        }
+    }
+}
+
+impl<P: Prim> Exponentials<'_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>, const SHIFTED: bool>(mut self) {
+        let (source, largest, buffer) = (self.source, self.largest, self.buffer);
+        let n = self.sum.len();
+        if SHIFTED {
+            largest_logits::<R>(source, self.tile.len() / n.max(1), largest, buffer);
+        }
+        self.sum.fill(P::default());
+        if let Some(apart) = &mut self.apart {
+            apart.own.fill(P::default());
+        }
+        for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
+            source.prefetch::<P>(c + AHEAD, n);
+            let logits = source.row(c, &mut buffer[..n]);
+            match &mut self.apart {
+                Some(apart) => {
+                    apart.add::<R, SHIFTED>(P::of(c as f64), logits, largest, e, self.sum);
+                }
+                None => add_exponentials::<R, SHIFTED>(logits, largest, e, self.sum),
+            }
+        }
+    }
+}
+
+impl<P: Prim> Apart<'_, P> {
+    /// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes.
+    #[inline(always)]
+    fn add<R: Real<Prim = P>, const SHIFTED: bool>(
+        &mut self,
+        class: P,
+        logits: &[P],
+        largest: &[P],
+        e: &mut [P],
+        rest: &mut [P],
+    ) {
+        let n = e.len();
+        let (logits, largest, labels) = (&logits[..n], &largest[..n], &self.labels[..n]);
+        let (own, rest) = (&mut self.own[..n], &mut rest[..n]);
+        for i in 0..n {
+            let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+            let is_own = labels[i] == class;
+            own[i] = R::select(is_own, d, R::new(own[i])).get();
+            rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
+            e[i] = y.get();
+        }
     }
 }
 
 /// A class's exponentials, and what they add to the sum of all classes.
 #[inline(always)]
-pub(crate) fn exponentiate_sum<R: Real, const SHIFTED: bool>(
+fn add_exponentials<R: Real, const SHIFTED: bool>(
     logits: &[R::Prim],
     largest: &[R::Prim],
     e: &mut [R::Prim],

@@ -6,6 +6,7 @@
 use crate::labels::IGNORED;
 use crate::math::Real;
 use crate::scalar::Prim;
+use crate::simd::{Isa, Task};
 
 /// Accumulators side by side: an AVX-512 register of `f32`.
 const LANES: usize = 16;
@@ -16,6 +17,18 @@ pub(crate) fn sum<R: Real>(row: &[R::Prim]) -> f64 {
     let mut sum = Lanes::default();
     sum.add::<R>(row);
     sum.total()
+}
+
+/// [`sum`].
+pub(crate) struct Total<'a, P>(pub(crate) &'a [P]);
+
+impl<P: Prim> Task for Total<'_, P> {
+    type Prim = P;
+    type Output = f64;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        sum::<P::Lane<I>>(self.0)
+    }
 }
 
 /// A sum that grows row by row, in an order that depends on their lengths alone.

@@ -20,12 +20,11 @@ pub(super) struct CrossEntropy<'a> {
 impl SoftmaxExtra for CrossEntropy<'_> {
     const PRESENT: bool = true;
 
-    #[inline(always)]
-    fn share<R: Real>(&self, class: usize) -> (R, R, R) {
+    fn share(&self, class: usize) -> [f64; 3] {
         let weight = self.class_weights.map_or(1.0, |weights| weights[class]);
-        let keep = R::of(weight * (1.0 - self.label_smoothing));
-        let spread = R::of(weight * self.label_smoothing / self.classes as f64);
-        (keep, spread, R::one())
+        let keep = weight * (1.0 - self.label_smoothing);
+        let spread = weight * self.label_smoothing / self.classes as f64;
+        [keep, spread, 1.0]
     }
 
     #[inline(always)]
@@ -74,14 +73,13 @@ impl Focal {
 impl SoftmaxExtra for Focal {
     const PRESENT: bool = true;
 
-    #[inline(always)]
-    fn share<R: Real>(&self, class: usize) -> (R, R, R) {
+    fn share(&self, class: usize) -> [f64; 3] {
         let alpha = if class == 0 {
             self.alpha.0
         } else {
             self.alpha.1
         };
-        (R::one(), R::zero(), R::of(alpha))
+        [1.0, 0.0, alpha]
     }
 
     #[inline(always)]

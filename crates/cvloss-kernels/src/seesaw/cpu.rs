@@ -116,7 +116,7 @@ impl<P: Prim> Evaluate<'_, '_, '_, '_, P> {
         let (weights, values) = (&tile.weights[..n], &mut tile.values[..n]);
         for i in 0..n {
             let d = R::new(own[i]) - R::new(largest[i]);
-            let found = TrueClass::new::<true>(d, R::new(rest[i]));
+            let found = TrueClass::new(d, R::new(rest[i]));
             let is_kept = labels[i] != P::of(IGNORED);
             let kept = |x: R| R::select(is_kept, x, R::zero()).get();
             values[i] = kept(found.minus_ln_p * R::new(weights[i]));

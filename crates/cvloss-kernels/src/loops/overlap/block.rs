@@ -122,32 +122,15 @@ impl<P: Prim> Task for DropIgnored<'_, P> {
     }
 }
 
-/// A tile's surroundings: what it is part of, what rides along, its points and its logits.
-pub(super) struct Site<'a, 'i, E, P> {
+/// A tile's surroundings: what it is part of, its points and its logits.
+pub(super) struct Site<'a, 'i, P> {
     pub(super) block: &'a Block<'i>,
-    pub(super) extra: E,
     pub(super) points: &'a Points<P>,
     pub(super) input: Source<'a, 'i>,
     pub(super) pixels: usize,
 }
 
-impl<'a, 'i, E, P: Prim> Site<'a, 'i, E, P> {
-    pub(super) fn new(
-        block: &'a Block<'i>,
-        extra: E,
-        points: &'a Points<P>,
-        input: Source<'a, 'i>,
-        pixels: usize,
-    ) -> Self {
-        Self {
-            block,
-            extra,
-            points,
-            input,
-            pixels,
-        }
-    }
-
+impl<P: Prim> Site<'_, '_, P> {
     /// The target's row of class `c`. A single channel is class 1 against class 0.
     #[inline(always)]
     pub(super) fn target_row<'b, R: Real<Prim = P>>(

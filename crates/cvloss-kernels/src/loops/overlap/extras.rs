@@ -12,7 +12,7 @@ pub trait SoftmaxExtra: Copy + Send + Sync {
     /// Whether there is anything to evaluate.
     const PRESENT: bool;
     /// `(k1, k0, v)` of a class.
-    fn share<R: Real>(&self, class: usize) -> (R, R, R);
+    fn share(&self, class: usize) -> [f64; 3];
     /// The value, and `(a, b)` such that its derivative with respect to logit `c` is `a p_c − b share_c`.
     fn eval<R: Real>(&self, all: R, dot: R, rest: R, sum: R) -> (R, R, R);
 
@@ -46,9 +46,8 @@ pub struct NoExtra;
 
 impl SoftmaxExtra for NoExtra {
     const PRESENT: bool = false;
-    #[inline(always)]
-    fn share<R: Real>(&self, _: usize) -> (R, R, R) {
-        (R::zero(), R::zero(), R::zero())
+    fn share(&self, _: usize) -> [f64; 3] {
+        [0.0; 3]
     }
     #[inline(always)]
     fn eval<R: Real>(&self, _: R, _: R, _: R, _: R) -> (R, R, R) {

@@ -4,23 +4,104 @@ use crate::loops::softmax::Sink;
 use crate::loops::sum::add_plain;
 use crate::math::{Odds, Real};
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task};
+use crate::simd::{Isa, Task, dispatch};
 
 use super::terms::Shape;
 use super::{ItemSlopes, ItemSums, SigmoidExtra, Site, Work};
 
-/// Through a sigmoid (`LOGITS`) or as they are.
-pub(super) struct RowStatistics<'a, 'i, 'o, E, P, const LOGITS: bool> {
-    pub(super) site: Site<'a, 'i, E, P>,
+pub(super) struct RowStatistics<'a, 'i, 'o, E, P> {
+    pub(super) site: Site<'a, 'i, P>,
+    pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
     /// Where odds are to be left; it lends its rows.
     pub(super) stash: Option<Sink<'a, 'o>>,
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task
-    for RowStatistics<'_, '_, '_, E, P, LOGITS>
-{
+impl<E: SigmoidExtra, P: Prim> RowStatistics<'_, '_, '_, E, P> {
+    /// Through a sigmoid (`LOGITS`) or as they are.
+    pub(super) fn evaluate<const LOGITS: bool>(self) {
+        let Self {
+            site,
+            extra,
+            work,
+            found,
+            stash,
+        } = self;
+        if E::PRESENT {
+            dispatch(Values {
+                site: &site,
+                extra,
+                work: &mut *work,
+                found: &mut *found,
+            });
+        }
+        dispatch(RowSums::<_, LOGITS> {
+            site,
+            work,
+            found,
+            stash,
+        });
+    }
+}
+
+/// The values of what rides along.
+struct Values<'a, 'i, E, P> {
+    site: &'a Site<'a, 'i, P>,
+    extra: E,
+    work: &'a mut Work<P>,
+    found: &'a mut ItemSums,
+}
+
+impl<E: SigmoidExtra, P: Prim> Task for Values<'_, '_, E, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<E: SigmoidExtra, P: Prim> Values<'_, '_, E, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            extra,
+            work,
+            found,
+        } = self;
+        let n = site.pixels;
+        let Work {
+            input,
+            target,
+            output,
+            ..
+        } = work;
+        let (output, weights) = (&mut output[..n], &site.points.weights[..n]);
+        for c in 0..site.classes() {
+            let x = &site.input.row(c, &mut input[..n])[..n];
+            let t = site.target_row::<R>(c, &mut target[..n]);
+            let auxiliary = R::of(extra.auxiliary(c));
+            for i in 0..n {
+                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+                let (value, _) = extra.eval(x, t, auxiliary);
+                output[i] = R::select(w != R::zero(), value * w, R::zero()).get();
+            }
+            found.extra.add::<R>(output);
+        }
+    }
+}
+
+/// The sums of each channel.
+struct RowSums<'a, 'i, 'o, P, const LOGITS: bool> {
+    site: Site<'a, 'i, P>,
+    work: &'a mut Work<P>,
+    found: &'a mut ItemSums,
+    stash: Option<Sink<'a, 'o>>,
+}
+
+impl<P: Prim, const LOGITS: bool> Task for RowSums<'_, '_, '_, P, LOGITS> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -47,7 +128,7 @@ fn unpack<R: Real>(packed: R) -> Odds<R> {
     }
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, P, LOGITS> {
+impl<P: Prim, const LOGITS: bool> RowSums<'_, '_, '_, P, LOGITS> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
@@ -102,21 +183,13 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowStatistics<'_, '_, '_, E, 
                 }
                 terms.add_to::<R>(n, sums);
             }
-            if E::PRESENT {
-                let auxiliary = R::of(site.extra.auxiliary(c));
-                for i in 0..n {
-                    let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
-                    let (value, _) = site.extra.eval(x, t, auxiliary);
-                    output[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-                }
-                found.extra.add::<R>(output);
-            }
         }
     }
 }
 
 pub(super) struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
-    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) site: Site<'a, 'i, P>,
+    pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) slopes: &'a ItemSlopes,
     pub(super) scale: f64,
@@ -139,6 +212,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
             site,
+            extra,
             work,
             slopes,
             scale,
@@ -172,7 +246,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
             }
             let [by_intersection, by_volume] = slopes;
             let x = &site.input.row(c, &mut input[..n])[..n];
-            let auxiliary = R::of(site.extra.auxiliary(c));
+            let auxiliary = R::of(extra.auxiliary(c));
             let row = &mut into.row(c, output)[..n];
             for i in 0..n {
                 let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
@@ -184,7 +258,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
                 };
                 let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
                 if E::PRESENT {
-                    let (_, slope) = site.extra.eval(x, t, auxiliary);
+                    let (_, slope) = extra.eval(x, t, auxiliary);
                     g = slope.mul_add(factor, g);
                 }
                 row[i] = R::select(w != R::zero(), g * w, R::zero()).get();

@@ -1,9 +1,10 @@
 //! Any target and any sums over a softmax.
 
 use crate::loops::softmax::{Row, Sink, exponentiate, largest_logits};
+use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task};
+use crate::simd::{Isa, Task, dispatch};
 
 use super::terms::{Shape, Terms};
 use super::{ItemSlopes, ItemSums, Site, SoftmaxExtra};
@@ -18,9 +19,7 @@ struct Sums<P> {
 
 impl<P: Prim> Sums<P> {
     /// Exponentiates logits into `tile` and sums over classes.
-    #[inline(always)]
-    fn new<R: Real<Prim = P>, E: SoftmaxExtra>(site: &Site<'_, '_, E, P>, tile: &mut [P]) -> Self {
-        let n = site.pixels;
+    fn new<E: SoftmaxExtra>(site: &Site<'_, '_, P>, extra: &E, tile: &mut [P]) -> Self {
         let zeros = Row::new();
         let mut sums = Self {
             sum: zeros,
@@ -28,6 +27,60 @@ impl<P: Prim> Sums<P> {
             dot: zeros,
             rest: zeros,
         };
+        dispatch(Add {
+            site,
+            shares: shares(extra),
+            tile,
+            sums: &mut sums,
+        });
+        sums
+    }
+}
+
+/// The shares of what rides along.
+fn shares<E: SoftmaxExtra>(extra: &E) -> Option<&dyn Shares> {
+    E::PRESENT.then_some(extra)
+}
+
+/// [`SoftmaxExtra::share`] alone.
+trait Shares {
+    fn of(&self, class: usize) -> [f64; 3];
+}
+
+impl<E: SoftmaxExtra> Shares for E {
+    fn of(&self, class: usize) -> [f64; 3] {
+        self.share(class)
+    }
+}
+
+/// See [`Sums::new`].
+struct Add<'a, 'i, P> {
+    site: &'a Site<'a, 'i, P>,
+    shares: Option<&'a dyn Shares>,
+    tile: &'a mut [P],
+    sums: &'a mut Sums<P>,
+}
+
+impl<P: Prim> Task for Add<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<P: Prim> Add<'_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            shares,
+            tile,
+            sums,
+        } = self;
+        let n = site.pixels;
+        let zeros = Row::new();
         let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
         let (largest, buffer, target_buffer) =
             (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
@@ -40,9 +93,9 @@ impl<P: Prim> Sums<P> {
             for i in 0..n {
                 sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
             }
-            if E::PRESENT {
+            if let Some(shares) = shares {
                 let t = site.target_row::<R>(c, target_buffer);
-                let (k1, k0, v) = site.extra.share::<R>(c);
+                let [k1, k0, v] = shares.of(c).map(R::of);
                 for i in 0..n {
                     let (t, e) = (R::new(t[i]), R::new(e[i]));
                     let d = R::new(logits[i]) - R::new(largest[i]);
@@ -55,28 +108,28 @@ impl<P: Prim> Sums<P> {
                 }
             }
         }
-        sums
-    }
-
-    /// What rides along, at pixel `i`.
-    #[inline(always)]
-    fn extra<R: Real<Prim = P>, E: SoftmaxExtra>(&self, extra: E, i: usize) -> (R, R, R) {
-        extra.eval(
-            R::new(self.all[i]),
-            R::new(self.dot[i]),
-            R::new(self.rest[i]),
-            R::new(self.sum[i]),
-        )
     }
 }
 
-pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
-    pub(super) site: Site<'a, 'i, E, P>,
-    pub(super) tile: &'a mut [P],
-    pub(super) found: &'a mut ItemSums,
+/// What rides along: its values go to `sums.dot` and are added up, or what its slopes are made of to `all` and `rest`.
+struct Along<'a, E, P> {
+    extra: E,
+    sums: &'a mut Sums<P>,
+    into: Into<'a, P>,
+    pixels: usize,
 }
 
-impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
+enum Into<'a, P> {
+    Value {
+        weights: &'a [P],
+        sum: &'a mut Lanes,
+    },
+    Slopes {
+        factor: f64,
+    },
+}
+
+impl<E: SoftmaxExtra, P: Prim> Task for Along<'_, E, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -85,23 +138,110 @@ impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxStatistics<'_, '_, E, P> {
     }
 }
 
-impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
+impl<E: SoftmaxExtra, P: Prim> Along<'_, E, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let Self { site, tile, found } = self;
+        let (
+            n,
+            Sums {
+                sum,
+                all,
+                dot,
+                rest,
+            },
+        ) = (self.pixels, self.sums);
+        let (sums, all) = (&sum[..n], &mut all[..n]);
+        let (dot, rest) = (&mut dot[..n], &mut rest[..n]);
+        match self.into {
+            Into::Value { weights, sum } => {
+                let weights = &weights[..n];
+                for i in 0..n {
+                    let [all, dot_i, rest, sum] = [all[i], dot[i], rest[i], sums[i]].map(R::new);
+                    let (value, _, _) = self.extra.eval(all, dot_i, rest, sum);
+                    let w = R::new(weights[i]);
+                    dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
+                }
+                sum.add::<R>(dot);
+            }
+            Into::Slopes { factor } => {
+                let factor = R::of(factor);
+                for i in 0..n {
+                    let [all_i, dot, rest_i, sum] = [all[i], dot[i], rest[i], sums[i]].map(R::new);
+                    let (_, a, b) = self.extra.eval(all_i, dot, rest_i, sum);
+                    all[i] = (a * factor).get();
+                    rest[i] = (b * factor).get();
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
+    pub(super) site: Site<'a, 'i, P>,
+    pub(super) extra: E,
+    pub(super) tile: &'a mut [P],
+    pub(super) found: &'a mut ItemSums,
+}
+
+impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
+    pub(super) fn evaluate(self) {
+        let Self {
+            site,
+            extra,
+            tile,
+            found,
+        } = self;
+        let mut sums = Sums::new(&site, &extra, tile);
+        if E::PRESENT {
+            dispatch(Along {
+                extra,
+                sums: &mut sums,
+                into: Into::Value {
+                    weights: &site.points.weights,
+                    sum: &mut found.extra,
+                },
+                pixels: site.pixels,
+            });
+        }
+        dispatch(ClassSums {
+            site,
+            tile,
+            one_over_sum: &mut sums.sum,
+            found,
+        });
+    }
+}
+
+/// The sums of each class. `one_over_sum` comes as the sum.
+struct ClassSums<'a, 'i, P> {
+    site: Site<'a, 'i, P>,
+    tile: &'a [P],
+    one_over_sum: &'a mut Row<P>,
+    found: &'a mut ItemSums,
+}
+
+impl<P: Prim> Task for ClassSums<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<P: Prim> ClassSums<'_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            tile,
+            one_over_sum,
+            found,
+        } = self;
         let n = site.pixels;
         let weights = &site.points.weights[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile);
-        if E::PRESENT {
-            for i in 0..n {
-                let (value, _, _) = sums.extra::<R, E>(site.extra, i);
-                let w = R::new(weights[i]);
-                sums.dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-            }
-            found.extra.add::<R>(&sums.dot[..n]);
-        }
         site.add_mass::<R>(&mut found.mass);
-        let one_over_sum = &mut sums.sum[..n];
+        let one_over_sum = &mut one_over_sum[..n];
         for x in one_over_sum.iter_mut() {
             *x = (R::one() / R::new(*x)).get();
         }
@@ -120,14 +260,59 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
 }
 
 pub(super) struct SoftmaxGradient<'a, 'i, 'o, E, P> {
-    pub(super) site: Site<'a, 'i, E, P>,
+    pub(super) site: Site<'a, 'i, P>,
+    pub(super) extra: E,
     pub(super) tile: &'a mut [P],
     pub(super) slopes: &'a ItemSlopes,
     pub(super) scale: f64,
     pub(super) into: Sink<'a, 'o>,
 }
 
-impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxGradient<'_, '_, '_, E, P> {
+impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
+    pub(super) fn evaluate(self) {
+        let Self {
+            site,
+            extra,
+            tile,
+            slopes,
+            scale,
+            into,
+        } = self;
+        let mut sums = Sums::new(&site, &extra, tile);
+        if E::PRESENT {
+            dispatch(Along {
+                extra,
+                sums: &mut sums,
+                into: Into::Slopes {
+                    factor: slopes.extra * scale,
+                },
+                pixels: site.pixels,
+            });
+        }
+        dispatch(Slopes {
+            site,
+            shares: shares(&extra),
+            tile,
+            slopes: &slopes.classes,
+            scale,
+            into,
+            sums: &mut sums,
+        });
+    }
+}
+
+/// The gradient, from exponentials and their sums.
+struct Slopes<'a, 'i, 'o, P> {
+    site: Site<'a, 'i, P>,
+    shares: Option<&'a dyn Shares>,
+    tile: &'a mut [P],
+    slopes: &'a [[f64; 2]],
+    scale: f64,
+    into: Sink<'a, 'o>,
+    sums: &'a mut Sums<P>,
+}
+
+impl<P: Prim> Task for Slopes<'_, '_, '_, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -136,34 +321,27 @@ impl<E: SoftmaxExtra, P: Prim> Task for SoftmaxGradient<'_, '_, '_, E, P> {
     }
 }
 
-impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
+impl<P: Prim> Slopes<'_, '_, '_, P> {
     /// `∂L/∂z_c = p_c (s_c − Σ_k s_k p_k)` with `s = ∂L/∂p`, plus the slope of what rides along.
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
             site,
+            shares,
             tile,
             slopes,
             scale,
             mut into,
+            sums,
         } = self;
         let n = site.pixels;
         let weights = &site.points.weights[..n];
-        let mut sums = Sums::new::<R, E>(&site, tile);
-        if E::PRESENT {
-            let factor = R::of(slopes.extra * scale);
-            for i in 0..n {
-                let (_, a, b) = sums.extra::<R, E>(site.extra, i);
-                sums.all[i] = (a * factor).get();
-                sums.rest[i] = (b * factor).get();
-            }
-        }
         let Sums {
             sum,
             all,
             dot,
             rest,
-        } = &mut sums;
+        } = sums;
         let (one_over_sum, all, dot, rest) =
             (&mut sum[..n], &mut all[..n], &mut dot[..n], &mut rest[..n]);
         for x in one_over_sum.iter_mut() {
@@ -175,7 +353,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
         let shape = Shape::<R>::new(&site.block.options);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
+            let [by_intersection, by_volume] = slopes[c].map(|slope| R::of(slope * scale));
             for i in 0..n {
                 let p = R::new(e[i]) * R::new(one_over_sum[i]);
                 let slope = shape.slope(p, R::new(t[i]), by_intersection, by_volume);
@@ -185,17 +363,15 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
         }
         for (c, p) in tile.chunks_exact(n).enumerate() {
             let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes.classes[c].map(|slope| R::of(slope * scale));
-            let (k1, k0, _) = site.extra.share::<R>(c);
+            let [by_intersection, by_volume] = slopes[c].map(|slope| R::of(slope * scale));
+            // Without anything that rides along, `all` and `rest` are 0.
+            let [k1, k0, _] = shares.map_or([0.0; 3], |shares| shares.of(c)).map(R::of);
             let row = &mut into.row(c, buffer)[..n];
             for i in 0..n {
                 let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
                 let slope = shape.slope(p, t, by_intersection, by_volume);
                 let mut g = p * (slope - R::new(dot[i]));
-                if E::PRESENT {
-                    let share = k1.mul_add(t, k0);
-                    g += R::new(all[i]) * p - R::new(rest[i]) * share;
-                }
+                g += R::new(all[i]) * p - R::new(rest[i]) * k1.mul_add(t, k0);
                 row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
             }
             into.flush(c, buffer);

@@ -1,6 +1,6 @@
 //! Blocks of elements, tile by tile.
 
-use crate::loops::sum::sum;
+use crate::loops::sum::Total;
 use crate::math::Real;
 use crate::parallel::{self, parts};
 use crate::scalar::Prim;
@@ -383,18 +383,6 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
         } = self;
         let slopes = slopes.as_chunks_mut::<CHUNK>().0;
         task.each(<P::Lane<I>>::new(scale), |i, chunk| slopes[i] = *chunk);
-    }
-}
-
-/// The sum of a row.
-struct Total<'a, P>(&'a [P]);
-
-impl<P: Prim> Task for Total<'_, P> {
-    type Prim = P;
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        sum::<P::Lane<I>>(self.0)
     }
 }
 

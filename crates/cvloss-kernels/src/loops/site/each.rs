@@ -1,11 +1,11 @@
 //! A tile of a term of which every class has a part.
 
 use crate::labels::IGNORED;
-use crate::loops::softmax::{Row, Sink, Source, TrueClass, exponentiate_apart, largest_logits};
+use crate::loops::softmax::{Apart, Exponentials, Row, Sink, Source, TrueClass};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task};
+use crate::simd::{Isa, Task, dispatch};
 
 use super::Term;
 
@@ -21,7 +21,45 @@ pub(super) struct Each<'a, 'i, 'o, T, P> {
     pub(super) gradient: Option<Sink<'a, 'o>>,
 }
 
-impl<T: Term, P: Prim> Task for Each<'_, '_, '_, T, P> {
+impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
+    pub(super) fn evaluate(self) -> f64 {
+        let n = self.values.len();
+        let zeros = Row::new();
+        let (mut largest, mut buffer, mut own, mut rest) = (zeros, zeros, zeros, zeros);
+        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
+        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        dispatch(Exponentials {
+            source: self.input,
+            tile: &mut *self.tile,
+            shifts: true,
+            largest: &mut *largest,
+            apart: Some(Apart {
+                labels: self.labels,
+                own: &mut *own,
+            }),
+            sum: &mut *rest,
+            buffer: &mut *buffer,
+        });
+        dispatch(Classes {
+            each: self,
+            largest,
+            own,
+            rest,
+            buffer,
+        })
+    }
+}
+
+/// All that follows from a tile's exponentials.
+struct Classes<'a, 'i, 'o, 'r, T, P> {
+    each: Each<'a, 'i, 'o, T, P>,
+    largest: &'r mut [P],
+    own: &'r mut [P],
+    rest: &'r mut [P],
+    buffer: &'r mut [P],
+}
+
+impl<T: Term, P: Prim> Task for Classes<'_, '_, '_, '_, T, P> {
     type Prim = P;
     type Output = f64;
 
@@ -31,11 +69,18 @@ impl<T: Term, P: Prim> Task for Each<'_, '_, '_, T, P> {
     }
 }
 
-impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
+impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
     /// With `g_c` the derivative with respect to `ln p_c`, that with respect to logit `k` is `g_k − p_k Σ_c g_c`.
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) -> f64 {
         let Self {
+            each,
+            largest,
+            own,
+            rest,
+            buffer,
+        } = self;
+        let Each {
             term,
             input,
             tile,
@@ -44,25 +89,17 @@ impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
             scale,
             values,
             gradient,
-        } = self;
+        } = each;
         let n = values.len();
-        let classes = tile.len() / n.max(1);
-        let zeros = Row::new();
-        let (mut largest, mut buffer, mut logits) = (zeros, zeros, zeros);
-        let (mut own, mut rest, mut all) = (zeros, zeros, zeros);
+        let (mut logits, mut all) = (Row::new(), Row::new());
         let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
         let (own, rest, all) = (&mut own[..n], &mut rest[..n], &mut all[..n]);
         let (labels, weights) = (&labels[..n], &weights[..n]);
-        largest_logits::<R>(input, classes, largest, buffer);
-        for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let (class, row) = (P::of(c as f64), &input.row(c, buffer)[..n]);
-            exponentiate_apart::<R, true>(class, row, largest, labels, e, own, rest);
-        }
         // From here on, `largest` is what a logit lacks to be ln p, `own` the true class's derivative, and `rest` one
         // over the sum.
         for i in 0..n {
             let d = R::new(own[i]);
-            let found = TrueClass::new::<true>(d, R::new(rest[i]));
+            let found = TrueClass::new(d, R::new(rest[i]));
             let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
             values[i] = value.get();
             largest[i] = (R::new(largest[i]) + found.sum.ln()).get();

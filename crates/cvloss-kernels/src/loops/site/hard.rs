@@ -2,12 +2,12 @@
 
 use crate::labels::IGNORED;
 use crate::loops::softmax::{
-    Row, Sink, Source, TrueClass, clear_columns, exponentiate_apart, is_moderate, largest_logits,
+    AHEAD, Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate,
 };
-use crate::loops::sum::sum;
+use crate::loops::sum::Total;
 use crate::math::Real;
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task};
+use crate::simd::{Isa, Task, dispatch};
 
 use super::Term;
 
@@ -24,90 +24,98 @@ pub(super) struct Hard<'a, 'i, 'o, T, P> {
     pub(super) gradient: Option<Sink<'a, 'o>>,
 }
 
-impl<T: Term, P: Prim> Task for Hard<'_, '_, '_, T, P> {
-    type Prim = P;
-    type Output = f64;
+impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
+    pub(super) fn evaluate(self) -> f64 {
+        let Self {
+            term,
+            input,
+            tile,
+            labels,
+            ignores,
+            weights,
+            scale,
+            values,
+            gradient,
+        } = self;
+        let n = values.len();
+        let zeros = Row::new();
+        let (mut largest, mut buffer, mut own, mut rest) = (zeros, zeros, zeros, zeros);
+        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
+        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        for shifts in [false, true] {
+            dispatch(Exponentials {
+                source: input,
+                tile: &mut *tile,
+                shifts,
+                largest: &mut *largest,
+                apart: Some(Apart {
+                    labels,
+                    own: &mut *own,
+                }),
+                sum: &mut *rest,
+                buffer: &mut *buffer,
+            });
+            let are_moderate = dispatch(Pixels {
+                term,
+                labels,
+                weights,
+                scale,
+                values: &mut *values,
+                own: &mut *own,
+                rest: &mut *rest,
+            });
+            if are_moderate {
+                break;
+            }
+        }
+        // An ignored pixel has no slope, whatever its logits are.
+        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
+        if let Some(gradient) = gradient {
+            dispatch(Slopes {
+                tile,
+                labels,
+                own_slope: own,
+                pull_over_sum: rest,
+                gradient,
+                buffer,
+            });
+        }
+        dispatch(Total(values))
+    }
+}
 
+/// What follows from a term at each pixel.
+struct Pixels<'a, T, P> {
+    term: T,
+    labels: &'a [P],
+    weights: &'a [P],
+    scale: P,
+    values: &'a mut [P],
+    /// The true class's logit; becomes its slope.
+    own: &'a mut [P],
+    /// The other classes' sum; becomes the factor of their exponentials.
+    rest: &'a mut [P],
+}
+
+impl<T: Term, P: Prim> Task for Pixels<'_, T, P> {
+    type Prim = P;
+    type Output = bool;
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
+    fn run<I: Isa>(self) -> bool {
         self.eval::<P::Lane<I>>()
     }
 }
 
-impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
+impl<T: Term, P: Prim> Pixels<'_, T, P> {
+    /// Says whether logits were moderate.
     #[inline(always)]
-    fn eval<R: Real<Prim = P>>(mut self) -> f64 {
-        // Logits of moderate size need no shift by the largest, which saves a pass over them.
+    fn eval<R: Real<Prim = P>>(self) -> bool {
         let n = self.values.len();
-        let zeros = Row::new();
-        let (mut largest, mut buffer) = (zeros, zeros);
-        let (mut own, mut rest) = (zeros, zeros);
-        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
-        self.exponentials::<R, false>(largest, own, rest, buffer);
-        if !self.pixels::<R, false>(own, rest) {
-            largest_logits::<R>(self.input, self.tile.len() / n.max(1), largest, buffer);
-            self.exponentials::<R, true>(largest, own, rest, buffer);
-            self.pixels::<R, true>(own, rest);
-        }
-        let Self {
-            tile,
-            labels,
-            ignores,
-            values,
-            gradient,
-            ..
-        } = self;
-        let (own_slope, pull_over_sum) = (&*own, &*rest);
-        // An ignored pixel has no slope, whatever its logits are.
-        clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
-        if let Some(mut gradient) = gradient {
-            for (c, e) in tile.chunks_exact(n).enumerate() {
-                let class = P::of(c as f64);
-                gradient.prefetch::<P>(c + 3, n);
-                let row = &mut gradient.row(c, buffer)[..n];
-                slope_row::<R>(class, e, labels, own_slope, pull_over_sum, row);
-                gradient.flush(c, buffer);
-            }
-        }
-        sum::<R>(values)
-    }
-
-    /// Fills the tile with exponentials; `own` with the true class's logit, `rest` with the other classes' sum.
-    #[inline(always)]
-    fn exponentials<R: Real<Prim = P>, const SHIFTED: bool>(
-        &mut self,
-        largest: &[P],
-        own: &mut [P],
-        rest: &mut [P],
-        buffer: &mut [P],
-    ) {
-        let n = own.len();
-        own.fill(P::default());
-        rest.fill(P::default());
-        for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            let class = P::of(c as f64);
-            self.input.prefetch::<P>(c + 3, n);
-            let logits = &self.input.row(c, buffer)[..n];
-            exponentiate_apart::<R, SHIFTED>(class, logits, largest, self.labels, e, own, rest);
-        }
-    }
-
-    /// Values; `own` becomes the true class's slope, `rest` the factor of the other classes' exponentials.
-    ///
-    /// Says whether the exponentials were in range.
-    #[inline(always)]
-    fn pixels<R: Real<Prim = P>, const SHIFTED: bool>(
-        &mut self,
-        own: &mut [P],
-        rest: &mut [P],
-    ) -> bool {
-        let n = self.values.len();
-        let (labels, weights, values) = (&self.labels[..n], &self.weights[..n], &mut *self.values);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        let (labels, weights, values) = (&self.labels[..n], &self.weights[..n], self.values);
+        let (own, rest) = (&mut self.own[..n], &mut self.rest[..n]);
         let mut outside = 0u32;
         for i in 0..n {
-            let found = TrueClass::new::<SHIFTED>(R::new(own[i]), R::new(rest[i]));
+            let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
             let class = R::new(labels[i]);
             let (value, pull) = self.term.eval_of(class, found.minus_ln_p, found.p, found.q);
             let weight = R::new(weights[i]);
@@ -118,7 +126,39 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
             rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
             own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
         }
-        SHIFTED || outside == 0
+        outside == 0
+    }
+}
+
+/// The gradient of a tile.
+struct Slopes<'a, 'o, P> {
+    tile: &'a [P],
+    labels: &'a [P],
+    own_slope: &'a [P],
+    pull_over_sum: &'a [P],
+    gradient: Sink<'a, 'o>,
+    buffer: &'a mut [P],
+}
+
+impl<P: Prim> Task for Slopes<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let (mut gradient, buffer) = (self.gradient, self.buffer);
+        let n = buffer.len();
+        for (c, e) in self.tile.chunks_exact(n).enumerate() {
+            gradient.prefetch::<P>(c + AHEAD, n);
+            slope_row::<P::Lane<I>>(
+                P::of(c as f64),
+                e,
+                self.labels,
+                self.own_slope,
+                self.pull_over_sum,
+                gradient.row(c, buffer),
+            );
+            gradient.flush(c, buffer);
+        }
     }
 }
 
