@@ -335,39 +335,19 @@ struct WithSlopes<'a, 's, F, P> {
     scale: P,
 }
 
-impl<F: Pointwise, P: Prim> Eval<'_, F, P> {
-    /// Values; and each chunk's slopes times their weights go to `slopes`, 0 where ignored.
-    #[inline(always)]
-    fn each<R: Real<Prim = P>>(self, scale: R, mut slopes: impl FnMut(usize, &[P; CHUNK])) {
-        let Self { formula, rows } = self;
-        let [x, t, a, w] = [rows.x, rows.t, rows.a, rows.w].map(|row| row.as_chunks::<CHUNK>().0);
-        let values = rows.values.as_chunks_mut::<CHUNK>().0;
-        let ignore = R::new(rows.ignore);
-        // Apart from the operands' memory, so that the compiler need not ask whether they overlap.
-        let (mut value, mut slope) = ([P::default(); CHUNK], [P::default(); CHUNK]);
-        let operands = x.iter().zip(t).zip(a).zip(w).zip(values);
-        for (i, ((((x, t), a), w), values)) in operands.enumerate() {
-            for k in 0..CHUNK {
-                let t = R::new(t[k]);
-                let w = R::new(w[k]);
-                let keep = t != ignore;
-                let (v, s) = formula.eval(R::new(x[k]), t, R::new(a[k]));
-                value[k] = R::select(keep, v * w, R::zero()).get();
-                let w = R::select(keep, w, R::zero());
-                slope[k] = (R::select(keep, s, R::zero()) * (w * scale)).get();
-            }
-            *values = value;
-            slopes(i, &slope);
-        }
-    }
-}
-
 impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        self.each(<P::Lane<I>>::one(), |_, _| ());
+        let Self { formula, rows } = self;
+        let one = <P::Lane<I>>::one();
+        let mut unread = [P::default(); CHUNK];
+        let operands = operands(rows.x, rows.t, rows.a, rows.w);
+        let values = rows.values.as_chunks_mut().0;
+        for (operands, values) in operands.zip(values) {
+            chunk(formula, rows.ignore, one, operands, values, &mut unread);
+        }
     }
 }
 
@@ -376,13 +356,48 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self {
-            task,
-            slopes,
-            scale,
-        } = self;
-        let slopes = slopes.as_chunks_mut::<CHUNK>().0;
-        task.each(<P::Lane<I>>::new(scale), |i, chunk| slopes[i] = *chunk);
+        let Eval { formula, rows } = self.task;
+        let scale = <P::Lane<I>>::new(self.scale);
+        let operands = operands(rows.x, rows.t, rows.a, rows.w);
+        let values = rows.values.as_chunks_mut().0;
+        let slopes = self.slopes.as_chunks_mut().0;
+        for ((operands, values), slopes) in operands.zip(values).zip(slopes) {
+            chunk(formula, rows.ignore, scale, operands, values, slopes);
+        }
+    }
+}
+
+/// The chunks of each operand.
+#[inline(always)]
+fn operands<'a, P>(
+    x: &'a [P],
+    t: &'a [P],
+    a: &'a [P],
+    w: &'a [P],
+) -> impl Iterator<Item = [&'a [P; CHUNK]; 4]> {
+    let [x, t, a, w] = [x, t, a, w].map(|row| row.as_chunks().0);
+    let chunks = x.iter().zip(t).zip(a).zip(w);
+    chunks.map(|(((x, t), a), w)| [x, t, a, w])
+}
+
+/// Values, and slopes times their weights, 0 where ignored. Results are arguments of their own, so that the compiler need
+/// not ask whether they overlap with operands.
+#[inline(always)]
+fn chunk<F: Pointwise, R: Real>(
+    formula: F,
+    ignore: R::Prim,
+    scale: R,
+    [x, t, a, w]: [&[R::Prim; CHUNK]; 4],
+    values: &mut [R::Prim; CHUNK],
+    slopes: &mut [R::Prim; CHUNK],
+) {
+    for k in 0..CHUNK {
+        let (t, w) = (R::new(t[k]), R::new(w[k]));
+        let keep = t != R::new(ignore);
+        let (value, slope) = formula.eval(R::new(x[k]), t, R::new(a[k]));
+        values[k] = R::select(keep, value * w, R::zero()).get();
+        let w = R::select(keep, w, R::zero());
+        slopes[k] = (R::select(keep, slope, R::zero()) * (w * scale)).get();
     }
 }
 
