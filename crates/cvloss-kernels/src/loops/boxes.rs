@@ -1,5 +1,7 @@
 //! One value per pair of boxes, and its slopes with respect to both: `D` numbers each.
 
+mod rows;
+
 use crate::error::{Error, Result, check_shape};
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
@@ -9,6 +11,7 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut, check_view};
 
 use super::sum::sum;
+use rows::{Rows, RowsMut};
 
 /// Pairs that a formula sees at a time.
 const TILE: usize = 128;
@@ -208,123 +211,6 @@ fn reduce<'g, const D: usize, P: Prim>(
     }
     let sums = parallel::map(pieces, |piece| piece.run::<D>(kernel));
     sums.into_iter().sum::<f64>() * factor
-}
-
-/// A tensor of (N, 1, width): one long row where it is contiguous.
-struct Rows<'a> {
-    view: View<'a>,
-    width: usize,
-    is_flat: bool,
-}
-
-impl<'a> Rows<'a> {
-    fn new(view: View<'a>, width: usize) -> Self {
-        let is_flat = view.is_contiguous();
-        let view = if is_flat { view.flatten() } else { view };
-        Self {
-            view,
-            width,
-            is_flat,
-        }
-    }
-
-    /// Parts of `len` pairs.
-    fn split(self, len: usize) -> impl Iterator<Item = Rows<'a>> {
-        let Self {
-            view,
-            width,
-            is_flat,
-        } = self;
-        let (axis, unit) = if is_flat { (2, width) } else { (0, 1) };
-        let views = view.split(axis, len * unit).into_iter();
-        views.map(move |view| Self {
-            view,
-            width,
-            is_flat,
-        })
-    }
-
-    fn pairs(&self) -> usize {
-        match self.is_flat {
-            true => self.view.shape()[2] / self.width,
-            false => self.view.shape()[0],
-        }
-    }
-
-    /// The numbers of `len` pairs from `start` on, lent or copied into `buffer`.
-    fn read<'b, P: Prim>(&'b self, start: usize, len: usize, buffer: &'b mut [P]) -> &'b [P] {
-        let width = self.width;
-        let buffer = &mut buffer[..len * width];
-        if !self.is_flat {
-            for (i, row) in buffer.chunks_exact_mut(width).enumerate() {
-                self.view.read_row(start + i, 0, 0, row);
-            }
-            return buffer;
-        }
-        match self.view.row(0, 0, start * width, len * width) {
-            Some(row) => row,
-            None => {
-                self.view.read_row(0, 0, start * width, buffer);
-                buffer
-            }
-        }
-    }
-}
-
-/// As [`Rows`], to write.
-struct RowsMut<'a> {
-    view: ViewMut<'a>,
-    width: usize,
-    is_flat: bool,
-}
-
-impl<'a> RowsMut<'a> {
-    fn new(view: ViewMut<'a>, width: usize) -> Self {
-        let is_flat = view.is_contiguous();
-        Self {
-            view,
-            width,
-            is_flat,
-        }
-    }
-
-    fn split(self, len: usize) -> Vec<RowsMut<'a>> {
-        let Self {
-            view,
-            width,
-            is_flat,
-        } = self;
-        // `flatten` returns nothing only for views that are not contiguous.
-        let views = match is_flat {
-            true => view.flatten().map(|view| view.split(2, len * width)),
-            false => Some(view.split(0, len)),
-        };
-        let rows = |view| Self {
-            view,
-            width,
-            is_flat,
-        };
-        views.into_iter().flatten().map(rows).collect()
-    }
-
-    /// The memory of `len` pairs from `start` on, where a formula may write it directly.
-    fn lend<P: Prim>(&mut self, start: usize, len: usize) -> Option<&mut [P]> {
-        match self.is_flat {
-            true => self.view.row(0, 0, start * self.width, len * self.width),
-            false => None,
-        }
-    }
-
-    fn write<P: Prim>(&mut self, start: usize, numbers: &[P], accumulate: bool) {
-        if self.is_flat {
-            let start = start * self.width;
-            self.view.write_row(0, 0, start, numbers, accumulate);
-            return;
-        }
-        for (i, row) in numbers.chunks_exact(self.width).enumerate() {
-            self.view.write_row(start + i, 0, 0, row, accumulate);
-        }
-    }
 }
 
 /// Where a gradient of a piece goes.

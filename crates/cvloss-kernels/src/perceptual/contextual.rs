@@ -18,17 +18,21 @@
 //! Rows that are largest nowhere have no slope. Rows are done again for the input, and columns for the target, so that
 //! nothing of the size of the matrix is kept and no sum depends on threads.
 
+mod directions;
+mod rows;
+
 use std::ops::Range;
 
 use super::{Comparison, Features, Pair, Results};
-use crate::conv::{Maps, Matrix};
+use crate::conv::Maps;
 use crate::error::{Error, Result, check_shape};
-use crate::math::Real;
 use crate::options::Reduction;
 use crate::parallel;
 use crate::scalar::{Prim, in_precision};
-use crate::simd::{self, Isa, Task};
+use crate::simd;
 use crate::view::View;
+use directions::{Directions, dot, mean};
+use rows::{ColumnSlopes, Columns, Row, RowSlopes, Softmax};
 
 /// What is added to the least distance, and to the mean.
 const EPSILON: f64 = 1e-5;
@@ -36,8 +40,6 @@ const EPSILON: f64 = 1e-5;
 const TILE: usize = 64;
 /// Parts that rows are cut into.
 const PARTS: usize = 16;
-/// Numbers side by side.
-const LANES: usize = 16;
 
 /// A weighted sum of contextual losses of layers.
 pub struct Contextual {
@@ -191,132 +193,6 @@ fn compare<T: Prim>(weight: f64, bandwidth: f64, pair: Pair<'_, T>) -> f64 {
         }
     }
     value
-}
-
-/// The mean over pixels.
-fn mean<T: Prim>(features: Features<'_, T>) -> Vec<f64> {
-    let mut sums = vec![0.0; features.lanes];
-    for pixel in features.numbers.chunks(features.lanes) {
-        for (sum, x) in sums.iter_mut().zip(pixel) {
-            *sum += x.to_f64();
-        }
-    }
-    let count = features.pixels as f64;
-    sums.iter_mut().for_each(|sum| *sum /= count);
-    sums
-}
-
-/// Features less a mean, divided by their norms.
-struct Directions<T> {
-    lanes: usize,
-    unit: Vec<T>,
-    /// `1/norm`; 0 where the norm is.
-    inverse: Vec<f64>,
-}
-
-impl<T: Prim> Directions<T> {
-    fn new(features: Features<'_, T>, mean: &[f64]) -> Self {
-        let lanes = features.lanes;
-        let mut unit = vec![T::default(); features.pixels * lanes];
-        let pieces: Vec<_> = unit
-            .chunks_mut(TILE * lanes)
-            .zip(features.numbers.chunks(TILE * lanes))
-            .collect();
-        let inverse = parallel::map(pieces, |(unit, features)| {
-            let pixels = unit.chunks_mut(lanes).zip(features.chunks(lanes));
-            pixels
-                .map(|(unit, features)| {
-                    let mut squares = 0.0;
-                    for (x, mean) in features.iter().zip(mean) {
-                        let d = x.to_f64() - mean;
-                        squares += d * d;
-                    }
-                    let norm = squares.sqrt();
-                    let inverse = if norm == 0.0 { 0.0 } else { 1.0 / norm };
-                    for ((unit, x), mean) in unit.iter_mut().zip(features).zip(mean) {
-                        *unit = T::of((x.to_f64() - mean) * inverse);
-                    }
-                    inverse
-                })
-                .collect::<Vec<_>>()
-        });
-        Self {
-            lanes,
-            unit,
-            inverse: inverse.concat(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.inverse.len()
-    }
-
-    fn at(&self, i: usize) -> &[T] {
-        &self.unit[i * self.lanes..][..self.lanes]
-    }
-
-    /// One column per direction, of those in `chosen`.
-    fn columns(&self, chosen: &[usize]) -> Matrix<T> {
-        Matrix::new(self.lanes, chosen.len(), |k, j| self.at(chosen[j])[k])
-    }
-
-    /// One row per direction, of those in `chosen`.
-    fn rows(&self, chosen: &[usize]) -> Matrix<T> {
-        Matrix::new(chosen.len(), self.lanes, |j, k| self.at(chosen[j])[k])
-    }
-
-    /// Slopes of features from those of direction `i`, in place.
-    fn through_norm(&self, i: usize, slopes: &mut [T]) {
-        let unit = self.at(i);
-        let along = dot(unit, slopes);
-        for (slope, unit) in slopes.iter_mut().zip(unit) {
-            *slope = T::of((slope.to_f64() - unit.to_f64() * along) * self.inverse[i]);
-        }
-    }
-}
-
-fn dot<T: Prim>(a: &[T], b: &[T]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
-}
-
-/// What is known of a row of pairs.
-#[derive(Clone, Copy)]
-struct Row<T> {
-    /// The largest cosine, and where the first of it is.
-    best: T,
-    at: usize,
-    /// `r_i`.
-    scale: f64,
-    /// `Σ_j exp(r_i (c_ij − best))`, and the same times `c_ij − best`.
-    sum: f64,
-    moment: f64,
-}
-
-/// The largest share of each column, and the first row that has it.
-struct Columns<T> {
-    shares: Vec<T>,
-    rows: Vec<u32>,
-}
-
-impl<T: Prim> Columns<T> {
-    fn new(count: usize) -> Self {
-        Self {
-            // Any share is larger.
-            shares: vec![T::of(-1.0); count],
-            rows: vec![0; count],
-        }
-    }
-
-    /// Keeps what is larger, of later rows.
-    fn merge(&mut self, other: &Self) {
-        let own = self.shares.iter_mut().zip(&mut self.rows);
-        let others = other.shares.iter().zip(&other.rows);
-        for ((share, row), (other, other_row)) in own.zip(others) {
-            if *other > *share {
-                (*share, *row) = (*other, *other_row);
-            }
-        }
-    }
 }
 
 /// Both images' directions.
@@ -548,114 +424,5 @@ impl<T: Prim> Active<T> {
         let start = self.by_nearest.partition_point(|(column, _)| *column < j);
         let end = self.by_nearest.partition_point(|(column, _)| *column <= j);
         &self.by_nearest[start..end]
-    }
-}
-
-/// One row of cosines: its softmax, and what columns find larger there.
-struct Softmax<'a, T> {
-    cosines: &'a mut [T],
-    largest: &'a mut Columns<T>,
-    row: u32,
-    bandwidth: f64,
-}
-
-impl<T: Prim> Task for Softmax<'_, T> {
-    type Prim = T;
-    type Output = Row<T>;
-
-    #[inline(always)]
-    fn run<I: Isa>(self) -> Row<T> {
-        let zero = <T::Lane<I>>::zero();
-        let mut best = [<T::Lane<I>>::of(f64::NEG_INFINITY); LANES];
-        let mut poison = [zero; LANES];
-        for chunk in self.cosines.chunks(LANES) {
-            for (k, x) in chunk.iter().enumerate() {
-                let x = <T::Lane<I>>::new(*x);
-                best[k] = <T::Lane<I>>::select(x > best[k], x, best[k]);
-                // 0, or NaN.
-                poison[k] += x * zero;
-            }
-        }
-        let (mut most, mut bad) = (best[0], poison[0]);
-        for k in 1..LANES {
-            most = <T::Lane<I>>::select(best[k] > most, best[k], most);
-            bad += poison[k];
-        }
-        let most = (most + bad).get();
-        let at = self.cosines.iter().position(|x| *x == most).unwrap_or(0);
-        let scale = 1.0 / (self.bandwidth * (1.0 - most.to_f64() + EPSILON));
-        let (best, by) = (<T::Lane<I>>::new(most), <T::Lane<I>>::of(scale));
-        let (mut sum, mut moment) = (0.0, 0.0);
-        for chunk in self.cosines.chunks_mut(LANES) {
-            let mut sums = [zero; 2];
-            for x in chunk {
-                let below = <T::Lane<I>>::new(*x) - best;
-                let e = (below * by).exp();
-                sums[0] += e;
-                sums[1] += e * below;
-                *x = e.get();
-            }
-            sum += sums[0].get().to_f64();
-            moment += sums[1].get().to_f64();
-        }
-        let inverse = <T::Lane<I>>::of(1.0 / sum);
-        let largest = self.largest.shares.iter_mut().zip(&mut self.largest.rows);
-        for (e, (largest, row)) in self.cosines.iter().zip(largest) {
-            let share = (<T::Lane<I>>::new(*e) * inverse).get();
-            let is_larger = share > *largest;
-            *largest = if is_larger { share } else { *largest };
-            *row = if is_larger { self.row } else { *row };
-        }
-        Row {
-            best: most,
-            at,
-            scale,
-            sum,
-            moment,
-        }
-    }
-}
-
-/// One row: cosines become slopes, but for those at single columns.
-struct RowSlopes<'a, T> {
-    pairs: &'a mut [T],
-    best: T,
-    scale: T,
-    factor: T,
-}
-
-impl<T: Prim> Task for RowSlopes<'_, T> {
-    type Prim = T;
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let [best, scale, factor] = [self.best, self.scale, self.factor].map(<T::Lane<I>>::new);
-        for x in self.pairs {
-            let e = ((<T::Lane<I>>::new(*x) - best) * scale).exp();
-            *x = (e * factor).get();
-        }
-    }
-}
-
-/// One column, of active rows: the same.
-struct ColumnSlopes<'a, T> {
-    pairs: &'a mut [T],
-    active: &'a Active<T>,
-}
-
-impl<T: Prim> Task for ColumnSlopes<'_, T> {
-    type Prim = T;
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let active = self.active;
-        let rows = active.best.iter().zip(&active.scale).zip(&active.factor);
-        for (x, ((best, scale), factor)) in self.pairs.iter_mut().zip(rows) {
-            let [best, scale, factor] = [*best, *scale, *factor].map(<T::Lane<I>>::new);
-            let e = ((<T::Lane<I>>::new(*x) - best) * scale).exp();
-            *x = (e * factor).get();
-        }
     }
 }
