@@ -374,19 +374,63 @@ pub(super) struct Wise {
     pub(super) focus: Focus,
 }
 
-/// How much a pair counts, by `β`: its loss over the running mean of all losses.
+/// How much a pair counts, by `β`, its loss over the running mean of all losses: `β^γ e^(k(δ − β))/s`. One formula for all
+/// versions, since a branch would keep pairs from vectors.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Focus {
+pub(super) struct Focus {
+    mean: f64,
+    gamma: f64,
+    ln_alpha: f64,
+    delta: f64,
+    scale: f64,
+}
+
+impl Focus {
     /// Version 1: all the same.
-    None,
+    pub(super) const NONE: Self = Self {
+        mean: 1.0,
+        gamma: 0.0,
+        ln_alpha: 0.0,
+        delta: 0.0,
+        scale: 1.0,
+    };
+
     /// Version 2: `β^γ`.
-    Monotonic { gamma: f64, mean: f64 },
+    pub(super) fn monotonic(gamma: f64, mean: f64) -> Self {
+        Self {
+            gamma,
+            mean,
+            ..Self::NONE
+        }
+    }
+
     /// Version 3: `β/(δ α^(β − δ))`.
-    NonMonotonic {
-        ln_alpha: f64,
-        delta: f64,
-        mean: f64,
-    },
+    pub(super) fn non_monotonic(alpha: f64, delta: f64, mean: f64) -> Self {
+        Self {
+            mean,
+            gamma: 1.0,
+            ln_alpha: alpha.ln(),
+            delta,
+            scale: delta,
+        }
+    }
+
+    #[inline(always)]
+    fn of<R: Real>(self, loss: R) -> R {
+        let Self {
+            mean,
+            gamma,
+            ln_alpha,
+            delta,
+            scale,
+        } = self;
+        // Finite, or 0 times it would be none.
+        let beta = (loss / R::of(mean)).at_most(R::of(1e30));
+        let (power, _) = Any(gamma).of(beta);
+        // 0⁰ is 1.
+        let power = R::select(gamma == 0.0, R::one(), power);
+        power / R::of(scale) * (R::of(ln_alpha) * (R::of(delta) - beta)).exp()
+    }
 }
 
 impl Base for Wise {
@@ -394,18 +438,7 @@ impl Base for Wise {
     fn eval<R: Real, E: Power>(&self, parts: &Parts<R>, term: R, _: E) -> Outcome<R> {
         let (ratio, slopes) = distance(parts);
         let loss = (R::one() - parts.overlap.iou).at_least(R::zero());
-        let focus = match self.focus {
-            Focus::None => R::one(),
-            Focus::Monotonic { gamma, mean } => Any(gamma).of(loss / R::of(mean)).0,
-            Focus::NonMonotonic {
-                ln_alpha,
-                delta,
-                mean,
-            } => {
-                let beta = loss / R::of(mean);
-                beta / R::of(delta) * (R::of(ln_alpha) * (R::of(delta) - beta)).exp()
-            }
-        };
+        let focus = self.focus.of(loss);
         // Beyond 1 only of inverted boxes, where the exponential could overflow.
         let factor = focus * ratio.at_most(R::one()).exp();
         let value = factor * term;

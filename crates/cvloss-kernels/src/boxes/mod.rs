@@ -199,13 +199,9 @@ pub fn evaluate(
         }),
         Kind::Wise { version, mean } => call.base(Wise {
             focus: match version {
-                WiseVersion::V1 => Focus::None,
-                WiseVersion::V2 { gamma } => Focus::Monotonic { gamma, mean },
-                WiseVersion::V3 { alpha, delta } => Focus::NonMonotonic {
-                    ln_alpha: alpha.ln(),
-                    delta,
-                    mean,
-                },
+                WiseVersion::V1 => Focus::NONE,
+                WiseVersion::V2 { gamma } => Focus::monotonic(gamma, mean),
+                WiseVersion::V3 { alpha, delta } => Focus::non_monotonic(alpha, delta, mean),
             },
         }),
         Kind::Extended { smooth_point } => call.run(Extended {

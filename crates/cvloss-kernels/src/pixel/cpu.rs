@@ -209,16 +209,30 @@ impl Difference for LogCosh {
 /// `ω ln(1 + |d|/ε)` up to `|d| = ω`, then a line of slope 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Wing {
-    /// `ω`.
-    pub width: f64,
-    /// `ε`.
-    pub curvature: f64,
+    width: f64,
+    curvature: f64,
+    /// What makes both parts meet.
+    offset: f64,
+}
+impl Wing {
+    /// From `ω` and `ε`.
+    pub fn new(width: f64, curvature: f64) -> Self {
+        let offset = width - width * (width / curvature).ln_1p();
+        Self {
+            width,
+            curvature,
+            offset,
+        }
+    }
 }
 impl Difference for Wing {
     #[inline(always)]
     fn eval<R: Real>(&self, d: R) -> (R, R) {
-        let Self { width, curvature } = *self;
-        let offset = width - width * (width / curvature).ln_1p();
+        let Self {
+            width,
+            curvature,
+            offset,
+        } = *self;
         let a = d.abs();
         let is_near = a < R::of(width);
         let near = R::of(width) * ln_1p(a * R::of(1.0 / curvature));

@@ -151,6 +151,6 @@ pub fn evaluate(
             RobustShape::Alpha(alpha) => run!(General { alpha, scale }),
         },
         Penalty::LogCosh => run!(LogCosh),
-        Penalty::Wing { width, curvature } => run!(Wing { width, curvature }),
+        Penalty::Wing { width, curvature } => run!(Wing::new(width, curvature)),
     }
 }

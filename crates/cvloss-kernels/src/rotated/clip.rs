@@ -171,11 +171,14 @@ impl Pair<5> for Exact {
         let iou = shared * per_union;
         let safe = iou.at_least(eps);
         use crate::boxes::IouForm;
-        let (value, slope) = match self.form {
-            IouForm::Linear => (one - iou, -one),
-            IouForm::Square => (one - iou * iou, -(iou + iou)),
-            IouForm::Log => (-safe.ln(), R::select(iou < eps, zero, -(one / safe))),
+        // All forms, of which one is chosen: branches would keep pairs from vectors.
+        let pick = |log: R, square: R, linear: R| {
+            let rest = R::select(self.form == IouForm::Square, square, linear);
+            R::select(self.form == IouForm::Log, log, rest)
         };
+        let value = pick(-safe.ln(), one - iou * iou, one - iou);
+        let of_log = R::select(iou < eps, zero, -(one / safe));
+        let slope = pick(of_log, -(iou + iou), -one);
         let of_shared = slope * (one + iou) * per_union;
         let of_area = -(slope * iou * per_union);
         let slopes = [

@@ -132,16 +132,13 @@ impl Scale {
     /// The end of mmrotate's losses: a function of the distance, and `1 − 1/(τ + ·)` if `τ ≥ 1`.
     #[inline(always)]
     fn apply<R: Real>(self, distance: Number<R>, tau: f64) -> Number<R> {
-        let distance = match self {
-            Self::Linear => distance,
-            Self::Sqrt => distance.at_least(1e-7).sqrt(),
-            Self::Log1p => distance.plus(1.0).ln(),
-        };
-        if tau >= 1.0 {
-            (-distance.plus(tau).recip()).plus(1.0)
-        } else {
-            distance
-        }
+        // All of them, of which one is chosen: branches would keep pairs from vectors.
+        let root = distance.at_least(1e-7).sqrt();
+        let log = distance.plus(1.0).ln();
+        let distance = Dual::select(self == Self::Sqrt, root, distance);
+        let distance = Dual::select(self == Self::Log1p, log, distance);
+        let bounded = (-distance.plus(tau).recip()).plus(1.0);
+        Dual::select(tau >= 1.0, bounded, distance)
     }
 }
 
@@ -168,12 +165,9 @@ impl Formula for Gwd {
         let shape = p.xx + p.yy + t.xx + t.yy - root.times(2.0);
         let square = x.square() + y.square() + shape.times(self.alpha * self.alpha);
         let distance = square.at_least(0.0).sqrt();
-        let distance = if self.is_normalized {
-            let size = mixed.sqrt().sqrt().at_least(1e-7);
-            distance * size.times(2.0).recip()
-        } else {
-            distance
-        };
+        let size = mixed.sqrt().sqrt().at_least(1e-7);
+        let normalized = distance * size.times(2.0).recip();
+        let distance = Dual::select(self.is_normalized, normalized, distance);
         self.scale.apply(distance, self.tau)
     }
 }
@@ -215,22 +209,17 @@ impl Formula for Kld {
         t: &Covariance<R>,
     ) -> Number<R> {
         let forward = self.one(offset, p, t);
-        let distance = match self.divergence {
-            Divergence::Forward => forward,
-            Divergence::Jeffreys => (forward + self.one(offset, t, p)).times(0.5),
-            Divergence::Largest => {
-                let back = self.one(offset, t, p);
-                Dual::select(back.value > forward.value, back, forward)
-            }
-            Divergence::Smallest => {
-                let back = self.one(offset, t, p);
-                Dual::select(back.value < forward.value, back, forward)
-            }
-        };
-        let distance = match self.has_root {
-            true => distance.at_least(1e-7).sqrt(),
-            false => distance.at_least(0.0),
-        };
+        let back = self.one(offset, t, p);
+        let is_larger = back.value > forward.value;
+        let is_smaller = back.value < forward.value;
+        let is_back = ((self.divergence == Divergence::Largest) & is_larger)
+            | ((self.divergence == Divergence::Smallest) & is_smaller);
+        let mean = (forward + back).times(0.5);
+        let distance = Dual::select(is_back, back, forward);
+        let is_mean = self.divergence == Divergence::Jeffreys;
+        let distance = Dual::select(is_mean, mean, distance);
+        let root = distance.at_least(1e-7).sqrt();
+        let distance = Dual::select(self.has_root, root, distance.at_least(0.0));
         self.scale.apply(distance, self.tau)
     }
 }
@@ -256,11 +245,11 @@ impl Formula for Kfiou {
         let shared = p.area * t.area * sum.sqrt().recip().times(0.25);
         let union = (p.area + t.area - shared).plus(self.eps);
         let iou = shared * union.recip();
-        let overlap = match self.form {
-            KfForm::Linear => (-iou).plus(1.0),
-            KfForm::Log => -iou.plus(self.eps).ln(),
-            KfForm::Exp => (-iou).plus(1.0).exp().plus(-1.0),
-        };
+        let loss = (-iou).plus(1.0);
+        let log = -iou.plus(self.eps).ln();
+        let exp = loss.exp().plus(-1.0);
+        let overlap = Dual::select(self.form == KfForm::Log, log, loss);
+        let overlap = Dual::select(self.form == KfForm::Exp, exp, overlap);
         let smooth = |x: Number<R>| {
             let (zero, one, beta) = (R::zero(), R::one(), R::of(self.beta));
             let sign = R::select(x.value < zero, -one, one);

@@ -68,13 +68,22 @@ impl<T: Prim> Task for Softmax<'_, T> {
         let zero = <T::Lane<I>>::zero();
         let mut best = [<T::Lane<I>>::of(f64::NEG_INFINITY); LANES];
         let mut poison = [zero; LANES];
-        for chunk in self.cosines.chunks(LANES) {
-            for (k, x) in chunk.iter().enumerate() {
-                let x = <T::Lane<I>>::new(*x);
+        let (chunks, rest) = self.cosines.as_chunks::<LANES>();
+        let mut see = |chunk: &[T; LANES]| {
+            for k in 0..LANES {
+                let x = <T::Lane<I>>::new(chunk[k]);
                 best[k] = <T::Lane<I>>::select(x > best[k], x, best[k]);
                 // 0, or NaN.
                 poison[k] += x * zero;
             }
+        };
+        for chunk in chunks {
+            see(chunk);
+        }
+        if let Some(any) = rest.first() {
+            let mut last = [*any; LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            see(&last);
         }
         let (mut most, mut bad) = (best[0], poison[0]);
         for k in 1..LANES {
