@@ -1,0 +1,220 @@
+//! A call, piece by piece and tile by tile.
+
+use crate::labels::{IGNORED, Target};
+use crate::loops::softmax::{PIXELS, Row, Sink, Source, cut, cut_mut, pieces, tile_pixels};
+use crate::options::{Gradient, Normalizer, Reduction};
+use crate::parallel;
+use crate::scalar::{Prim, with_scratch};
+use crate::view::{View, ViewMut};
+
+use super::{Kernel, Tile};
+
+/// A checked call.
+pub(super) struct Call<'i, 'v, 'g> {
+    /// See [`Formula::ROWS`].
+    pub(super) rows: usize,
+    /// How many points are not ignored.
+    pub(super) kept: f64,
+    pub(super) input: View<'i>,
+    pub(super) target: Target<'i>,
+    pub(super) weight: Option<View<'i>>,
+    pub(super) class_weights: Option<&'i [f64]>,
+    pub(super) values: Option<ViewMut<'v>>,
+    pub(super) gradient: Option<Gradient<'g>>,
+}
+
+impl Call<'_, '_, '_> {
+    /// N×C logits as one image of N pixels, so that tiles are full.
+    pub(super) fn swap_items_and_space(self) -> Self {
+        Self {
+            input: self.input.swap_items_and_space(),
+            target: self.target.swap_items_and_space(),
+            weight: self.weight.map(View::swap_items_and_space),
+            values: self.values.map(ViewMut::swap_items_and_space),
+            gradient: self.gradient.map(|gradient| Gradient {
+                view: gradient.view.swap_items_and_space(),
+                ..gradient
+            }),
+            ..self
+        }
+    }
+
+    pub(super) fn reduce<P: Prim>(
+        mut self,
+        kernel: Kernel<'_, P>,
+        reduction: Reduction,
+        normalizer: Normalizer,
+    ) -> f64 {
+        let denominator = match reduction {
+            Reduction::None | Reduction::Sum => 1.0,
+            Reduction::Mean => self.denominator::<P>(normalizer),
+        };
+        let factor = if denominator > 0.0 {
+            1.0 / denominator
+        } else {
+            0.0
+        };
+        if let Some(gradient) = &mut self.gradient {
+            gradient.scale *= factor;
+        }
+        self.run(kernel) * factor
+    }
+
+    fn denominator<P: Prim>(&self, normalizer: Normalizer) -> f64 {
+        match normalizer {
+            Normalizer::Elements => self.kept,
+            Normalizer::Weights if self.is_soft_target() => match self.weight {
+                None => self.kept,
+                Some(_) => self.count::<P>(|_, weight| weight.to_f64()),
+            },
+            Normalizer::Weights => match (self.class_weights, &self.weight) {
+                (None, None) => self.kept,
+                (class_weights, _) => self.count::<P>(|label, weight| {
+                    if label == P::of(IGNORED) {
+                        return 0.0;
+                    }
+                    let class = label.to_f64() as usize;
+                    weight.to_f64() * class_weights.map_or(1.0, |weights| weights[class])
+                }),
+            },
+            Normalizer::Positives => self
+                .count::<P>(|label, _| f64::from(label > P::of(0.0)))
+                .max(1.0),
+        }
+    }
+
+    fn is_soft_target(&self) -> bool {
+        matches!(self.target, Target::Soft(_))
+    }
+
+    /// Sums `count` of label and weight over all pixels.
+    fn count<P: Prim>(&self, count: impl Fn(P, P) -> f64 + Sync + Send) -> f64 {
+        let [items, _, space] = self.input.shape();
+        let blocks =
+            (0..items).flat_map(|n| (0..space).step_by(PIXELS * 32).map(move |start| (n, start)));
+        let sums = parallel::map(blocks.collect(), |(n, first)| {
+            let mut labels = Row::new();
+            let mut weights = Row::filled(P::of(1.0));
+            let mut sum = 0.0;
+            for start in (first..space.min(first + PIXELS * 32)).step_by(PIXELS) {
+                let len = PIXELS.min(space - start);
+                self.target.read_labels(n, start, &mut labels[..len]);
+                if let Some(weight) = &self.weight {
+                    weight.read_row(n, 0, start, &mut weights[..len]);
+                }
+                let pairs = labels[..len].iter().zip(&weights[..len]);
+                sum += pairs
+                    .map(|(label, weight)| count(*label, *weight))
+                    .sum::<f64>();
+            }
+            sum
+        });
+        sums.into_iter().sum()
+    }
+
+    fn run<P: Prim>(self, kernel: Kernel<'_, P>) -> f64 {
+        let cuts = pieces(self.input.shape());
+        let (scale, accumulate) = match &self.gradient {
+            Some(gradient) => (gradient.scale, gradient.accumulate),
+            None => (0.0, false),
+        };
+        let mut weight = self.weight.map(|view| cut(view, cuts).into_iter());
+        let mut values = self.values.map(|view| cut_mut(view, cuts).into_iter());
+        let mut gradient = self.gradient.map(|g| cut_mut(g.view, cuts).into_iter());
+        let inputs = cut(self.input, cuts).into_iter().zip(self.target.cut(cuts));
+        let pieces: Vec<_> = inputs
+            .map(|(input, target)| Piece {
+                rows: self.rows,
+                input,
+                target,
+                weight: weight.as_mut().and_then(Iterator::next),
+                class_weights: self.class_weights,
+                values: values.as_mut().and_then(Iterator::next),
+                gradient: gradient.as_mut().and_then(Iterator::next),
+                scale,
+                accumulate,
+            })
+            .collect();
+        let sums = parallel::map(pieces, |piece| piece.run(kernel));
+        sums.into_iter().sum()
+    }
+}
+
+/// A block of pixels of some items and where their results go.
+struct Piece<'i, 'v, 'g> {
+    rows: usize,
+    input: View<'i>,
+    target: Target<'i>,
+    weight: Option<View<'i>>,
+    class_weights: Option<&'i [f64]>,
+    values: Option<ViewMut<'v>>,
+    gradient: Option<ViewMut<'g>>,
+    scale: f64,
+    accumulate: bool,
+}
+
+impl Piece<'_, '_, '_> {
+    /// Evaluates tile by tile; returns the sum of all values.
+    fn run<P: Prim>(mut self, kernel: Kernel<'_, P>) -> f64 {
+        let [items, classes, space] = self.input.shape();
+        let stride = tile_pixels(classes);
+        with_scratch(self.rows * classes * stride, |memory: &mut [P]| {
+            let mut total = 0.0;
+            for n in 0..items {
+                for start in (0..space).step_by(stride) {
+                    let pixels = stride.min(space - start);
+                    let memory = &mut memory[..self.rows * classes * pixels];
+                    total += self.tile(kernel, memory, pixels, (n, start));
+                }
+            }
+            total
+        })
+    }
+
+    /// Evaluates `pixels` of item `n`.
+    fn tile<P: Prim>(
+        &mut self,
+        kernel: Kernel<'_, P>,
+        memory: &mut [P],
+        pixels: usize,
+        (n, start): (usize, usize),
+    ) -> f64 {
+        let mut labels = Row::new();
+        let mut weights = Row::filled(P::of(1.0));
+        let mut values = Row::new();
+        let (labels, weights) = (&mut labels[..pixels], &mut weights[..pixels]);
+        let values = &mut values[..pixels];
+        self.target.read_labels(n, start, labels);
+        if let Some(weight) = &self.weight {
+            weight.read_row(n, 0, start, weights);
+        }
+        let input = Source {
+            view: &self.input,
+            n,
+            start,
+        };
+        let accumulate = self.accumulate;
+        let gradient = self.gradient.as_mut().map(|view| Sink {
+            view,
+            n,
+            start,
+            accumulate,
+        });
+        let total = kernel(Tile {
+            input,
+            memory,
+            target: &self.target,
+            class_weights: self.class_weights,
+            labels,
+            ignores: self.target.ignores(),
+            weights,
+            scale: P::of(self.scale),
+            values: &mut *values,
+            gradient,
+        });
+        if let Some(view) = &mut self.values {
+            view.write_row(n, 0, start, values, false);
+        }
+        total
+    }
+}
