@@ -70,8 +70,8 @@ pub(crate) fn not_float(got: DType) -> Error {
 
 /// A type that kernels compute in: `f32` (also for halves) or `f64`.
 pub trait Prim: Scalar + PartialOrd {
-    /// Whether its loops are compiled for AVX-512 too. `f64` serves checks more than training: a third copy of every
-    /// loop is not worth it there.
+    /// Whether its loops are compiled for AVX-512 too, and once more where less is asked for than they give. `f64` serves
+    /// checks more than training: more copies of every loop are not worth it there.
     const IS_WIDE: bool;
     /// Its arithmetic on an instruction set.
     type Lane<I: Isa>: Real<Prim = Self>;

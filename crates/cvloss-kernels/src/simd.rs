@@ -52,12 +52,24 @@ pub enum Level {
     Avx512 = 3,
 }
 
+/// What this crate itself is compiled for: there is no code for less.
+const BASE: Level = if cfg!(all(
+    target_feature = "avx2",
+    target_feature = "fma",
+    target_feature = "bmi2"
+)) {
+    Level::Fma
+} else {
+    Level::Portable
+};
+
 static LIMIT: AtomicU8 = AtomicU8::new(Level::Avx512 as u8);
 static FOUND: AtomicU8 = AtomicU8::new(0);
 
 /// Uses no instruction set above `level` from now on, in the whole process.
 ///
-/// Results differ in the last bits between levels; a limit makes them the same on different machines.
+/// Results differ in the last bits between levels; a limit makes them the same on different machines. A limit below what
+/// this crate is compiled for (`-C target-cpu`) counts as that.
 pub fn limit(level: Level) {
     LIMIT.store(level as u8, Ordering::Relaxed);
 }
@@ -72,7 +84,7 @@ pub fn level() -> Level {
     match found.min(LIMIT.load(Ordering::Relaxed)) {
         3 => Level::Avx512,
         2 => Level::Fma,
-        _ => Level::Portable,
+        _ => BASE,
     }
 }
 
@@ -107,14 +119,16 @@ fn detect() -> Level {
 #[inline]
 pub fn dispatch<T: Task>(task: T) -> T::Output {
     match level() {
+        Level::Portable if matches!(BASE, Level::Portable) => portable(task),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `level` returned it, so every feature that `avx512` enables was detected on this machine.
         Level::Avx512 if T::Prim::IS_WIDE => unsafe { avx512(task) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above, for `avx2`, whose features AVX-512 includes.
-        Level::Avx512 | Level::Fma => unsafe { avx2(task) },
+        // SAFETY: as above, for `avx2`, whose features AVX-512 includes; or this crate itself is compiled for them.
+        _ => unsafe { avx2(task) },
         #[cfg(target_arch = "aarch64")]
-        Level::Fma | Level::Avx512 => task.run::<Fused>(),
+        _ => task.run::<Fused>(),
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         _ => portable(task),
     }
 }

@@ -323,7 +323,7 @@ impl<P: Prim, const D: usize> Tile<P, D> {
 
     fn evaluate<F: Pair<D>>(&mut self, formula: F, both: bool) {
         let tile = self;
-        if F::SPLITS && !both {
+        if F::SPLITS && P::IS_WIDE && !both {
             dispatch(Eval::<_, _, D, false> { formula, tile });
         } else {
             dispatch(Eval::<_, _, D, true> { formula, tile });

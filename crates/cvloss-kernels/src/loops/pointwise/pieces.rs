@@ -312,7 +312,13 @@ impl<P: Prim> Rows<'_, P> {
             rows: self,
         };
         match slopes {
-            None => dispatch(task),
+            None if P::IS_WIDE => dispatch(task),
+            // No copy for values alone.
+            None => dispatch(WithSlopes {
+                slopes: &mut [P::default(); TILE],
+                scale: P::default(),
+                task,
+            }),
             Some((slopes, scale)) => dispatch(WithSlopes {
                 task,
                 slopes,
