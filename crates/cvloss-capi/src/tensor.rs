@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 
 use cvloss_kernels::{Axes, DType, View, ViewMut};
 use half::{bf16, f16};
-use ndarray::{ArrayView3, ArrayViewMut3, Dim, ShapeBuilder};
+use ndarray::{ArrayView3, ArrayViewMut3, Dim, Ix3, ShapeBuilder, StrideShape};
 
 use crate::shape::{MAX_RANK, Shape};
 use crate::status::{Error, Result, cvl_status};
@@ -198,13 +198,15 @@ impl Tensor {
                 span.checked_add((dim - 1).checked_mul(stride)?)
             })
             .and_then(|span| span.checked_mul(size(dtype)))
-            .filter(|bytes| isize::try_from(*bytes).is_ok())
             .ok_or_else(too_large)?;
-        let start = usize::try_from(tensor.byte_offset)
+        // No memory is longer than half of all addresses, the offset included.
+        let end = usize::try_from(tensor.byte_offset)
             .ok()
-            .and_then(|offset| tensor.data.addr().checked_add(offset))
+            .and_then(|offset| offset.checked_add(bytes))
+            .filter(|end| isize::try_from(*end).is_ok())
+            .and_then(|end| tensor.data.addr().checked_add(end))
             .ok_or_else(too_large)?;
-        let end = start.checked_add(bytes).ok_or_else(too_large)?;
+        let start = end - bytes;
         if !start.is_multiple_of(size(dtype)) {
             let message =
                 format!("{name} is at {start:#x}, not aligned to its elements of {dtype}");
@@ -296,7 +298,7 @@ impl Tensor {
     /// Its memory is readable for `'a`, and nothing writes to it.
     pub(crate) unsafe fn view<'a>(&self, axes: &Axes) -> Result<View<'a>> {
         let (shape, strides) = self.merged(axes)?;
-        let layout = Dim(shape).strides(Dim(strides));
+        let layout = layout(shape, strides);
         macro_rules! view {
             ($($variant:ident: $t:ty),*) => {
                 match self.dtype {
@@ -317,7 +319,7 @@ impl Tensor {
     /// Its memory is writable for `'a`, and nothing else reads or writes it.
     pub(crate) unsafe fn view_mut<'a>(&self, axes: &Axes) -> Result<ViewMut<'a>> {
         let (shape, strides) = self.merged(axes)?;
-        let layout = Dim(shape).strides(Dim(strides));
+        let layout = layout(shape, strides);
         macro_rules! view {
             ($($variant:ident: $t:ty),*) => {
                 match self.dtype {
@@ -393,6 +395,14 @@ impl Tensor {
     }
 }
 
+/// As ndarray wants it: strides of 0 are overlaps to its debug assertions, elements or not.
+fn layout(shape: [usize; 3], strides: [usize; 3]) -> StrideShape<Ix3> {
+    match shape.contains(&0) {
+        true => Dim(shape).into(),
+        false => Dim(shape).strides(Dim(strides)),
+    }
+}
+
 /// Reads and checks dimensions and strides.
 ///
 /// # Safety
@@ -449,4 +459,27 @@ unsafe fn read_shape(tensor: &cvl_tensor, name: &'static str) -> Result<Shape> {
         }
     }
     Ok(Shape::new(axes.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seen to fail in builds with debug assertions alone, which ndarray makes.
+    #[test]
+    fn empty_tensors_can_be_lent() {
+        let shape = Shape::new([(16, 0), (1, 0), (0, 0), (1, 0)]);
+        let tensor = Tensor {
+            name: "gradient",
+            dtype: DType::F64,
+            shape,
+            place: Place::Host,
+            data: NonNull::<u64>::dangling().as_ptr().cast(),
+            start: 0,
+            end: 0,
+        };
+        let axes = Axes::sites(4);
+        // SAFETY: there are no elements.
+        assert!(unsafe { tensor.view_mut(&axes) }.is_ok());
+    }
 }

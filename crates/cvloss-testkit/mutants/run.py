@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Shows that tests see a mutant of every formula.
 
-    python3 crates/cvloss-testkit/mutants/run.py [NAME ...]
+    python3 crates/cvloss-testkit/mutants/run.py [--check] [NAME ...]
 
 All mutants of `mutants.toml` are built into one copy of the sources, each where an environment variable names it:
 `value` becomes `(if mutant::is(7) { mutated } else { value })`. So there is one build, in `target/mutants`, and then a
 mutant is a run of the tests of its loss. Those must be green without a mutant, and with one, its golden test must be red;
-with one of a slope, another too: a check of gradients, or the comparison with the composed form. NAME chooses tables. The
-results of a run over all tables are written to `results.md`.
+with one of a slope, another too: a check of gradients, or the comparison with the composed form. NAME chooses tables.
+Their rows in `results.md` are written anew. With --check nothing is built: each mutant must have its place in the
+sources, and its row in `results.md`.
 """
 
 import argparse
@@ -22,12 +23,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+RESULTS = HERE / "results.md"
 COPY = ROOT / "target" / "mutants"
 BINARIES = [
     (["--package", "cvloss"], ["golden", "suite", "perceptual", "penalties", "boxes", "distance_transform", "faults"]),
     # As a part of the workspace, so that nothing is built twice with other features.
     (["--workspace"], ["equal"]),
 ]
+HEAD = "| formula | what | is | becomes | red |\n|---|---|---|---|---|"
 LONGEST = 600
 """Seconds; a test that takes longer will not end."""
 
@@ -127,11 +130,25 @@ def mutate(text, mutants, path):
     return text
 
 
-def copy(mutants):
-    """Brings the copy up to date; what stays as it was is not built again."""
+def files(mutants):
     by_file = defaultdict(list)
     for mutant in mutants:
         by_file[mutant.file].append(mutant)
+    return by_file
+
+
+def check(mutants):
+    for name, there in files(mutants).items():
+        mutate((ROOT / name).read_text(), there, name)
+    listed = [row.rsplit(" | ", 1)[0] for row in RESULTS.read_text().splitlines()[2:]]
+    if listed != [described(mutant) for mutant in mutants]:
+        differ = {described(mutant) for mutant in mutants} ^ set(listed)
+        sys.exit("\n".join([f"{RESULTS.name} is not of these mutants, run those that differ:", *sorted(differ)]))
+
+
+def copy(mutants):
+    """Brings the copy up to date; what stays as it was is not built again."""
+    by_file = files(mutants)
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             cwd=ROOT, check=True, capture_output=True).stdout
     names = {name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()}
@@ -209,8 +226,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="tables, all if none")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    parser.add_argument("--check", action="store_true", help="only whether mutants have places and results")
     options = parser.parse_args()
     mutants = load(options.names)
+    if options.check:
+        check(mutants)
+        return
     copy(mutants)
     binaries = build()
     chosen = [mutant for mutant in mutants if not options.names or mutant.name in options.names]
@@ -223,10 +244,11 @@ def main():
         if broken:
             sys.exit("red without a mutant: " + ", ".join(broken))
         red = dict(pool.map(lambda mutant: (mutant.number, seen_by(binaries, mutant)), chosen))
-    lines = table(chosen, red)
-    print("\n".join(lines))
-    if not options.names:
-        (HERE / "results.md").write_text("\n".join(lines) + "\n")
+    rows = {mutant.number: row(mutant, red[mutant.number]) for mutant in chosen}
+    print("\n".join(rows.values()))
+    known = {line.rsplit(" | ", 1)[0]: line for line in RESULTS.read_text().splitlines()[2:]}
+    lines = [rows.get(mutant.number) or known.get(described(mutant)) for mutant in mutants]
+    RESULTS.write_text("\n".join([HEAD, *filter(None, lines)]) + "\n")
     survivors = [mutant for mutant in chosen if not mutant.is_seen(red[mutant.number])]
     print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants are seen")
     for mutant in survivors:
@@ -234,14 +256,13 @@ def main():
     sys.exit(bool(survivors))
 
 
-def table(mutants, red):
+def described(mutant):
     escape = lambda code: " ".join(code.split()).replace("|", "\\|")
-    lines = ["| formula | what | is | becomes | red |", "|---|---|---|---|---|"]
-    for mutant in mutants:
-        tests = ", ".join(red[mutant.number]) or "nothing"
-        is_, becomes = escape(mutant.expression), escape(mutant.instead)
-        lines.append(f"| {mutant.name} | {mutant.what} | `{is_}` | `{becomes}` | {tests} |")
-    return lines
+    return f"| {mutant.name} | {mutant.what} | `{escape(mutant.expression)}` | `{escape(mutant.instead)}`"
+
+
+def row(mutant, red):
+    return f"{described(mutant)} | {', '.join(red) or 'nothing'} |"
 
 
 if __name__ == "__main__":

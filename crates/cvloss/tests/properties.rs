@@ -1,5 +1,7 @@
 //! Random shapes and options, from fixed seeds.
 
+#[path = "properties/games.rs"]
+mod games;
 #[path = "properties/pairs.rs"]
 mod pairs;
 

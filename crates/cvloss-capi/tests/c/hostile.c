@@ -486,6 +486,8 @@ static void calls(const cvl_loss *focal, const cvl_loss *per_element) {
   EXPECT(SHAPE, "too large to address", eval(focal));
   input.byte_offset = UINT64_MAX - (uintptr_t)input_data - 15;
   EXPECT(SHAPE, "too large to address", eval(focal));
+  input.byte_offset = (uint64_t)1 << 63;
+  EXPECT(SHAPE, "too large to address", eval(focal));
 
   /* Strides. */
   for (i = 0; i < 4; i++) strides[i] = grad_strides[i] = 1;

@@ -249,4 +249,10 @@ fn hausdorff_erosion(list: &mut List) {
     };
     let probabilities = spec(Kind::Classes, VOLUME).probabilities().ignoring(255);
     list.add("many", probabilities.weighted(), many);
+    // Numbers that are far from 0 and 1: something is left everywhere.
+    let far = HausdorffErosionLoss {
+        activation: Activation::Identity,
+        ..plain
+    };
+    list.add("far", spec(Kind::Classes, FLAT), far);
 }

@@ -207,4 +207,13 @@ for border in ("Valid", "Zero"):
     weight[:, :, 3:6, 2:6] = 1.0
     g.add(loss, peer, *images(g, 2, 3, 9, 8), weight, rtol=EXACT)
 
+
+def replicated(x: Tensor, y: Tensor) -> Tensor:
+    x, y = (pad(image, [3] * 4, mode="replicate") for image in (x, y))
+    return 1 - ssim(x, y, data_range=1.0, win=gaussian(7, 1.5).expand(x.shape[1], 1, 1, 7))
+
+
+peer = Peer("pytorch_msssim 1.0.0", "1 - ssim(win=gaussian(7, 1.5)) of both with pad(mode='replicate')", replicated)
+g.add(config(border="Replicate", window=window(7, 1.5)), peer, *images(g, 2, 3, 9, 8), rtol=EXACT)
+
 g.write()

@@ -150,6 +150,20 @@ pub(super) fn dice_focal(list: &mut List) {
             ..plain.clone()
         },
     );
+    // Squares need the whole softmax, also of class indices.
+    list.add(
+        "squared",
+        classes(FLAT).weighted(),
+        DiceFocalLoss {
+            dice: DiceLoss {
+                form: DiceForm::Squared,
+                ..DiceLoss::default()
+            },
+            gamma: 1.5,
+            alpha: Some(0.3),
+            ..plain.clone()
+        },
+    );
     list.add(
         "lambdas",
         classes(FLAT),
