@@ -10,7 +10,7 @@ use crate::eval::{CVL_EVAL_ACCUMULATE, cvl_eval_args};
 use crate::loss::{Items, Loss, Target};
 use crate::plan::{Plan, value_dtype};
 use crate::status::{Error, Result, cvl_status};
-use crate::tensor::{Tensor, size};
+use crate::tensor::{Place, Tensor, size};
 
 /// What pieces of work memory begin at multiples of.
 pub(crate) const ALIGNMENT: usize = 256;
@@ -148,9 +148,13 @@ impl<L: Lender> Builder<'_, L> {
         let shape = self.plan.axes.shape(dims);
         let space = dims.get(2..).unwrap_or_default();
         let takes = |kernel: &Kernel| kernel.takes(shape, space, weight.is_some());
+        let devices = match self.plan.place() {
+            Place::Metal => "Metal",
+            Place::Host | Place::Cuda(_) => "CUDA",
+        };
         loss.kernel(target)?.filter(takes).ok_or_else(|| {
             let message = format!(
-                "there is no kernel for devices with these options and an input of shape {dims:?}"
+                "there is no kernel for {devices} devices with these options and an input of shape {dims:?}"
             );
             Error::new(cvl_status::Unsupported, message)
         })
