@@ -2164,7 +2164,8 @@ typedef struct cvl_wise_iou_config {
 typedef struct cvl_device {
   /**
    * DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host, kDLCUDA = 2 that of
-   * an NVIDIA GPU, for a library that was built with the feature `cuda`.
+   * an NVIDIA GPU, for a library that was built with the feature `cuda`, kDLMetal = 8 a buffer of an Apple GPU, for one
+   * with the feature `metal`.
    */
   int32_t type;
   /**
@@ -2201,7 +2202,7 @@ typedef struct cvl_dtype {
  */
 typedef struct cvl_tensor {
   /**
-   * The memory; NULL if there are no elements.
+   * The memory, with Metal an id<MTLBuffer>; NULL if there are no elements.
    */
   void *data;
   /**
@@ -2225,7 +2226,7 @@ typedef struct cvl_tensor {
    */
   const int64_t *strides;
   /**
-   * Bytes from `data` to the first element.
+   * Bytes from the beginning of the memory to the first element.
    */
   uint64_t byte_offset;
 } cvl_tensor;
@@ -2269,12 +2270,13 @@ typedef struct cvl_eval_args {
    */
   double grad_scale;
   /**
-   * The stream of a device, a CUstream or cudaStream_t, NULL for the default stream; ignored for host memory.
+   * The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an id<MTLCommandQueue>. Ignored for
+   * host memory.
    */
   void *stream;
   /**
-   * Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a device to 256; NULL if the library
-   * is to allocate.
+   * Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a CUDA device to 256; with Metal an
+   * id<MTLBuffer>. NULL if the library is to allocate.
    */
   void *workspace;
   /**

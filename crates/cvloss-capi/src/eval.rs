@@ -6,12 +6,12 @@ use std::ptr;
 use cvloss_kernels::{DType, Gradient, ViewMut, upstream};
 
 use crate::config::{self, init, versioned};
-use crate::cuda;
 use crate::loss::{Call, Items, Loss, MAX_INPUTS, cvl_loss};
 use crate::plan::{Plan, first_input, value_dtype};
 use crate::shape::Shape;
 use crate::status::{Error, Result, cvl_status, guard};
 use crate::tensor::{Place, Tensor, cvl_tensor};
+use crate::{cuda, metal};
 
 /// In `cvl_eval_args.flags`: add to the gradients instead of overwriting them.
 pub const CVL_EVAL_ACCUMULATE: u32 = 1;
@@ -38,10 +38,11 @@ pub struct cvl_eval_args {
     pub upstream: *const cvl_tensor,
     /// Multiplies gradients, not the value: the loss's weight, or a loss scale. Default 1.
     pub grad_scale: f64,
-    /// The stream of a device, a CUstream or cudaStream_t, NULL for the default stream; ignored for host memory.
+    /// The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an id<MTLCommandQueue>. Ignored for
+    /// host memory.
     pub stream: *mut c_void,
-    /// Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a device to 256; NULL if the library
-    /// is to allocate.
+    /// Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a CUDA device to 256; with Metal an
+    /// id<MTLBuffer>. NULL if the library is to allocate.
     pub workspace: *mut c_void,
     /// Bytes of `workspace`.
     pub workspace_size: usize,
@@ -193,6 +194,7 @@ fn work_memory(loss: &dyn Loss, plan: &Plan, args: &cvl_eval_args) -> Result<usi
     match plan.place() {
         Place::Host => Ok(plan.workspace(args).bytes),
         Place::Cuda(_) => cuda::work_memory(loss, plan, args),
+        Place::Metal => metal::work_memory(loss, plan, args),
     }
 }
 
@@ -225,9 +227,12 @@ impl Plan {
 unsafe fn evaluate(loss: &dyn Loss, args: &cvl_eval_args) -> Result<()> {
     // SAFETY: the caller's promise.
     let plan = unsafe { Plan::read(loss, args) }?;
-    if let Place::Cuda(device) = plan.place() {
+    match plan.place() {
+        Place::Host => {}
         // SAFETY: the caller's promise.
-        return unsafe { cuda::evaluate(loss, &plan, args, device) };
+        Place::Cuda(device) => return unsafe { cuda::evaluate(loss, &plan, args, device) },
+        // SAFETY: the caller's promise.
+        Place::Metal => return unsafe { metal::evaluate(loss, &plan, args) },
     }
     let needed = plan.workspace(args);
     let mut own = Vec::<u64>::new();
@@ -312,7 +317,8 @@ pub(crate) fn borrow(
         );
         return Err(Error::new(cvl_status::Layout, message));
     }
-    plan.check_overlaps(Some(Tensor::workspace(args.workspace, bytes)?))
+    let workspace = Tensor::workspace(args.workspace, bytes, plan.place())?;
+    plan.check_overlaps(Some(workspace))
 }
 
 /// Lends all tensors to the kernel.

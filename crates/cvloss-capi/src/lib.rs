@@ -6,7 +6,7 @@
 //! `docs/c-abi.md`.
 //!
 //! Pointers become checked tensors and views in `tensor.rs` only, structs of the caller are read in
-//! `config.rs` only. Tensors on CUDA devices become launches in `cuda.rs`.
+//! `config.rs` only. Calls on devices become launches in `queue.rs`, and `cuda.rs` and `metal.rs` run these.
 
 // Names are C's. What a caller must keep is said once, at the top of the header, not at each function.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
@@ -22,9 +22,13 @@ mod detection;
 mod eval;
 mod image;
 mod loss;
+#[cfg_attr(not(feature = "metal"), path = "no_metal.rs")]
+mod metal;
 mod options;
 mod perceptual;
 mod plan;
+#[cfg(any(feature = "cuda", feature = "metal"))]
+mod queue;
 mod segmentation;
 mod shape;
 mod single;

@@ -185,7 +185,7 @@ pub(crate) trait Loss: Send + Sync {
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64>;
 
     /// The kernel for devices, if there is one for these options.
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "cuda", feature = "metal")), allow(dead_code))]
     fn kernel(&self, _target: Target) -> kernels::Result<Option<Kernel>> {
         Ok(None)
     }

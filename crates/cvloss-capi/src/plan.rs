@@ -145,7 +145,7 @@ impl Plan {
         self.inputs[0].map_or(Place::Host, |input| input.place)
     }
 
-    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let tensors = self.inputs.iter().chain(&self.gradients).flatten();
         tensors.chain([&self.value, &self.upstream].into_iter().flatten())
     }

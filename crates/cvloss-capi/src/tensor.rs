@@ -15,7 +15,8 @@ use crate::status::{Error, Result, cvl_status};
 #[derive(Clone, Copy, Debug)]
 pub struct cvl_device {
     /// DLPack's DLDeviceType: kDLCPU = 1, kDLCUDAHost = 3 and kDLROCMHost = 11 are memory of the host, kDLCUDA = 2 that of
-    /// an NVIDIA GPU, for a library that was built with the feature `cuda`.
+    /// an NVIDIA GPU, for a library that was built with the feature `cuda`, kDLMetal = 8 a buffer of an Apple GPU, for one
+    /// with the feature `metal`.
     pub r#type: i32,
     /// Which one of several.
     pub id: i32,
@@ -42,7 +43,7 @@ pub struct cvl_dtype {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct cvl_tensor {
-    /// The memory; NULL if there are no elements.
+    /// The memory, with Metal an id<MTLBuffer>; NULL if there are no elements.
     pub data: *mut c_void,
     /// Where it lies.
     pub device: cvl_device,
@@ -54,7 +55,7 @@ pub struct cvl_tensor {
     pub shape: *const i64,
     /// `ndim` strides counted in elements, or NULL for dense, last axis fastest.
     pub strides: *const i64,
-    /// Bytes from `data` to the first element.
+    /// Bytes from the beginning of the memory to the first element.
     pub byte_offset: u64,
 }
 
@@ -64,6 +65,8 @@ pub(crate) enum Place {
     Host,
     /// The number of a CUDA device.
     Cuda(usize),
+    /// Buffers know their device.
+    Metal,
 }
 
 impl Place {
@@ -76,17 +79,12 @@ impl Place {
                 cvl_status::Device,
                 format!("{name} is on CUDA device {id}, expected a number of at least 0"),
             )),
-            (8, _) => Err(Error::new(
-                cvl_status::Unsupported,
-                format!(
-                    "{name} is in a Metal buffer (kDLMetal = 8), and calls from C take none yet"
-                ),
-            )),
+            (8, _) => Ok(Self::Metal),
             _ => Err(Error::new(
                 cvl_status::Device,
                 format!(
-                    "{name} is on device type {type}, expected host memory (kDLCPU = 1, kDLCUDAHost = 3, kDLROCMHost = 11) \
-                     or kDLCUDA = 2"
+                    "{name} is on device type {type}, expected host memory (kDLCPU = 1, kDLCUDAHost = 3, kDLROCMHost = 11), \
+                     kDLCUDA = 2 or kDLMetal = 8"
                 ),
             )),
         }
@@ -98,6 +96,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Host => f.write_str("in host memory"),
             Self::Cuda(id) => write!(f, "on CUDA device {id}"),
+            Self::Metal => f.write_str("in a Metal buffer"),
         }
     }
 }
@@ -109,9 +108,9 @@ pub(crate) struct Tensor {
     pub(crate) dtype: DType,
     pub(crate) shape: Shape,
     pub(crate) place: Place,
-    /// Only of host memory is anything lent.
+    /// Only of host memory is anything lent; with Metal, the object.
     data: *mut u8,
-    /// Addresses from the first to the last byte of elements.
+    /// Addresses from the first to the last byte of elements; with Metal, from where the buffer begins.
     start: usize,
     end: usize,
 }
@@ -199,12 +198,17 @@ impl Tensor {
             })
             .and_then(|span| span.checked_mul(size(dtype)))
             .ok_or_else(too_large)?;
+        let origin = match place {
+            // What an object's address is says nothing about its memory.
+            Place::Metal => 0,
+            Place::Host | Place::Cuda(_) => tensor.data.addr(),
+        };
         // No memory is longer than half of all addresses, the offset included.
         let end = usize::try_from(tensor.byte_offset)
             .ok()
             .and_then(|offset| offset.checked_add(bytes))
             .filter(|end| isize::try_from(*end).is_ok())
-            .and_then(|end| tensor.data.addr().checked_add(end))
+            .and_then(|end| origin.checked_add(end))
             .ok_or_else(too_large)?;
         let start = end - bytes;
         if !start.is_multiple_of(size(dtype)) {
@@ -212,7 +216,10 @@ impl Tensor {
                 format!("{name} is at {start:#x}, not aligned to its elements of {dtype}");
             return Err(Error::new(cvl_status::Layout, message));
         }
-        let data = tensor.data.cast::<u8>().with_addr(start);
+        let data = match place {
+            Place::Metal => tensor.data.cast::<u8>(),
+            Place::Host | Place::Cuda(_) => tensor.data.cast::<u8>().with_addr(start),
+        };
         Ok(Self {
             name,
             dtype,
@@ -231,12 +238,16 @@ impl Tensor {
 
     /// Whether memory is shared with `other`, as far as ranges of addresses tell.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        self.start < other.end && other.start < self.end
+        let is_apart = self.place == Place::Metal && self.data != other.data;
+        !is_apart && self.start < other.end && other.start < self.end
     }
 
     /// A tensor over `bytes` of a workspace, for the check of overlaps.
-    pub(crate) fn workspace(data: *mut c_void, bytes: usize) -> Result<Self> {
-        let start = data.addr();
+    pub(crate) fn workspace(data: *mut c_void, bytes: usize, place: Place) -> Result<Self> {
+        let start = match place {
+            Place::Metal => 0,
+            Place::Host | Place::Cuda(_) => data.addr(),
+        };
         let end = start
             .checked_add(bytes)
             .ok_or_else(|| Error::invalid("workspace_size leads beyond all memory"))?;
@@ -244,7 +255,7 @@ impl Tensor {
             name: "workspace",
             dtype: DType::U8,
             shape: Shape::new([(bytes, 1)]),
-            place: Place::Host,
+            place,
             data: data.cast(),
             start,
             end,
@@ -270,10 +281,16 @@ impl Tensor {
         self.merged(axes).map(drop)
     }
 
-    /// The address of the first element, and how many bytes lie from there to the end of the last.
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+    /// The address of the first element, or its place in a buffer, and how many bytes lie from there to the end of the last.
+    #[cfg_attr(not(any(feature = "cuda", feature = "metal")), allow(dead_code))]
     pub(crate) fn span(&self) -> (usize, usize) {
         (self.start, self.end - self.start)
+    }
+
+    /// The buffer that it lies in, with Metal.
+    #[cfg(feature = "metal")]
+    pub(crate) fn buffer(&self) -> *mut c_void {
+        self.data.cast()
     }
 
     /// (N, C, S) and one stride for each.

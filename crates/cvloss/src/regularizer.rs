@@ -2,6 +2,7 @@
 
 use candle_core::{Shape, Tensor};
 use cvloss_kernels as kernels;
+use kernels::device::Kernel;
 use kernels::{Gradient, Reduction, View, ViewMut};
 
 use crate::error::Result;
@@ -82,6 +83,11 @@ pub(crate) trait FusedRegularizer {
     /// Runs the kernel; returns the reduced value.
     fn run(&self, call: InputCall<'_, '_>) -> kernels::Result<f64>;
 
+    /// As [`Fused::kernel`]; it has a gradient of 0 with respect to a target.
+    fn kernel(&self) -> Option<Kernel> {
+        None
+    }
+
     /// The composed form, of a checked `f32` or `f64` input.
     fn compose(&self, input: &Tensor, weight: Option<&Tensor>) -> candle_core::Result<Tensor>;
 }
@@ -103,6 +109,10 @@ impl<R: FusedRegularizer> FusedRegularizer for &R {
 
     fn run(&self, call: InputCall<'_, '_>) -> kernels::Result<f64> {
         R::run(self, call)
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        R::kernel(self)
     }
 
     fn compose(&self, input: &Tensor, weight: Option<&Tensor>) -> candle_core::Result<Tensor> {
@@ -140,6 +150,10 @@ impl<R: FusedRegularizer> Fused for OfInput<R> {
             gradient: call.gradient,
             space: call.space,
         })
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(self.0.kernel())
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> candle_core::Result<Tensor> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device};
 use cvloss::Loss;
-use cvloss_testkit::cases::{Case, cases, each};
+use cvloss_testkit::cases::{Case, cases, each, network_cases};
 use cvloss_testkit::compare::{assert_close, assert_same_bits};
 use cvloss_testkit::sample::Sample;
 
@@ -66,6 +66,17 @@ fn values_and_gradients() -> Result<()> {
     each(&cases(), |case| compare(case, &device, DType::F32, 1e-4))
 }
 
+/// Networks of random weights, composed of candle's operations.
+#[test]
+fn losses_of_frozen_networks() -> Result<()> {
+    let Some(device) = device() else {
+        return Ok(());
+    };
+    each(&network_cases(), |case| {
+        compare(case, &device, DType::F32, 1e-3)
+    })
+}
+
 #[test]
 fn kernels_in_every_precision() -> Result<()> {
     let Some(device) = device() else {
@@ -90,8 +101,11 @@ fn losses_with_kernels() -> Result<()> {
         "bounded_iou",
         "charbonnier",
         "ciou",
+        "combo",
         "cross_entropy",
         "dice",
+        "dice_ce",
+        "dice_focal",
         "diou",
         "discriminator",
         "efficient_iou",
@@ -108,11 +122,13 @@ fn losses_with_kernels() -> Result<()> {
         "mpdiou",
         "mse",
         "nwd",
+        "psnr",
         "robust",
         "siou",
         "smooth_l1",
         "softmax_focal",
         "ssim",
+        "total_variation",
         "tversky",
         "wing",
         "wise_iou",

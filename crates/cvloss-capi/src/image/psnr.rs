@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::pixel::{PsnrOptions, PsnrPooling, evaluate_psnr};
 use cvloss_kernels::{Geometry, Reduction, Result as KernelResult};
 
 use super::pixel::split;
 use crate::config::{choose, init, unused, versioned};
-use crate::loss::{Call, Config, Input, Items, Loss, PAIR_WEIGHT, create, cvl_loss};
+use crate::loss::{Call, Config, Input, Items, Loss, PAIR_WEIGHT, Target, create, cvl_loss};
 use crate::options::{cvl_normalizer, cvl_reduction, normalizer, reduction};
 use crate::status::{Error, Result, cvl_status};
 
@@ -123,6 +124,10 @@ impl Loss for Psnr {
         }
         let message = format!("input has shape {dims:?}, expected (N, C, *)");
         Err(Error::new(cvl_status::Shape, message))
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Psnr(self.0)))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

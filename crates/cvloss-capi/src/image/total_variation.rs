@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 
+use cvloss_kernels::device::Kernel;
 use cvloss_kernels::total_variation::{Options, VariationNorm, VariationScale, evaluate};
 use cvloss_kernels::{Geometry, Result as KernelResult};
 
 use super::pixel::{check_rank, nothing, per_image};
 use crate::config::{choose, init, unused, versioned};
-use crate::loss::{Call, Config, INPUT_ALONE, Input, Items, Loss, create, cvl_loss};
+use crate::loss::{Call, Config, INPUT_ALONE, Input, Items, Loss, Target, create, cvl_loss};
 use crate::options::{cvl_reduction, reduction};
 use crate::status::{Result, cvl_status};
 
@@ -136,6 +137,10 @@ impl Loss for TotalVariation {
 
     fn check(&self, dims: &[usize]) -> Result<()> {
         check_rank(dims, 3..=5, "(N, C, L) to (N, C, D, H, W)")
+    }
+
+    fn kernel(&self, _: Target) -> KernelResult<Option<Kernel>> {
+        Ok(Some(Kernel::Variation(self.0)))
     }
 
     fn run(&self, call: Call<'_, '_>) -> KernelResult<f64> {

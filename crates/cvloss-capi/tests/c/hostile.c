@@ -469,7 +469,9 @@ static void calls(const cvl_loss *focal, const cvl_loss *per_element) {
   args.upstream = &upstream;
   EXPECT(DEVICE, "upstream is on CUDA device 0", eval(focal));
   input.device.type = 8;
-  EXPECT(UNSUPPORTED, "input is in a Metal buffer", eval(focal));
+  EXPECT(DEVICE, "target is in host memory, expected it where the input is, in a Metal buffer", eval(focal));
+  input.device.type = target.device.type = weight.device.type = gradient.device.type = value.device.type = 8;
+  EXPECT(UNSUPPORTED, "this library was built without the feature `metal`", eval(focal));
   input.device.type = 7;
   EXPECT(DEVICE, "input is on device type 7", eval(focal));
   gradient.device.type = INT_MAX;

@@ -8,7 +8,7 @@ namespace cvl {
 template <class R> struct Bce {
     R label_smoothing;
 
-    static CVL_FN Bce of(CVL_CALL(PointwiseCall<R>) call) { return {call.formula[0]}; }
+    template <class C> static CVL_FN Bce of(CVL_CALL(C) call) { return {call.formula[0]}; }
 
     CVL_FN ValueSlope<R> eval(R x, R t, R a) const {
         R s = label_smoothing;

@@ -6,7 +6,7 @@ namespace cvl {
 
 // `−ln p` of the true class.
 template <class R> struct CrossEntropy {
-    static CVL_FN CrossEntropy of(CVL_CALL(SiteCall<R>)) { return {}; }
+    template <class C> static CVL_FN CrossEntropy of(CVL_CALL(C)) { return {}; }
 
     CVL_FN ValueSlope<R> eval(R minus_ln_p, R, R) const { return {minus_ln_p, R(1)}; }
 };

@@ -8,9 +8,11 @@ use crate::scalar::DType;
 
 use super::sequence::{Denominator, Numbers, written};
 use super::{
-    Argument, Destination, Formula, Grid, Memory, Module, Sequence, Weight, broadcast,
-    check_memory, number, real,
+    Argument, Destination, Formula, Grid, Memory, Module, Sequence, Weight, check_memory, number,
+    real,
 };
+
+pub use super::Results;
 
 const WRITE_VALUES: u32 = 1;
 const WRITE_GRADIENT: u32 = 2;
@@ -27,19 +29,6 @@ const SIDES: usize = 4;
 const FORMULA: usize = 4;
 /// What the weights count as in `pointwise_count`.
 const COUNT_WEIGHTS: u32 = 1;
-
-/// Where results go. Values and gradients are of the type that is computed in.
-#[derive(Clone, Copy, Debug)]
-pub struct Results<M> {
-    /// The reduced value.
-    pub value: Option<M>,
-    /// One value per pair.
-    pub values: Option<M>,
-    /// With respect to the first boxes.
-    pub gradient: Option<Destination<M>>,
-    /// With respect to the second boxes.
-    pub target_gradient: Option<Destination<M>>,
-}
 
 /// A call of a loss of boxes.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +71,7 @@ pub fn sequence<M: Memory>(grid: Grid, call: &Call<'_, M>) -> Result<Sequence<M>
     let of_target = written("gradient", memory(target_gradient), elements, computes)?;
     let (weight, strides) = match &call.weight {
         None => (Argument::Absent, [0; 3]),
-        Some(weight) => {
-            let count = weight.shape.iter().product();
-            check_memory("weight", weight.memory, count, computes)?;
-            let strides = broadcast("weight", weight.shape, [pairs, 1, 1])?;
-            (Argument::Read(weight.memory), strides)
-        }
+        Some(weight) => weight.of_elements([pairs, 1, 1], computes)?,
     };
     let is_vector = [Some(call.input), Some(call.target)]
         .into_iter()

@@ -5,8 +5,8 @@ use crate::scalar::DType;
 
 use super::sequence::Numbers;
 use super::{
-    Argument, Grid, Memory, Module, Sequence, Weight, broadcast, check_memory, index_type, number,
-    real,
+    Argument, Destination, Grid, Memory, Module, Sequence, Weight, broadcast, check_memory,
+    index_type, number, real,
 };
 
 const HAS_SLOPES: u32 = 1;
@@ -63,6 +63,24 @@ pub struct Narrow<M> {
     pub dtype: DType,
     /// Adds to what is there.
     pub accumulate: bool,
+}
+
+/// Writes a gradient of 0, or leaves what it would be added to.
+pub(super) fn zero<M: Memory>(
+    grid: Grid,
+    shape: [usize; 3],
+    to: Destination<M>,
+    dtype: DType,
+) -> Result<Sequence<M>> {
+    let narrow_zero = Narrow {
+        shape,
+        slopes: None,
+        factors: None,
+        to: to.memory,
+        dtype,
+        accumulate: to.accumulate,
+    };
+    narrow(grid, &narrow_zero)
 }
 
 /// Writes or adds a gradient.

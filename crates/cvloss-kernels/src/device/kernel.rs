@@ -2,14 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::options::{Normalizer, Reduction};
-use crate::pixel::{self, Penalty};
+use crate::pixel::{self, Penalty, PsnrOptions};
 use crate::scalar::DType;
-use crate::{boxes, region, ssim};
+use crate::{boxes, region, ssim, total_variation};
 
-use super::convert::{self, Narrow};
 use super::{
-    Destination, Formula, Grid, Labels, Memory, Sequence, Term, Weight, overlap, pointwise, real,
-    site, window,
+    Destination, Formula, Grid, Labels, Memory, Sequence, Term, Weight, convert, overlap,
+    pointwise, psnr, real, site, variation, window,
 };
 
 /// A kernel with its options.
@@ -61,6 +60,10 @@ pub enum Kernel {
     Windows(ssim::Options),
     /// One value per pair of boxes.
     Boxes(boxes::Options),
+    /// The peak signal-to-noise ratio.
+    Psnr(PsnrOptions),
+    /// Total variation; it has no target, and with respect to one a gradient of 0.
+    Variation(total_variation::Options),
 }
 
 /// Where results go. Values and gradients are of the type that is computed in.
@@ -118,10 +121,10 @@ impl Kernel {
     /// Whether it takes such tensors: there are kernels for all options, indices have 32 bits, and no launch is empty.
     pub fn takes(&self, shape: [usize; 3], space: &[usize], has_weight: bool) -> bool {
         let has_kernel = match self {
-            Self::Elements { .. } | Self::Sides { .. } | Self::Sites { .. } | Self::Boxes(_) => {
-                true
-            }
-            Self::Region { options, .. } => overlap::supports(options),
+            Self::Elements { .. } | Self::Sides { .. } | Self::Sites { .. } => true,
+            Self::Boxes(_) | Self::Psnr(_) => true,
+            Self::Variation(_) => (1..=3).contains(&space.len()),
+            Self::Region { options, .. } => overlap::supports(options, shape[1]),
             Self::Windows(options) => space.len() == 2 && !has_weight && window::supports(options),
         };
         has_kernel && (1..1 << 29).contains(&shape.iter().product::<usize>())
@@ -255,12 +258,7 @@ impl Kernel {
                     shape: [items, channels, rows, columns],
                     input,
                     target,
-                    results: window::Results {
-                        value,
-                        values,
-                        gradient,
-                        target_gradient,
-                    },
+                    results: call.results,
                 };
                 window::sequence(grid, &call)
             }
@@ -272,24 +270,62 @@ impl Kernel {
                     input,
                     target,
                     weight,
-                    results: super::boxes::Results {
-                        value,
-                        values,
-                        gradient,
-                        target_gradient,
-                    },
+                    results: call.results,
                 };
                 super::boxes::sequence(grid, &call)
+            }
+            Self::Psnr(options) => {
+                let call = psnr::Call {
+                    options,
+                    dtype,
+                    shape,
+                    input,
+                    target,
+                    weight,
+                    results: call.results,
+                };
+                psnr::sequence(grid, &call)
+            }
+            Self::Variation(options) => {
+                let [items, channels, _] = shape;
+                let call = variation::Call {
+                    options,
+                    dtype,
+                    planes: [items, channels],
+                    space: volume(call.space)?,
+                    input,
+                    weight,
+                    results: call.results,
+                };
+                variation::sequence(grid, &call)
             }
         }
     }
 }
 
 fn plane(space: &[usize]) -> Result<[usize; 2]> {
-    space.try_into().map_err(|_| Error::Layout {
+    let failed = |_| wrong_space(space, "2");
+    space.try_into().map_err(failed)
+}
+
+/// Depth, height and width, of which the first may be missing.
+fn volume(space: &[usize]) -> Result<[usize; 3]> {
+    match *space {
+        [width] => Ok([1, 1, width]),
+        [height, width] => Ok([1, height, width]),
+        [depth, height, width] => Ok([depth, height, width]),
+        _ => Err(wrong_space(space, "1 to 3")),
+    }
+}
+
+fn wrong_space(space: &[usize], expected: &str) -> Error {
+    Error::Layout {
         argument: "input",
-        reason: format!("{} axes of space, expected 2 on a device", space.len()),
-    })
+        reason: format!(
+            "{} axes of space, expected {expected} on a device",
+            space.len()
+        ),
+    }
 }
 
 /// A formula over all elements.
@@ -313,12 +349,7 @@ fn elements<'a, M: Memory>(
         ignore: None,
         reduction,
         normalizer: Normalizer::Elements,
-        results: pointwise::Results {
-            value: call.results.value,
-            values: call.results.values,
-            gradient: call.results.gradient,
-            target_gradient: call.results.target_gradient,
-        },
+        results: call.results,
     }
 }
 
@@ -331,17 +362,7 @@ fn other_side<M: Memory>(
     reduction: Reduction,
 ) -> Result<Sequence<M>> {
     let Some(formula) = formula else {
-        return convert::narrow(
-            grid,
-            &Narrow {
-                shape: call.shape,
-                slopes: None,
-                factors: None,
-                to: to.memory,
-                dtype: real(call.dtype)?,
-                accumulate: to.accumulate,
-            },
-        );
+        return convert::zero(grid, call.shape, to, real(call.dtype)?);
     };
     let alone = Call {
         input: call.target,

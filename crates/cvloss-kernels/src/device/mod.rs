@@ -11,12 +11,15 @@
 
 pub mod boxes;
 pub mod convert;
+mod items;
 mod kernel;
 pub mod overlap;
 pub mod pointwise;
+pub mod psnr;
 mod sequence;
 pub mod site;
 pub mod source;
+pub mod variation;
 pub mod window;
 
 pub use kernel::{Call, Kernel, Results};
@@ -62,6 +65,13 @@ pub struct Weight<M> {
 }
 
 impl<M: Memory> Weight<M> {
+    /// Itself and its strides along all axes.
+    fn of_elements(&self, shape: [usize; 3], computes: DType) -> Result<(Argument<M>, [u32; 3])> {
+        let strides = broadcast("weight", self.shape, shape)?;
+        check_memory("weight", self.memory, self.shape.iter().product(), computes)?;
+        Ok((Argument::Read(self.memory), strides))
+    }
+
     /// The strides along items and pixels of one weight per pixel.
     fn of_pixels(&self, [items, _, space]: [usize; 3], computes: DType) -> Result<[u32; 2]> {
         let [item, _, pixel] = broadcast("weight", self.shape, [items, 1, space])?;

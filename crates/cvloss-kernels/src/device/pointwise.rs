@@ -10,6 +10,8 @@ use super::{
     number, real,
 };
 
+pub use super::Results;
+
 const WRITE_VALUES: u32 = 1;
 const WRITE_GRADIENT: u32 = 2;
 const ADD_GRADIENT: u32 = 4;
@@ -40,19 +42,6 @@ pub struct Operand<'a, M> {
     pub source: Source<'a, M>,
     /// (N, C, S), where an axis of length 1 is repeated.
     pub shape: [usize; 3],
-}
-
-/// Where results go. Values and gradients are of the type that is computed in.
-#[derive(Clone, Copy, Debug)]
-pub struct Results<M> {
-    /// The reduced value.
-    pub value: Option<M>,
-    /// One value per element.
-    pub values: Option<M>,
-    /// With respect to the input.
-    pub gradient: Option<Destination<M>>,
-    /// With respect to the target, for a formula of the difference of both.
-    pub target_gradient: Option<Destination<M>>,
 }
 
 /// A call of a formula.

@@ -24,14 +24,18 @@ pub enum Module {
     Pointwise,
     Site,
     Overlap,
+    Items,
     Bce,
     Focal,
     Pixel,
+    Psnr,
     Adversarial,
     Boxes,
     CrossEntropy,
     Region,
+    RegionExtra,
     Ssim,
+    Variation,
 }
 
 /// The kernel of a loss of elements, and the numbers of its formula. The folders of losses make them.
@@ -128,6 +132,13 @@ impl Grid {
     /// Blocks for so many units of a thread's work.
     pub(super) fn blocks(self, units: usize) -> Result<u32> {
         Ok(number(units.div_ceil(self.threads as usize))?.clamp(1, self.most))
+    }
+
+    /// Blocks that share a sum, for so many units of a thread's work, beside so many other sums: enough blocks to fill a
+    /// device, and enough work for each.
+    pub(super) fn splits(self, units: usize, others: usize) -> Result<usize> {
+        let most = (4 * self.most as usize).div_ceil(others.max(1));
+        Ok(most.min(self.blocks(units)? as usize).max(1))
     }
 }
 

@@ -21,28 +21,36 @@ pub const SOURCES: &[(&str, &str)] = sources! {
     "loops/overlap.h"
     "loops/window.h"
     "loops/boxes.h"
+    "loops/items.h"
     "bce/math.h"
     "focal/math.h"
     "pixel/math.h"
+    "pixel/psnr.h"
     "adversarial/math.h"
     "boxes/math.h"
     "cross_entropy/math.h"
     "region/math.h"
+    "region/extra.h"
     "ssim/math.h"
+    "total_variation/math.h"
     "loops/numbers.inl"
     "loops/reduce.inl"
     "loops/convert.inl"
     "loops/pointwise.inl"
     "loops/site.inl"
     "loops/overlap.inl"
+    "loops/items.inl"
     "bce/kernel.inl"
     "focal/kernel.inl"
     "pixel/kernel.inl"
+    "pixel/psnr.inl"
     "adversarial/kernel.inl"
     "boxes/kernel.inl"
     "cross_entropy/kernel.inl"
     "region/kernel.inl"
+    "region/extra.inl"
     "ssim/kernel.inl"
+    "total_variation/kernel.inl"
 };
 
 impl Module {
@@ -55,14 +63,18 @@ impl Module {
             Self::Pointwise => "loops/pointwise.inl",
             Self::Site => "loops/site.inl",
             Self::Overlap => "loops/overlap.inl",
+            Self::Items => "loops/items.inl",
             Self::Bce => "bce/kernel.inl",
             Self::Focal => "focal/kernel.inl",
             Self::Pixel => "pixel/kernel.inl",
+            Self::Psnr => "pixel/psnr.inl",
             Self::Adversarial => "adversarial/kernel.inl",
             Self::Boxes => "boxes/kernel.inl",
             Self::CrossEntropy => "cross_entropy/kernel.inl",
             Self::Region => "region/kernel.inl",
+            Self::RegionExtra => "region/extra.inl",
             Self::Ssim => "ssim/kernel.inl",
+            Self::Variation => "total_variation/kernel.inl",
         }
     }
 }

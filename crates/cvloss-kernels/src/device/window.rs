@@ -10,6 +10,8 @@ use super::{
     Argument, Destination, Grid, Memory, Module, Sequence, check_memory, number, real, size,
 };
 
+pub use super::Results;
+
 const GRADIENT: u32 = 1;
 const TARGET_GRADIENT: u32 = 2;
 const ADD_GRADIENT: u32 = 4;
@@ -19,19 +21,6 @@ const ADD_TARGET_GRADIENT: u32 = 8;
 const MOST: usize = 17;
 /// Columns of a tile.
 const COLUMNS: usize = 32;
-
-/// Where results go. Values and gradients are of the type that is computed in.
-#[derive(Clone, Copy, Debug)]
-pub struct Results<M> {
-    /// The reduced value.
-    pub value: Option<M>,
-    /// One value per item, or per channel of an item.
-    pub values: Option<M>,
-    /// With respect to the first image.
-    pub gradient: Option<Destination<M>>,
-    /// With respect to the second image.
-    pub target_gradient: Option<Destination<M>>,
-}
 
 /// A call of structural similarity.
 #[derive(Clone, Copy, Debug)]

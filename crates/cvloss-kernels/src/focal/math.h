@@ -37,7 +37,7 @@ template <class R> struct Mixture {
     R alpha_0, alpha_1;
     Exponent<R> gamma;
 
-    static CVL_FN Mixture of(CVL_CALL(PointwiseCall<R>) call) {
+    template <class C> static CVL_FN Mixture of(CVL_CALL(C) call) {
         return {call.formula[0], call.formula[1], {call.formula[2]}};
     }
 
@@ -61,7 +61,7 @@ template <class R> struct LinearFocal {
     R alpha_0, alpha_1;
     Exponent<R> gamma;
 
-    static CVL_FN LinearFocal of(CVL_CALL(PointwiseCall<R>) call) {
+    template <class C> static CVL_FN LinearFocal of(CVL_CALL(C) call) {
         return {call.formula[0], call.formula[1], {call.formula[2]}};
     }
 
@@ -89,7 +89,7 @@ template <class R> CVL_FN R entropy(R minus_ln_p, R p) {
 template <class R> struct SoftmaxFocal {
     Exponent<R> gamma;
 
-    static CVL_FN SoftmaxFocal of(CVL_CALL(SiteCall<R>) call) { return {{call.formula[0]}}; }
+    template <class C> static CVL_FN SoftmaxFocal of(CVL_CALL(C) call) { return {{call.formula[0]}}; }
 
     CVL_FN ValueSlope<R> eval(R minus_ln_p, R p, R q) const {
         // −ln p vanishes with q, and as fast.

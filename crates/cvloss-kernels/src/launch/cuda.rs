@@ -270,14 +270,18 @@ fn image(module: Module) -> &'static Aligned<[u8]> {
         Module::Pointwise => image!("loops_pointwise"),
         Module::Site => image!("loops_site"),
         Module::Overlap => image!("loops_overlap"),
+        Module::Items => image!("loops_items"),
         Module::Bce => image!("bce_kernel"),
         Module::Focal => image!("focal_kernel"),
         Module::Pixel => image!("pixel_kernel"),
+        Module::Psnr => image!("pixel_psnr"),
         Module::Adversarial => image!("adversarial_kernel"),
         Module::Boxes => image!("boxes_kernel"),
         Module::CrossEntropy => image!("cross_entropy_kernel"),
         Module::Region => image!("region_kernel"),
+        Module::RegionExtra => image!("region_extra"),
         Module::Ssim => image!("ssim_kernel"),
+        Module::Variation => image!("total_variation_kernel"),
     }
 }
 

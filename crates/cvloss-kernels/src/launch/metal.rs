@@ -1,22 +1,28 @@
-//! Apple GPUs, by Metal through candle's encoder: the caller's buffers, queued behind what it has queued already.
+//! Apple GPUs, by Metal: the caller's buffers, by candle's encoder behind what it has queued already, or as a command buffer
+//! of the caller's queue.
 //!
 //! Nothing waits for the device. A module's text is compiled at its first use and kept. The encoder is concurrent and sees
 //! by buffers what depends on what, so that whatever is written is declared as an output.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_metal_kernels::metal::{
-    Buffer, ComputeCommandEncoder, ComputePipeline, Device, Library,
+use candle_metal_kernels::metal::{Buffer, ComputePipeline, Fence, Library};
+use objc2::rc::{Retained, autoreleasepool};
+use objc2::runtime::ProtocolObject;
+use objc2_metal::{
+    MTLBuffer, MTLCommandBuffer, MTLCommandEncoder, MTLCommandQueue, MTLCompileOptions,
+    MTLLanguageVersion, MTLResourceOptions, MTLSize,
 };
-use objc2_metal::{MTLCompileOptions, MTLLanguageVersion, MTLSize};
 
 use crate::device::{Argument, Launch, Memory, Module, Sequence, source};
 use crate::error::{Error, Result};
 
 /// What the functions here take and return.
 pub use candle_metal_kernels;
+pub use candle_metal_kernels::metal::{ComputeCommandEncoder, Device};
 
 /// Part of a buffer, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -54,18 +60,68 @@ impl Memory for Slice<'_> {
     }
 }
 
+/// A buffer of the caller, an `id<MTLBuffer>`.
+///
+/// # Safety
+/// `buffer` is one, or NULL.
+pub unsafe fn buffer(buffer: *mut c_void) -> Result<Buffer> {
+    let raw = buffer.cast::<ProtocolObject<dyn MTLBuffer>>();
+    // SAFETY: the caller's promise.
+    let retained = unsafe { Retained::retain(raw) };
+    Ok(Buffer::new(retained.ok_or_else(|| missing("buffer"))?))
+}
+
+/// Memory of the device alone, of any contents.
+pub fn memory(device: &Device, bytes: usize) -> Result<Buffer> {
+    device
+        .new_buffer(bytes.max(1), MTLResourceOptions::StorageModePrivate)
+        .map_err(metal)
+}
+
+/// Commits `work` as a command buffer of the caller's queue, an `id<MTLCommandQueue>`; if it fails, nothing is committed.
+/// The command buffer retains the buffers that it uses.
+///
+/// # Safety
+/// `queue` is one, or NULL, and nobody writes what `work` reads or uses what it writes until that is done.
+pub unsafe fn with_queue<E>(
+    queue: *mut c_void,
+    work: impl FnOnce(&Device, &ComputeCommandEncoder) -> std::result::Result<(), E>,
+) -> Result<std::result::Result<(), E>> {
+    let raw = queue.cast::<ProtocolObject<dyn MTLCommandQueue>>();
+    // SAFETY: the caller's promise.
+    let queue = unsafe { Retained::retain(raw) }.ok_or_else(|| missing("command queue"))?;
+    autoreleasepool(|_| {
+        let commands = queue
+            .commandBuffer()
+            .ok_or_else(|| failed("the queue gives no command buffer".into()))?;
+        // Its launches run one after the other.
+        let raw = commands
+            .computeCommandEncoder()
+            .ok_or_else(|| failed("the command buffer gives no encoder".into()))?;
+        let device = Device::new(queue.device());
+        let fence = Arc::new(Fence::new(&device));
+        let encoder = ComputeCommandEncoder::new(raw.clone(), commands.clone(), fence);
+        let done = work(&device, &encoder);
+        raw.endEncoding();
+        if done.is_ok() {
+            commands.commit();
+        }
+        Ok(done)
+    })
+}
+
 /// Queues the launches of a sequence.
 pub fn run(
     sequence: &Sequence<Slice<'_>>,
     device: &Device,
     encoder: &ComputeCommandEncoder,
-    scratch: &Buffer,
+    scratch: Slice<'_>,
 ) -> Result<()> {
     let needs = sequence.scratch_bytes();
-    if scratch.length() < needs {
+    if scratch.bytes < needs {
         return Err(Error::Layout {
             argument: "scratch memory",
-            reason: format!("{} bytes, expected {needs}", scratch.length()),
+            reason: format!("{} bytes, expected {needs}", scratch.bytes),
         });
     }
     for launch in sequence.launches() {
@@ -79,7 +135,7 @@ fn queue(
     threads: u32,
     device: &Device,
     encoder: &ComputeCommandEncoder,
-    scratch: &Buffer,
+    scratch: Slice<'_>,
 ) -> Result<()> {
     let pipeline = pipeline(device, launch.module(), launch.entry())?;
     let most = pipeline.max_total_threads_per_threadgroup();
@@ -100,10 +156,12 @@ fn queue(
             }
             // Launches leave each other results there.
             Argument::Scratch { offset, .. } => {
-                encoder.set_output_buffer(at, Some(scratch), *offset);
+                encoder.set_output_buffer(at, Some(scratch.buffer), scratch.offset + offset);
             }
             // Never looked at, but each argument must be bound.
-            Argument::Absent => encoder.set_output_buffer(at, Some(scratch), 0),
+            Argument::Absent => {
+                encoder.set_output_buffer(at, Some(scratch.buffer), scratch.offset);
+            }
             Argument::Numbers(bytes) => {
                 encoder.set_bytes_directly(at, bytes.len(), bytes.as_ptr().cast());
             }
@@ -158,6 +216,10 @@ fn compile(device: &Device, module: Module) -> Result<Library> {
     device
         .new_library_with_source(&text, Some(&options))
         .map_err(metal)
+}
+
+fn missing(what: &str) -> Error {
+    failed(format!("there is no {what}"))
 }
 
 fn failed(message: String) -> Error {

@@ -128,29 +128,26 @@ CVL_FN void store_class(CVL_THREAD const R *slopes, CVL_THREAD const SiteTensors
     store(row, to.gradient + at);
 }
 
-// A term of the true class at N pixels; returns the sum of their values.
-template <class F, class T, class R, int N>
-CVL_FN R site_hard(F term, CVL_THREAD const SiteTensors<T, R> &to, CVL_CALL(SiteCall<R>) call, Pixels pixels) {
-    int label[N];
-    R own[N];
-    Running<R> running[N];
+// The running sums of N pixels whose logits of class 0 begin at `input`, with those of the true class apart.
+template <class T, class R, int N>
+CVL_FN void sweep_logits(CVL_DEVICE const T *input, uint classes, uint space, CVL_THREAD const int *label,
+                         CVL_THREAD Running<R> *running, CVL_THREAD R *own) {
     CVL_UNROLL
     for (int k = 0; k < N; k++) {
-        label[k] = read_label(to.target, pixels.first + uint(k), call.labels);
         own[k] = R(0);
         running[k] = {R(-INFINITY), R(0)};
     }
-    for (uint c = 0; c < call.classes; c += CLASSES) {
+    for (uint c = 0; c < classes; c += CLASSES) {
         Row<T, N> row[CLASSES];
         CVL_UNROLL
         for (int j = 0; j < CLASSES; j++) {
-            if (c + uint(j) < call.classes) {
-                load(to.input + pixels.at + (c + uint(j)) * call.space, row[j]);
+            if (c + uint(j) < classes) {
+                load(input + (c + uint(j)) * space, row[j]);
             }
         }
         CVL_UNROLL
         for (int j = 0; j < CLASSES; j++) {
-            if (c + uint(j) < call.classes) {
+            if (c + uint(j) < classes) {
                 CVL_UNROLL
                 for (int k = 0; k < N; k++) {
                     R x = R(row[j].at[k]);
@@ -161,6 +158,19 @@ CVL_FN R site_hard(F term, CVL_THREAD const SiteTensors<T, R> &to, CVL_CALL(Site
             }
         }
     }
+}
+
+// A term of the true class at N pixels; returns the sum of their values.
+template <class F, class T, class R, int N>
+CVL_FN R site_hard(F term, CVL_THREAD const SiteTensors<T, R> &to, CVL_CALL(SiteCall<R>) call, Pixels pixels) {
+    int label[N];
+    R own[N];
+    Running<R> running[N];
+    CVL_UNROLL
+    for (int k = 0; k < N; k++) {
+        label[k] = read_label(to.target, pixels.first + uint(k), call.labels);
+    }
+    sweep_logits<T, R, N>(to.input + pixels.at, call.classes, call.space, label, running, own);
     R sum = R(0);
     R own_slope[N], pull_over_sum[N];
     R scale = call.scale * to.factor[0];

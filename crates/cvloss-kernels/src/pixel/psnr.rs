@@ -37,6 +37,20 @@ pub struct PsnrOptions {
     pub reduction: Reduction,
 }
 
+impl PsnrOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        check_positive("data_range", self.data_range)?;
+        match self.eps >= 0.0 && self.eps.is_finite() {
+            true => Ok(()),
+            false => Err(Error::option(
+                "eps",
+                self.eps,
+                "a finite number of at least 0",
+            )),
+        }
+    }
+}
+
 /// The negative ratio in decibels; with [`Reduction::None`], one of each image, and their sum is returned.
 pub fn evaluate_psnr(
     options: &PsnrOptions,
@@ -44,14 +58,7 @@ pub fn evaluate_psnr(
     mut values: Option<ViewMut<'_>>,
     gradients: Gradients<'_>,
 ) -> Result<f64> {
-    check_positive("data_range", options.data_range)?;
-    if !(options.eps >= 0.0 && options.eps.is_finite()) {
-        return Err(Error::option(
-            "eps",
-            options.eps,
-            "a finite number of at least 0",
-        ));
-    }
+    options.check()?;
     let items = match options.pooling {
         PsnrPooling::Image => operands.input.shape()[0],
         PsnrPooling::Batch => 1,

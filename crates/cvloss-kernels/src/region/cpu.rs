@@ -34,7 +34,7 @@ impl SoftmaxExtra for CrossEntropy<'_> {
 
     type Hard = Self;
     fn hard(&self) -> Option<Self> {
-        Some(*self).filter(|_| self.label_smoothing == 0.0)
+        (self.label_smoothing == 0.0).then_some(*self)
     }
 }
 

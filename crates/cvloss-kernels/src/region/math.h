@@ -7,15 +7,20 @@ namespace cvl {
 enum { TRANSFORM_LINEAR = 0, TRANSFORM_LOG = 1, TRANSFORM_LOG_COSH = 2, TRANSFORM_NEGATIVE = 3, TRANSFORM_POWER = 4 };
 enum { AVERAGE_MACRO = 0, AVERAGE_MICRO = 1, AVERAGE_VOLUME = 2, AVERAGE_SQUARED_VOLUME = 3 };
 enum { ABSENT_COUNT = 0, ABSENT_SKIP = 1, ABSENT_ZERO = 2 };
+// What the mean of a loss on top divides by: weights of classes times their volumes, weights of points, points, elements.
+enum { EXTRA_NONE = 0, EXTRA_CLASSES = 1, EXTRA_MASS = 2, EXTRA_POINTS = 3, EXTRA_ELEMENTS = 4 };
 
 template <class R> struct RegionCall {
     R i_num, i_den, p_den, t_den;
     R smooth_numerator, smooth_denominator, smooth_floor;
-    // Of the transform, of the average over classes, and the factor of the whole.
-    R gamma, power, weight;
+    // Of the transform, of the average over classes, and the factors of the whole and of what rides along.
+    R gamma, power, weight, extra_weight;
     uint items, classes, splits;
     uint is_pooled, transform, average, absent;
     uint has_class_weights, averages_by_weight, is_mean;
+    // What rides along: its denominator; the partial sums of an item's values and of its counts. Without counts, every
+    // point counts once.
+    uint extra, extra_parts, count_parts, space;
 };
 
 // The least score that a logarithm sees, and the least base that a fractional power's slope sees.
@@ -195,37 +200,115 @@ template <class R> CVL_FN R assess_item(CVL_THREAD const RegionItem<R> &item, CV
     return value * call.weight;
 }
 
+// Where what rides along left its sums.
+template <class R> struct RegionExtra {
+    // (N, extra_parts), and (N, count_parts, 2).
+    CVL_DEVICE const R *values;
+    CVL_DEVICE const R *counts;
+    // A number for each class.
+    CVL_DEVICE const R *auxiliary;
+
+    // An item's value, mass or points.
+    CVL_FN R sum(uint item, uint k, CVL_CALL(RegionCall<R>) call) const {
+        if (k > 0 && call.count_parts == 0) {
+            return R(call.space);
+        }
+        uint parts = k == 0 ? call.extra_parts : call.count_parts;
+        R sum = R(0);
+        for (uint part = item * parts; part < (item + 1) * parts; part++) {
+            sum += k == 0 ? values[part] : counts[part * 2 + k - 1];
+        }
+        return sum;
+    }
+
+    // What the mean divides by; `sums` are value, mass and points.
+    CVL_FN R denominator(CVL_THREAD const RegionItem<R> &item, CVL_DEVICE const R *sums,
+                         CVL_CALL(RegionCall<R>) call) const {
+        switch (call.extra) {
+        case EXTRA_CLASSES: {
+            R sum = R(0);
+            for (uint c = 0; c < call.classes; c++) {
+                sum += auxiliary[c] * item.sums(c).t;
+            }
+            return sum;
+        }
+        case EXTRA_MASS:
+            return sums[1];
+        case EXTRA_POINTS:
+            return sums[2];
+        default:
+            return sums[2] * R(call.classes);
+        }
+    }
+};
+
 // Sums, values and slopes of all items, or of one that pools them, by one block.
+template <class R> struct RegionTensors {
+    CVL_DEVICE const R *partial;
+    CVL_DEVICE const R *class_weights;
+    CVL_DEVICE const R *included;
+    RegionExtra<R> extra;
+    // `I`, `P` and `T` of items and classes, then value, mass and points of what rides along with an item.
+    CVL_DEVICE R *statistics;
+    // Of items and classes, then of what rides along with an item.
+    CVL_DEVICE R *slopes;
+    CVL_DEVICE R *values;
+    CVL_DEVICE R *value;
+};
+
 template <class R>
-CVL_FN void region_scores(CVL_DEVICE const R *partial, CVL_DEVICE const R *class_weights, CVL_DEVICE const R *included,
-                          CVL_DEVICE R *statistics, CVL_DEVICE R *slopes, CVL_DEVICE R *values, CVL_DEVICE R *value,
-                          CVL_CALL(RegionCall<R>) call, CVL_LOCAL R *scratch, Place place) {
+CVL_FN void region_scores(CVL_THREAD const RegionTensors<R> &to, CVL_CALL(RegionCall<R>) call, CVL_LOCAL R *scratch,
+                          Place place) {
     uint groups = call.is_pooled != 0 ? 1 : call.items;
     uint each = call.is_pooled != 0 ? call.items : 1;
+    CVL_DEVICE R *extras = to.statistics + groups * call.classes * 3;
+    CVL_DEVICE R *factors = to.slopes + groups * call.classes * 2;
     for (uint at = place.index; at < groups * call.classes * 3; at += place.threads) {
         uint k = at % 3, c = at / 3 % call.classes, group = at / 3 / call.classes;
         R sum = R(0);
         for (uint item = group * each; item < (group + 1) * each; item++) {
             for (uint split = 0; split < call.splits; split++) {
-                sum += partial[((item * call.classes + c) * call.splits + split) * 3 + k];
+                sum += to.partial[((item * call.classes + c) * call.splits + split) * 3 + k];
             }
         }
-        statistics[at] = sum;
+        to.statistics[at] = sum;
+    }
+    for (uint at = place.index; call.extra != EXTRA_NONE && at < groups * 3; at += place.threads) {
+        R sum = R(0);
+        for (uint item = at / 3 * each; item < (at / 3 + 1) * each; item++) {
+            sum += to.extra.sum(item, at % 3, call);
+        }
+        extras[at] = sum;
     }
     CVL_DEVICE_BARRIER();
+    // The mean of what rides along is over all pixels, as its own mean would be; each item's value has its own.
+    R all = R(0);
+    for (uint group = place.index; call.extra != EXTRA_NONE && group < groups; group += place.threads) {
+        RegionItem<R> item = {to.statistics + group * call.classes * 3, to.class_weights, to.included, to.slopes};
+        R denominator = to.extra.denominator(item, extras + group * 3, call);
+        factors[group] = denominator;
+        all += denominator;
+    }
+    all = block_sum(all, scratch, place);
     R factor = call.is_mean != 0 ? R(1) / R(groups) : R(1);
     R sum = R(0);
     for (uint group = place.index; group < groups; group += place.threads) {
-        RegionItem<R> item = {statistics + group * call.classes * 3, class_weights, included,
-                              slopes + group * call.classes * 2};
+        RegionItem<R> item = {to.statistics + group * call.classes * 3, to.class_weights, to.included,
+                              to.slopes + group * call.classes * 2};
         R loss = assess_item(item, call) * factor;
         item.scale(factor, call);
-        values[group] = loss;
+        if (call.extra != EXTRA_NONE) {
+            R denominator = call.is_mean != 0 ? all : factors[group];
+            bool counts = denominator > R(0);
+            factors[group] = counts ? call.extra_weight / denominator : R(0);
+            loss += counts ? factors[group] * extras[group * 3] : R(0);
+        }
+        to.values[group] = loss;
         sum += loss;
     }
     sum = block_sum(sum, scratch, place);
     if (place.index == 0) {
-        value[0] = sum;
+        to.value[0] = sum;
     }
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+pub(crate) mod device;
 mod forms;
 mod policies;
 mod score;

@@ -75,13 +75,7 @@ pub fn evaluate(
     values: Option<ViewMut<'_>>,
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
-    if !(options.eps >= 0.0 && options.eps.is_finite()) {
-        return Err(Error::option(
-            "eps",
-            options.eps,
-            "a finite number of at least 0",
-        ));
-    }
+    options.check()?;
     let shape = input.shape();
     check_shape("input", [shape[0], shape[1], space.iter().product()], shape)?;
     if let Some(gradient) = &gradient {
@@ -97,6 +91,32 @@ pub fn evaluate(
         weight: weight.as_ref(),
     };
     in_precision!(input.dtype(), P => image.reduce::<P>(options, values, gradient))
+}
+
+impl Options {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.eps >= 0.0 && self.eps.is_finite() {
+            true => Ok(()),
+            false => Err(Error::option(
+                "eps",
+                self.eps,
+                "a finite number of at least 0",
+            )),
+        }
+    }
+
+    /// Of differences along width, height and depth.
+    pub(crate) fn factors(&self, channels: usize, space: [usize; 3]) -> [f64; 3] {
+        let [depth, height, width] = space;
+        let pixels = channels * depth * height * width;
+        let share =
+            |len: usize| 1.0 / ((pixels / len.max(1)) * len.saturating_sub(1)).max(1) as f64;
+        match (self.scale, self.norm) {
+            (VariationScale::Total, _) => [1.0; 3],
+            (_, VariationNorm::Isotropic) => [1.0 / pixels.max(1) as f64; 3],
+            _ => [share(width), share(height), share(depth)],
+        }
+    }
 }
 
 /// What is read.
@@ -129,7 +149,7 @@ impl Image<'_> {
             Reduction::Mean => 1.0 / items.max(1) as f64,
             _ => 1.0,
         };
-        let factors = self.factors(options);
+        let factors = options.factors(self.input.shape()[1], self.space);
         let isotropic = Isotropic { eps: options.eps };
         let whole = |gradient, scales: &[f64]| match options.norm {
             VariationNorm::Anisotropic => {
@@ -159,20 +179,6 @@ impl Image<'_> {
             }
         }
         Ok(losses.iter().sum::<f64>() * outer)
-    }
-
-    /// Of differences along width, height and depth.
-    fn factors(self, options: &Options) -> [f64; 3] {
-        let [depth, height, width] = self.space;
-        let channels = self.input.shape()[1];
-        let pixels = channels * depth * height * width;
-        let share =
-            |len: usize| 1.0 / ((pixels / len.max(1)) * len.saturating_sub(1)).max(1) as f64;
-        match (options.scale, options.norm) {
-            (VariationScale::Total, _) => [1.0; 3],
-            (_, VariationNorm::Isotropic) => [1.0 / pixels.max(1) as f64; 3],
-            _ => [share(width), share(height), share(depth)],
-        }
     }
 
     /// The value of each image; and the gradient, times a factor for each image.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests of the feature `cuda` on an emulated driver, on a machine without a GPU; that everything links is part of it.
+# The tests of the feature `cuda` on an emulated driver, on a machine without a GPU, and its lints; that everything links is
+# part of it.
 #
 # Installs NVIDIA's compiler into DIR/toolkit from the package index, and builds the driver into DIR/driver. Cargo's
 # target folder is DIR/target, since a build with the feature replaces much of one without. What cannot be had is said to
@@ -30,6 +31,7 @@ done
 build=(--release "${plain[@]}" --package cvloss-kernels --package cvloss --package cvloss-capi
     --features cvloss-kernels/cuda,cvloss/cuda,cvloss-capi/cuda)
 cargo test "${build[@]}" --test cuda --test device "$@"
+cargo clippy "${build[@]}" --lib --test cuda --test device --example device_timing -- -D warnings
 # The program that times kernels, at tiny sizes: it runs, and that is all that is seen here.
 cargo build "${build[@]}" --example device_timing
 python3 benches/device.py --native "$CARGO_TARGET_DIR/release/examples/device_timing" --smoke --repeat 2

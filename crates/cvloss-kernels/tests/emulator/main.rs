@@ -6,6 +6,7 @@
 mod boxes;
 mod convert;
 mod device;
+mod items;
 mod labels;
 mod numbers;
 mod overlap;

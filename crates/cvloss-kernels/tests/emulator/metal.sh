@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Type-checks the feature `metal` for aarch64-apple-darwin on a machine that is none: warnings are errors.
+# Type-checks and lints the feature `metal` for aarch64-apple-darwin on a machine that is none: warnings are errors.
 #
 # rustc checks for any target if it has the target's standard library, and cargo builds that from its sources. A nightly
 # toolchain may lack them, so that a copy of one gets those of Debian's rust-src, with what they depend on. Nothing is
@@ -54,5 +54,12 @@ make_toolchain() {
 cd "$root"
 [[ -d $dir/toolchain ]] || make_toolchain
 export PATH=$dir/toolchain/bin:$PATH CARGO_TARGET_DIR=$dir/target RUSTFLAGS='-D warnings'
-cargo check -Zbuild-std=std,panic_abort --target aarch64-apple-darwin --package cvloss --features metal "$@"
+what=(-Zbuild-std=std,panic_abort --target aarch64-apple-darwin --package cvloss-kernels --package cvloss
+    --package cvloss-capi --features cvloss-kernels/metal,cvloss/metal,cvloss-capi/metal "$@")
+cargo check "${what[@]}"
+# A nightly has lints that no other toolchain has: only those of files count that the others do not see.
+if cargo clippy --message-format short "${what[@]}" -- -W warnings 2>&1 | grep -E '/metal\.rs:'; then
+    echo 'clippy has something to say of the launchers' >&2
+    exit 1
+fi
 echo 'the feature `metal`: checked for aarch64-apple-darwin'

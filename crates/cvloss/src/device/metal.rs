@@ -71,7 +71,8 @@ pub(crate) fn evaluate(kernel: &Kernel, call: &Call<'_>) -> Result<Found> {
         let scratch = memory(sequence.scratch_bytes().div_ceil(4))?;
         // It holds a lock of the device: all memory is there already.
         let encoder = device.command_encoder()?;
-        metal::run(&sequence, device.metal_device(), encoder.as_ref(), &scratch).map_err(named)?;
+        let scratch = Slice::new(&scratch, 0, scratch.length()).map_err(named)?;
+        metal::run(&sequence, device.metal_device(), encoder.as_ref(), scratch).map_err(named)?;
     }
     let value = match (values, &call.values) {
         (Some(values), Some(shape)) => tensor(values, &device, shape.clone()),

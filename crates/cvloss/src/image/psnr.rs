@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
+use kernels::device::Kernel;
 use kernels::pixel::{PsnrOptions, PsnrPooling};
 use kernels::{Normalizer, Reduction};
 
@@ -66,6 +67,18 @@ impl Default for PsnrLoss {
     }
 }
 
+impl PsnrLoss {
+    fn options(&self) -> PsnrOptions {
+        PsnrOptions {
+            data_range: self.data_range,
+            eps: self.eps,
+            pooling: self.pooling,
+            normalizer: self.normalizer,
+            reduction: self.reduction,
+        }
+    }
+}
+
 impl Fused for PsnrLoss {
     const NAME: &'static str = "psnr";
     const GEOMETRY: Geometry = Geometry::Alike;
@@ -88,14 +101,11 @@ impl Fused for PsnrLoss {
 
     fn run(&self, call: Call<'_, '_>) -> kernels::Result<f64> {
         let (operands, values, gradients) = pixel::operands(call);
-        let options = PsnrOptions {
-            data_range: self.data_range,
-            eps: self.eps,
-            pooling: self.pooling,
-            normalizer: self.normalizer,
-            reduction: self.reduction,
-        };
-        kernels::pixel::evaluate_psnr(&options, &operands, values, gradients)
+        kernels::pixel::evaluate_psnr(&self.options(), &operands, values, gradients)
+    }
+
+    fn kernel(&self, _: &Inputs<'_>) -> kernels::Result<Option<Kernel>> {
+        Ok(Some(Kernel::Psnr(self.options())))
     }
 
     fn compose(&self, inputs: &Inputs<'_>) -> Result<Tensor> {

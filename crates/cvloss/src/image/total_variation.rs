@@ -3,6 +3,7 @@
 use candle_core::{Result, Shape, Tensor};
 use cvloss_kernels as kernels;
 use kernels::Reduction;
+use kernels::device::Kernel;
 use kernels::total_variation::{Options, VariationNorm, VariationScale};
 
 use super::pixel;
@@ -58,6 +59,17 @@ pub struct TotalVariation {
     pub reduction: Reduction,
 }
 
+impl TotalVariation {
+    fn options(&self) -> Options {
+        Options {
+            norm: self.norm,
+            eps: self.eps,
+            scale: self.scale,
+            reduction: self.reduction,
+        }
+    }
+}
+
 impl FusedRegularizer for TotalVariation {
     const NAME: &'static str = "total_variation";
 
@@ -78,12 +90,6 @@ impl FusedRegularizer for TotalVariation {
         for (to, len) in space.iter_mut().rev().zip(call.space.iter().rev()) {
             *to = *len;
         }
-        let options = Options {
-            norm: self.norm,
-            eps: self.eps,
-            scale: self.scale,
-            reduction: self.reduction,
-        };
         let InputCall {
             input,
             weight,
@@ -92,13 +98,17 @@ impl FusedRegularizer for TotalVariation {
             ..
         } = call;
         kernels::total_variation::evaluate(
-            &options,
+            &self.options(),
             space,
             &input,
             weight.as_ref(),
             values,
             gradient,
         )
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        Some(Kernel::Variation(self.options()))
     }
 
     fn compose(&self, input: &Tensor, weight: Option<&Tensor>) -> Result<Tensor> {
