@@ -2202,7 +2202,7 @@ typedef struct cvl_dtype {
  */
 typedef struct cvl_tensor {
   /**
-   * The memory, with Metal an id<MTLBuffer>; NULL if there are no elements.
+   * The memory, with Metal an `id<MTLBuffer>`; NULL if there are no elements.
    */
   void *data;
   /**
@@ -2270,13 +2270,13 @@ typedef struct cvl_eval_args {
    */
   double grad_scale;
   /**
-   * The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an id<MTLCommandQueue>. Ignored for
+   * The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an `id<MTLCommandQueue>`. Ignored for
    * host memory.
    */
   void *stream;
   /**
    * Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a CUDA device to 256; with Metal an
-   * id<MTLBuffer>. NULL if the library is to allocate.
+   * `id<MTLBuffer>`. NULL if the library is to allocate.
    */
   void *workspace;
   /**

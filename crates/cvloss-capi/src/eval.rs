@@ -38,11 +38,11 @@ pub struct cvl_eval_args {
     pub upstream: *const cvl_tensor,
     /// Multiplies gradients, not the value: the loss's weight, or a loss scale. Default 1.
     pub grad_scale: f64,
-    /// The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an id<MTLCommandQueue>. Ignored for
+    /// The stream of a device: a CUstream or cudaStream_t, NULL for the default stream; an `id<MTLCommandQueue>`. Ignored for
     /// host memory.
     pub stream: *mut c_void,
     /// Work memory of `cvl_loss_workspace` bytes where the tensors are, aligned to 8, on a CUDA device to 256; with Metal an
-    /// id<MTLBuffer>. NULL if the library is to allocate.
+    /// `id<MTLBuffer>`. NULL if the library is to allocate.
     pub workspace: *mut c_void,
     /// Bytes of `workspace`.
     pub workspace_size: usize,

@@ -43,7 +43,7 @@ pub struct cvl_dtype {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct cvl_tensor {
-    /// The memory, with Metal an id<MTLBuffer>; NULL if there are no elements.
+    /// The memory, with Metal an `id<MTLBuffer>`; NULL if there are no elements.
     pub data: *mut c_void,
     /// Where it lies.
     pub device: cvl_device,

@@ -103,8 +103,8 @@ pub trait Loss {
 
     /// The loss and its gradient with respect to `input`, without a tape.
     ///
-    /// With [`Reduction::None`], the gradient is that of each item's own value. The gradient of half inputs is `f32`: the
-    /// slopes of a mean over an image underflow in `f16`.
+    /// With [`Reduction::None`](crate::Reduction::None), the gradient is that of each item's own value. The gradient of half
+    /// inputs is `f32`: the slopes of a mean over an image underflow in `f16`.
     fn value_and_grad(&self, input: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor)> {
         without_tape(
             self,
@@ -153,7 +153,7 @@ pub struct Gradients<'a> {
 /// What a loss evaluates to.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// A scalar, or one number per item with [`Reduction::None`].
+    /// A scalar, or one number per item with [`Reduction::None`](crate::Reduction::None).
     pub tensor: Tensor,
     /// The shape of `tensor` with axes of length 1 put in, so that it broadcasts to the input.
     pub items: Shape,
