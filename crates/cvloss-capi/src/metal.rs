@@ -3,8 +3,7 @@
 use std::ffi::c_void;
 
 use cvloss_kernels::DType;
-use cvloss_kernels::launch::metal::candle_metal_kernels::metal::Buffer;
-use cvloss_kernels::launch::metal::{self, Slice};
+use cvloss_kernels::launch::metal::{self, Buffer, Slice};
 
 use crate::eval::{borrow, cvl_eval_args};
 use crate::loss::Loss;

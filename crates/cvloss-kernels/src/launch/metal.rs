@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_metal_kernels::metal::{Buffer, ComputePipeline, Fence, Library};
+use candle_metal_kernels::metal::{ComputePipeline, Fence, Library};
 use objc2::rc::{Retained, autoreleasepool};
 use objc2::runtime::ProtocolObject;
 use objc2_metal::{
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 
 /// What the functions here take and return.
 pub use candle_metal_kernels;
-pub use candle_metal_kernels::metal::{ComputeCommandEncoder, Device};
+pub use candle_metal_kernels::metal::{Buffer, ComputeCommandEncoder, Device};
 
 /// Part of a buffer, borrowed.
 #[derive(Clone, Copy, Debug)]
