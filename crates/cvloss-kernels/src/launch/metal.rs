@@ -21,7 +21,6 @@ use crate::device::{Argument, Launch, Memory, Module, Sequence, source};
 use crate::error::{Error, Result};
 
 /// What the functions here take and return.
-pub use candle_metal_kernels;
 pub use candle_metal_kernels::metal::{Buffer, ComputeCommandEncoder, Device};
 
 /// Part of a buffer, borrowed.

@@ -7,8 +7,7 @@ use candle_core::op::BackpropOp;
 use candle_core::{DType, MetalDevice, MetalStorage, Shape, Storage, Tensor};
 use cvloss_kernels as kernels;
 use kernels::device::{self, Destination, Grid, Kernel};
-use kernels::launch::metal::candle_metal_kernels::metal::Buffer;
-use kernels::launch::metal::{self, Slice};
+use kernels::launch::metal::{self, Buffer, Slice};
 
 use super::{Call, Found, dtype};
 use crate::error::{Error, Result};
