@@ -107,7 +107,7 @@ pub unsafe extern "C" fn cvl_loss_workspace(
         // SAFETY: as the header asks of all pointers.
         let plan = unsafe { Plan::read(loss, args) }?;
         let bytes = work_memory(loss, &plan, args)?;
-        // SAFETY: not NULL, so it is a place for a number.
+        // SAFETY: not NULL, so it is the caller's place for one number, as the header asks; it need not be aligned.
         unsafe { out_bytes.write_unaligned(bytes) };
         Ok(())
     };
