@@ -6,6 +6,10 @@ use crate::loops::boxes::Denominator as Divisor;
 use crate::options::Reduction;
 use crate::scalar::DType;
 
+use super::pointwise::{
+    ADD_GRADIENT, ADD_TARGET_GRADIENT, HAS_WEIGHT, IS_VECTOR, WRITE_GRADIENT,
+    WRITE_TARGET_GRADIENT, WRITE_VALUES,
+};
 use super::sequence::{Denominator, Numbers, written};
 use super::{
     Argument, Destination, Formula, Grid, Memory, Module, Sequence, Weight, check_memory, number,
@@ -14,13 +18,6 @@ use super::{
 
 pub use super::Results;
 
-const WRITE_VALUES: u32 = 1;
-const WRITE_GRADIENT: u32 = 2;
-const ADD_GRADIENT: u32 = 4;
-const WRITE_TARGET_GRADIENT: u32 = 8;
-const ADD_TARGET_GRADIENT: u32 = 16;
-const HAS_WEIGHT: u32 = 64;
-const IS_VECTOR: u32 = 128;
 const HAS_COMBINATORS: u32 = 256;
 
 /// Numbers of a box.

@@ -12,14 +12,14 @@ use super::{
 
 pub use super::Results;
 
-const WRITE_VALUES: u32 = 1;
-const WRITE_GRADIENT: u32 = 2;
-const ADD_GRADIENT: u32 = 4;
-const WRITE_TARGET_GRADIENT: u32 = 8;
-const ADD_TARGET_GRADIENT: u32 = 16;
+pub(super) const WRITE_VALUES: u32 = 1;
+pub(super) const WRITE_GRADIENT: u32 = 2;
+pub(super) const ADD_GRADIENT: u32 = 4;
+pub(super) const WRITE_TARGET_GRADIENT: u32 = 8;
+pub(super) const ADD_TARGET_GRADIENT: u32 = 16;
 const HAS_AUXILIARY: u32 = 32;
-const HAS_WEIGHT: u32 = 64;
-const IS_VECTOR: u32 = 128;
+pub(super) const HAS_WEIGHT: u32 = 64;
+pub(super) const IS_VECTOR: u32 = 128;
 
 /// Packs of 16 bytes that a thread loads before it computes.
 const PACKS: usize = 2;

@@ -6,18 +6,14 @@ use crate::pixel::{PsnrOptions, PsnrPooling};
 use crate::scalar::DType;
 
 use super::items::{Divisor, Form, Sums};
+use super::pointwise::{
+    ADD_GRADIENT, ADD_TARGET_GRADIENT, HAS_WEIGHT, IS_VECTOR, WRITE_GRADIENT, WRITE_TARGET_GRADIENT,
+};
 use super::sequence::{Numbers, written};
 use super::{
     Argument, Destination, Grid, Memory, Module, Results, Sequence, Weight, check_memory, lanes,
     number, real,
 };
-
-const WRITE_GRADIENT: u32 = 2;
-const ADD_GRADIENT: u32 = 4;
-const WRITE_TARGET_GRADIENT: u32 = 8;
-const ADD_TARGET_GRADIENT: u32 = 16;
-const HAS_WEIGHT: u32 = 64;
-const IS_VECTOR: u32 = 128;
 
 /// What is counted.
 const COUNT_WEIGHTS: u32 = 1;
