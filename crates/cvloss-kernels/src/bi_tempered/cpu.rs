@@ -6,145 +6,141 @@
 #![forbid(unsafe_code)]
 
 use crate::math::{Real, exp_m1, ln_1p};
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task};
 
 /// The temperature of an exponential.
-pub(super) trait Temperature: Copy + Send + Sync {
-    /// How many steps of Newton's method may be needed for the normalisation.
-    const STEPS: usize;
+#[derive(Clone, Copy)]
+pub(super) enum Temperature {
+    /// `t > 1`, as `t − 1`: heavy tails.
+    Heavy(f64),
+    /// `t = 1`: the exponential.
+    One,
+    /// `t < 1`, as `1 − t`: 0 from `u = 1/(1 − t)` on.
+    Light(f64),
+}
 
-    /// `−ln exp_t(−u)`, and `1 + (t − 1) u`, which is `p^(1−t)`; −ln 0 and 1 where `exp_t` is cut off.
-    fn eval<R: Real>(self, u: R) -> (R, R);
+impl Temperature {
+    pub(super) fn new(t: f64) -> Self {
+        if t > 1.0 {
+            Self::Heavy(t - 1.0)
+        } else if t < 1.0 {
+            Self::Light(1.0 - t)
+        } else {
+            Self::One
+        }
+    }
+
+    /// `t − 1`.
+    fn above(self) -> f64 {
+        match self {
+            Self::Heavy(above) => above,
+            Self::One => 0.0,
+            Self::Light(below) => -below,
+        }
+    }
+
+    /// How many steps of Newton's method may be needed for the normalisation.
+    pub(super) fn steps(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Heavy(_) | Self::Light(_) => 40,
+        }
+    }
 
     /// How far to go from a `λ` where the probabilities' sum is `1 + excess` and their slope is `−escort`.
     ///
     /// Newton's method on `(Σ p)^(1−t) = 1`. The left side is a norm of numbers that are affine in `λ`: from `λ = 0`
     /// the steps approach the root from one side, and few of them do.
-    fn step<R: Real>(self, excess: R, escort: R) -> R;
-
-    /// `p^e` of `−ln p` for `e ≥ 0`, 0 where `exp_t` is cut off.
-    fn power<R: Real>(self, e: f64, minus_ln_p: R) -> R;
-}
-
-/// `t > 1`: heavy tails.
-#[derive(Clone, Copy)]
-pub(super) struct Heavy {
-    /// `t − 1`.
-    pub(super) above: f64,
-}
-
-impl Temperature for Heavy {
-    const STEPS: usize = 40;
-
     #[inline(always)]
-    fn eval<R: Real>(self, u: R) -> (R, R) {
-        let above = R::of(self.above);
-        let z = above * u;
-        (ln_1p(z) / above, R::one() + z)
+    pub(super) fn step<R: Real>(self, excess: R, escort: R) -> R {
+        let above = R::of(self.above());
+        let ln = ln_1p(excess);
+        // (S − S^t) / ((1 − t) escort), S = 1 + excess.
+        let rise = exp_m1(above * ln) / above;
+        let step = (R::one() + excess) * rise / escort;
+        R::select(above == R::zero(), ln, step)
     }
 
+    /// `p^e` of `−ln p` for `e ≥ 0`; of `p = 0` it is 0, but for `0^0`: 1, or 0 where `exp_t` is cut off.
     #[inline(always)]
-    fn step<R: Real>(self, excess: R, escort: R) -> R {
-        step(R::of(self.above), excess, escort)
-    }
-
-    #[inline(always)]
-    fn power<R: Real>(self, e: f64, minus_ln_p: R) -> R {
-        power(e, minus_ln_p)
+    pub(super) fn power<R: Real>(self, e: f64, minus_ln_p: R) -> R {
+        let is_one = (e == 0.0) & !matches!(self, Self::Light(_));
+        let of_zero = R::of(if is_one { 1.0 } else { 0.0 });
+        let power = (-(R::of(e) * minus_ln_p)).exp();
+        R::select(minus_ln_p == R::of(f64::INFINITY), of_zero, power)
     }
 }
 
-/// `t = 1`: the exponential.
-#[derive(Clone, Copy)]
-pub(super) struct One;
+/// `−ln exp_t(−u)`, and `1 + (t − 1) u`, which is `p^(1−t)`, of `u = λ + below`; −ln 0 and 1 where `exp_t` is cut off.
+///
+/// A task of its own: what is done with it is compiled once for all temperatures.
+pub(super) struct Tempered<'a, P> {
+    pub(super) temperature: Temperature,
+    pub(super) lambda: &'a [P],
+    pub(super) below: &'a [P],
+    pub(super) minus_ln: &'a mut [P],
+    pub(super) base: &'a mut [P],
+}
 
-impl Temperature for One {
-    const STEPS: usize = 1;
-
+impl<P: Prim> Task for Tempered<'_, P> {
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn eval<R: Real>(self, u: R) -> (R, R) {
-        (u, R::one())
-    }
-
-    #[inline(always)]
-    fn step<R: Real>(self, excess: R, _: R) -> R {
-        ln_1p(excess)
-    }
-
-    #[inline(always)]
-    fn power<R: Real>(self, e: f64, minus_ln_p: R) -> R {
-        power(e, minus_ln_p)
+    fn run<I: Isa>(self) {
+        match self.temperature {
+            Temperature::Heavy(above) => self.map(|u| heavy::<P::Lane<I>>(above, u)),
+            Temperature::One => self.map(|u: P::Lane<I>| (u, Real::one())),
+            Temperature::Light(below) => self.map(|u| light::<P::Lane<I>>(below, u)),
+        }
     }
 }
 
-/// `t < 1`: 0 from `u = 1/(1 − t)` on.
-#[derive(Clone, Copy)]
-pub(super) struct Light {
-    /// `1 − t`.
-    pub(super) below: f64,
-}
-
-impl Temperature for Light {
-    const STEPS: usize = 40;
-
+impl<P: Prim> Tempered<'_, P> {
     #[inline(always)]
-    fn eval<R: Real>(self, u: R) -> (R, R) {
-        let below = R::of(self.below);
-        let y = below * u;
-        let base = R::one() - y;
-        let is_cut = y >= R::one();
-        let safe = R::select(is_cut, R::one(), base);
-        // −ln (1 − y) = ln (1 + y/(1 − y)).
-        let minus_ln = ln_1p(y / safe) / below;
-        (R::select(is_cut, R::of(f64::INFINITY), minus_ln), safe)
-    }
-
-    #[inline(always)]
-    fn step<R: Real>(self, excess: R, escort: R) -> R {
-        step(R::of(-self.below), excess, escort)
-    }
-
-    #[inline(always)]
-    fn power<R: Real>(self, e: f64, minus_ln_p: R) -> R {
-        let is_cut = minus_ln_p == R::of(f64::INFINITY);
-        R::select(is_cut, R::zero(), power(e, minus_ln_p))
+    fn map<R: Real<Prim = P>>(self, formula: impl Fn(R) -> (R, R)) {
+        let n = self.lambda.len();
+        let (lambda, below) = (self.lambda, &self.below[..n]);
+        let (minus_ln, base) = (&mut self.minus_ln[..n], &mut self.base[..n]);
+        for i in 0..n {
+            let found = formula(R::new(lambda[i]) + R::new(below[i]));
+            (minus_ln[i], base[i]) = (found.0.get(), found.1.get());
+        }
     }
 }
 
-/// `(S − S^t) / ((1 − t) escort)`, `S = 1 + excess`.
 #[inline(always)]
-fn step<R: Real>(above: R, excess: R, escort: R) -> R {
-    let sum = R::one() + excess;
-    let rise = exp_m1(above * ln_1p(excess)) / above;
-    sum * rise / escort
+fn heavy<R: Real>(above: f64, u: R) -> (R, R) {
+    let above = R::of(above);
+    let z = above * u;
+    (ln_1p(z) / above, R::one() + z)
 }
 
-/// `p^e` of `−ln p`; 1 for `e = 0`, even of `p = 0`.
 #[inline(always)]
-fn power<R: Real>(e: f64, minus_ln_p: R) -> R {
-    let power = (-(R::of(e) * minus_ln_p)).exp();
-    let is_one = (e == 0.0) & (minus_ln_p == R::of(f64::INFINITY));
-    R::select(is_one, R::one(), power)
+fn light<R: Real>(below: f64, u: R) -> (R, R) {
+    let below = R::of(below);
+    let y = below * u;
+    let base = R::one() - y;
+    let is_cut = y >= R::one();
+    let safe = R::select(is_cut, R::one(), base);
+    // −ln (1 − y) = ln (1 + y/(1 − y)).
+    let minus_ln = ln_1p(y / safe) / below;
+    (R::select(is_cut, R::of(f64::INFINITY), minus_ln), safe)
 }
 
 /// `−log_t p`, the tempered logarithm of `1/p`, for `t = 1 − m ≤ 1`.
 #[inline(always)]
 pub(super) fn minus_log<R: Real>(m: f64, minus_ln_p: R) -> R {
-    if m == 0.0 {
-        return minus_ln_p;
-    }
-    -exp_m1(-(R::of(m) * minus_ln_p)) / R::of(m)
+    let log = -exp_m1(-(R::of(m) * minus_ln_p)) / R::of(m);
+    R::select(m == 0.0, minus_ln_p, log)
 }
 
 /// `t log_t t − t^(1+m)/(1+m)`: what a share adds to the divergence whatever the prediction; 0 of 0.
 #[inline(always)]
 pub(super) fn own_term<R: Real>(m: f64, share: R) -> R {
     let ln = share.ln();
-    let (log, power) = if m == 0.0 {
-        (ln, R::one())
-    } else {
-        let less = exp_m1(R::of(m) * ln);
-        (less / R::of(m), R::one() + less)
-    };
-    let term = share * (log - power / R::of(1.0 + m));
+    let less = exp_m1(R::of(m) * ln);
+    let log = R::select(m == 0.0, ln, less / R::of(m));
+    let term = share * (log - (R::one() + less) / R::of(1.0 + m));
     R::select(share == R::zero(), R::zero(), term)
 }

@@ -10,7 +10,7 @@ use crate::loops::site::{Operands, start};
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::view::ViewMut;
 
-use cpu::{Heavy, Light, One, Temperature};
+use cpu::Temperature;
 use tile::Divergence;
 
 /// Options of [`evaluate`].
@@ -56,37 +56,8 @@ pub fn evaluate(
     gradient: Option<Gradient<'_>>,
 ) -> Result<f64> {
     options.check()?;
-    let t2 = options.t2;
-    if t2 > 1.0 {
-        run(
-            Heavy { above: t2 - 1.0 },
-            options,
-            operands,
-            values,
-            gradient,
-        )
-    } else if t2 < 1.0 {
-        run(
-            Light { below: 1.0 - t2 },
-            options,
-            operands,
-            values,
-            gradient,
-        )
-    } else {
-        run(One, options, operands, values, gradient)
-    }
-}
-
-fn run(
-    temperature: impl Temperature,
-    options: &Options,
-    operands: &Operands<'_>,
-    values: Option<ViewMut<'_>>,
-    gradient: Option<Gradient<'_>>,
-) -> Result<f64> {
     let divergence = Divergence {
-        temperature,
+        temperature: Temperature::new(options.t2),
         m: 1.0 - options.t1,
         e: options.t2 - options.t1,
         smoothing: options.label_smoothing,

@@ -13,12 +13,12 @@ use crate::math::{Real, exp_m1};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
-use super::cpu::{Temperature, minus_log, own_term};
+use super::cpu::{Temperature, Tempered, minus_log, own_term};
 
 /// The divergence of a target from a tempered softmax.
 #[derive(Clone, Copy)]
-pub(super) struct Divergence<T> {
-    pub(super) temperature: T,
+pub(super) struct Divergence {
+    pub(super) temperature: Temperature,
     /// `1 − t1`.
     pub(super) m: f64,
     /// `t2 − t1`.
@@ -26,7 +26,7 @@ pub(super) struct Divergence<T> {
     pub(super) smoothing: f64,
 }
 
-impl<T: Temperature> Formula for Divergence<T> {
+impl Formula for Divergence {
     const TAKES_SOFT: bool = true;
     const ROWS: usize = 2;
 
@@ -54,14 +54,14 @@ impl<T: Temperature> Formula for Divergence<T> {
     }
 }
 
-struct Evaluate<'a, 'i, 'o, T, P> {
-    divergence: Divergence<T>,
+struct Evaluate<'a, 'i, 'o, P> {
+    divergence: Divergence,
     tile: Tile<'a, 'i, 'o, P>,
     lambda: &'a mut [P],
     is_hard: bool,
 }
 
-impl<T: Temperature, P: Prim> Task for Evaluate<'_, '_, '_, T, P> {
+impl<P: Prim> Task for Evaluate<'_, '_, '_, P> {
     type Prim = P;
     type Output = f64;
 
@@ -83,14 +83,14 @@ impl<T: Temperature, P: Prim> Task for Evaluate<'_, '_, '_, T, P> {
 
 /// How far each logit is below the largest, into `below`; and `λ`, by which all are to be lowered so that the tempered
 /// exponentials of the rest add up to 1.
-struct Normalise<'a, 'i, T, P> {
-    temperature: T,
+struct Normalise<'a, 'i, P> {
+    temperature: Temperature,
     input: Source<'a, 'i>,
     below: &'a mut [P],
     lambda: &'a mut [P],
 }
 
-impl<T: Temperature, P: Prim> Task for Normalise<'_, '_, T, P> {
+impl<P: Prim> Task for Normalise<'_, '_, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -99,7 +99,7 @@ impl<T: Temperature, P: Prim> Task for Normalise<'_, '_, T, P> {
     }
 }
 
-impl<T: Temperature, P: Prim> Normalise<'_, '_, T, P> {
+impl<P: Prim> Normalise<'_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
@@ -134,30 +134,44 @@ impl<T: Temperature, P: Prim> Normalise<'_, '_, T, P> {
         });
         let (mut rest, mut escorts) = (zeros, zeros);
         let (rest, escorts) = (&mut rest[..n], &mut escorts[..n]);
+        let (mut minus_ln, mut base) = (zeros, zeros);
+        let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
         // 1 until a pixel's own step is short enough: what its neighbours need is not its business.
         let mut moves = Row::filled(R::one().get());
         let moves = &mut moves[..n];
         lambda.fill(R::Prim::default());
-        for _ in 0..T::STEPS {
+        for _ in 0..temperature.steps() {
             rest.fill(R::Prim::default());
             escorts.fill(R::Prim::default());
             for (c, below) in below.chunks_exact(n).enumerate() {
                 let class = R::Prim::of(c as f64);
+                dispatch(Tempered {
+                    temperature,
+                    lambda,
+                    below,
+                    minus_ln,
+                    base,
+                });
                 for i in 0..n {
-                    let u = R::new(lambda[i]) + R::new(below[i]);
-                    let (minus_ln_p, base) = temperature.eval(u);
-                    let p = (-minus_ln_p).exp_nonpositive();
+                    let p = (-R::new(minus_ln[i])).exp_nonpositive();
                     // The largest apart: of 1 less that, digits are not lost.
                     let p = R::select(first[i] == class, R::zero(), p);
                     rest[i] = (R::new(rest[i]) + p).get();
-                    escorts[i] = (R::new(escorts[i]) + p / base).get();
+                    escorts[i] = (R::new(escorts[i]) + p / R::new(base[i])).get();
                 }
             }
+            dispatch(Tempered {
+                temperature,
+                lambda,
+                below: &zeros,
+                minus_ln,
+                base,
+            });
             let mut moving = 0u32;
             for i in 0..n {
-                let (minus_ln_p, base) = temperature.eval(R::new(lambda[i]));
+                let minus_ln_p = R::new(minus_ln[i]);
                 let excess = R::new(rest[i]) + exp_m1(-minus_ln_p);
-                let escort = R::new(escorts[i]) + (-minus_ln_p).exp_nonpositive() / base;
+                let escort = R::new(escorts[i]) + (-minus_ln_p).exp_nonpositive() / R::new(base[i]);
                 let step = temperature.step(excess, escort);
                 let next = (R::new(lambda[i]) + step).at_least(R::zero());
                 let may_move = R::new(moves[i]) > R::zero();
@@ -173,7 +187,7 @@ impl<T: Temperature, P: Prim> Normalise<'_, '_, T, P> {
     }
 }
 
-impl<T: Temperature> Divergence<T> {
+impl Divergence {
     /// Class indices as they are.
     #[inline(always)]
     fn hard<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>, lambda: &mut [R::Prim]) -> f64 {
@@ -183,6 +197,8 @@ impl<T: Temperature> Divergence<T> {
         let (mut own, mut own_escort, mut own_power) = (zeros, zeros, zeros);
         let (lambda, own) = (&mut lambda[..n], &mut own[..n]);
         let (own_escort, own_power) = (&mut own_escort[..n], &mut own_power[..n]);
+        let (mut minus_ln, mut base) = (zeros, zeros);
+        let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
         let (mut powers, mut escort_sum, mut slope_sum) = (zeros, zeros, zeros);
         let (powers, escort_sum, slope_sum) =
             (&mut powers[..n], &mut escort_sum[..n], &mut slope_sum[..n]);
@@ -190,9 +206,15 @@ impl<T: Temperature> Divergence<T> {
         let rows = escorts.chunks_exact_mut(n).zip(slopes.chunks_exact_mut(n));
         for (c, (escort, slope)) in rows.enumerate() {
             let class = R::Prim::of(c as f64);
+            dispatch(Tempered {
+                temperature: self.temperature,
+                lambda,
+                below: escort,
+                minus_ln,
+                base,
+            });
             for i in 0..n {
-                let u = R::new(lambda[i]) + R::new(escort[i]);
-                let (minus_ln_p, base) = self.temperature.eval(u);
+                let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
                 let p = self.temperature.power(1.0, minus_ln_p);
                 let power = self.temperature.power(self.e, minus_ln_p);
                 let (q, d) = (p / base, power * p);
@@ -253,6 +275,8 @@ impl<T: Temperature> Divergence<T> {
         let zeros = Row::new();
         let (mut buffer, mut values) = (zeros, zeros);
         let (lambda, buffer, sums) = (&mut lambda[..n], &mut buffer[..n], &mut values[..n]);
+        let (mut minus_ln, mut base) = (zeros, zeros);
+        let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
         let (mut escort_sum, mut slope_sum, mut mass) = (zeros, zeros, zeros);
         let (escort_sum, slope_sum, mass) =
             (&mut escort_sum[..n], &mut slope_sum[..n], &mut mass[..n]);
@@ -267,9 +291,15 @@ impl<T: Temperature> Divergence<T> {
         for (c, (escort, slope)) in rows.enumerate() {
             let t = &target_row::<R>(tile.target, at, c, labels, buffer)[..n];
             let class_weight = R::of(class_weights.map_or(0.0, |weights| weights[c]));
+            dispatch(Tempered {
+                temperature: self.temperature,
+                lambda,
+                below: escort,
+                minus_ln,
+                base,
+            });
             for i in 0..n {
-                let u = R::new(lambda[i]) + R::new(escort[i]);
-                let (minus_ln_p, base) = self.temperature.eval(u);
+                let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
                 let p = self.temperature.power(1.0, minus_ln_p);
                 let share = keep.mul_add(R::new(t[i]), spread);
                 let cost = share * minus_log(self.m, minus_ln_p);

@@ -3,57 +3,21 @@
 #![forbid(unsafe_code)]
 
 use crate::focal::{Any, Exponent, entropy};
-use crate::loops::site::Term;
+use crate::loops::site::{Others, Term};
 use crate::math::Real;
-
-/// `p^γ` of a probability whose logarithm is known.
-pub(super) trait Power: Copy + Send + Sync {
-    fn gamma(self) -> f64;
-    fn power<R: Real>(self, minus_ln_p: R, p: R) -> R;
-}
-
-/// `γ = 4`, the default.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FourthPower;
-impl Power for FourthPower {
-    #[inline(always)]
-    fn gamma(self) -> f64 {
-        4.0
-    }
-
-    #[inline(always)]
-    fn power<R: Real>(self, _: R, p: R) -> R {
-        let square = p * p;
-        square * square
-    }
-}
-
-/// Any `γ ≥ 0`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AnyPower(pub(super) f64);
-impl Power for AnyPower {
-    #[inline(always)]
-    fn gamma(self) -> f64 {
-        self.0
-    }
-
-    #[inline(always)]
-    fn power<R: Real>(self, minus_ln_p: R, _: R) -> R {
-        let gamma = R::of(self.0);
-        let power = (-(gamma * minus_ln_p)).exp();
-        R::select(gamma == R::zero(), R::one(), power)
-    }
-}
+use crate::scalar::Prim;
+use crate::simd::{Isa, Task, dispatch};
 
 /// `−a (1 − p_y)^γ₊ ln p_y − b Σ_{c ≠ y} p_c^γ₋ ln p_c`, `a` and `b` being the shares of the smoothed target.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SingleLabel<N> {
+pub(super) struct SingleLabel {
     pub(super) positive: Any,
-    pub(super) negative: N,
+    /// `γ₋`.
+    pub(super) negative: f64,
     pub(super) shares: (f64, f64),
 }
 
-impl<N: Power> Term for SingleLabel<N> {
+impl Term for SingleLabel {
     const OTHERS: bool = true;
 
     #[inline(always)]
@@ -64,16 +28,66 @@ impl<N: Power> Term for SingleLabel<N> {
         (share * power * minus_ln_p, share * (power + power_slope))
     }
 
+    fn others<P: Prim>(&self, class: Others<'_, P>) {
+        let (gamma, share) = (self.negative, self.shares.1);
+        dispatch(Negatives {
+            gamma,
+            share,
+            class,
+        });
+    }
+}
+
+/// `−b p^γ ln p` of one class.
+struct Negatives<'a, P> {
+    gamma: f64,
+    share: f64,
+    class: Others<'a, P>,
+}
+
+impl<P: Prim> Task for Negatives<'_, P> {
+    type Prim = P;
+    type Output = ();
     #[inline(always)]
-    fn other<R: Real>(&self, minus_ln_p: R, p: R) -> (R, R) {
-        let (share, gamma) = (R::of(self.shares.1), R::of(self.negative.gamma()));
-        let power = self.negative.power(minus_ln_p, p);
-        // A class of probability 0 has no part, unless nothing damps it.
-        let is_damped = gamma > R::zero();
-        let is_gone = minus_ln_p > R::of(1e30);
-        let value = R::select(is_damped & is_gone, R::zero(), power * minus_ln_p);
-        let value = R::select(share == R::zero(), R::zero(), share * value);
-        let slope = R::select(is_damped & !is_gone, gamma * power * minus_ln_p, R::zero());
-        (value, share * (slope - power))
+    fn run<I: Isa>(self) {
+        if self.gamma == 4.0 {
+            // The default.
+            self.eval(|_, p: P::Lane<I>| p * p * (p * p));
+        } else {
+            let gamma = P::Lane::<I>::of(self.gamma);
+            self.eval(|minus_ln_p, _| {
+                let power = (-(gamma * minus_ln_p)).exp();
+                Real::select(gamma == Real::zero(), Real::one(), power)
+            });
+        }
+    }
+}
+
+impl<P: Prim> Negatives<'_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self, power: impl Fn(R, R) -> R) {
+        let n = self.class.p.len();
+        let Others {
+            ln_sum,
+            logits,
+            p,
+            values,
+            slopes,
+        } = self.class;
+        let (ln_sum, logits) = (&ln_sum[..n], &logits[..n]);
+        let (values, slopes) = (&mut values[..n], &mut slopes[..n]);
+        let (share, gamma) = (R::of(self.share), R::of(self.gamma));
+        for i in 0..n {
+            let minus_ln_p = R::new(ln_sum[i]) - R::new(logits[i]);
+            let power = power(minus_ln_p, R::new(p[i]));
+            // A class of probability 0 has no part, unless nothing damps it.
+            let is_damped = gamma > R::zero();
+            let is_gone = minus_ln_p > R::of(1e30);
+            let value = R::select(is_damped & is_gone, R::zero(), power * minus_ln_p);
+            let value = R::select(share == R::zero(), R::zero(), share * value);
+            let slope = R::select(is_damped & !is_gone, gamma * power * minus_ln_p, R::zero());
+            values[i] = value.get();
+            slopes[i] = (share * (slope - power)).get();
+        }
     }
 }

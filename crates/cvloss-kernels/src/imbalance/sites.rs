@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::single_label::{AnyPower, FourthPower, SingleLabel};
+use super::single_label::SingleLabel;
 use crate::error::{Error, Result, check_share, check_weight};
 use crate::focal::{Any, Exponent, check_gamma, entropy};
 use crate::loops::site::{self, Operands, Term};
@@ -111,18 +111,10 @@ pub fn evaluate_sites(
                     gamma: positive,
                     background_only: false
                 })
-            } else if gamma_negative == 4.0 {
-                let negative = FourthPower;
-                run!(SingleLabel {
-                    positive,
-                    negative,
-                    shares
-                })
             } else {
-                let negative = AnyPower(gamma_negative);
                 run!(SingleLabel {
                     positive,
-                    negative,
+                    negative: gamma_negative,
                     shares
                 })
             }

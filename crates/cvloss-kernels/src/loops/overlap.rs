@@ -16,7 +16,6 @@ use crate::labels::Target;
 use crate::options::Gradient;
 use crate::parallel;
 use crate::scalar::{DType, Prim};
-use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
 use block::{Block, Site, Work};
@@ -471,7 +470,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                     .evaluate(),
                 },
                 Activation::Sigmoid => {
-                    dispatch(RowGradient::<_, _, true> {
+                    RowGradient {
                         site,
                         extra: extras.sigmoid,
                         work,
@@ -479,10 +478,11 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                         scale,
                         into,
                         stashed,
-                    });
+                    }
+                    .evaluate::<true>();
                 }
                 Activation::Identity => {
-                    dispatch(RowGradient::<_, _, false> {
+                    RowGradient {
                         site,
                         extra: NoExtra,
                         work,
@@ -490,7 +490,8 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                         scale,
                         into,
                         stashed,
-                    });
+                    }
+                    .evaluate::<false>();
                 }
             }
         });

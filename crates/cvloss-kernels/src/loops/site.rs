@@ -19,12 +19,13 @@ use crate::view::{View, ViewMut};
 use super::softmax::{Sink, Source};
 use call::Call;
 use each::Each;
+pub use each::Others;
 use hard::Hard;
 use soft::Soft;
 
 /// The formula of a loss on the probability of the true class.
 pub trait Term: Copy + Send + Sync {
-    /// Whether the other classes have a part in the value, which is [`other`](Self::other).
+    /// Whether the other classes have a part in the value, which is [`others`](Self::others).
     const OTHERS: bool = false;
 
     /// The value, and `k` such that its derivative with respect to logit `c` is `k (p_c − [c = y])`, from the true
@@ -39,12 +40,8 @@ pub trait Term: Copy + Send + Sync {
         self.eval(minus_ln_p, p, one_minus_p)
     }
 
-    /// What a class that is not the true one adds to the value, and the derivative of that with respect to `ln p`,
-    /// from its `−ln p` and `p`.
-    #[inline(always)]
-    fn other<R: Real>(&self, _minus_ln_p: R, _p: R) -> (R, R) {
-        (R::zero(), R::zero())
-    }
+    /// What a class adds to the values of pixels that are not of it, and the derivatives of that.
+    fn others<P: Prim>(&self, _class: Others<'_, P>) {}
 }
 
 /// What a site loss reads.

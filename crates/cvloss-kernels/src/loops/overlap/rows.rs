@@ -36,10 +36,11 @@ impl<E: SigmoidExtra, P: Prim> RowStatistics<'_, '_, '_, E, P> {
                 found: &mut *found,
             });
         }
-        dispatch(RowSums::<_, LOGITS> {
+        dispatch(RowSums {
             site,
             work,
             found,
+            logits: LOGITS,
             stash,
         });
     }
@@ -94,14 +95,16 @@ impl<E: SigmoidExtra, P: Prim> Values<'_, '_, E, P> {
 }
 
 /// The sums of each channel.
-struct RowSums<'a, 'i, 'o, P, const LOGITS: bool> {
+struct RowSums<'a, 'i, 'o, P> {
     site: Site<'a, 'i, P>,
     work: &'a mut Work<P>,
     found: &'a mut ItemSums,
+    /// Through a sigmoid, or as they are.
+    logits: bool,
     stash: Option<Sink<'a, 'o>>,
 }
 
-impl<P: Prim, const LOGITS: bool> Task for RowSums<'_, '_, '_, P, LOGITS> {
+impl<P: Prim> Task for RowSums<'_, '_, '_, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -128,13 +131,14 @@ fn unpack<R: Real>(packed: R) -> Odds<R> {
     }
 }
 
-impl<P: Prim, const LOGITS: bool> RowSums<'_, '_, '_, P, LOGITS> {
+impl<P: Prim> RowSums<'_, '_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
             site,
             work,
             found,
+            logits,
             mut stash,
         } = self;
         let n = site.pixels;
@@ -159,7 +163,7 @@ impl<P: Prim, const LOGITS: bool> RowSums<'_, '_, '_, P, LOGITS> {
                     row[i] = pack(logit, odds).get();
                     output[i] = odds.p.get();
                 }
-            } else if LOGITS {
+            } else if logits {
                 for i in 0..n {
                     output[i] = Odds::new(R::new(x[i])).p.get();
                 }
@@ -187,7 +191,7 @@ impl<P: Prim, const LOGITS: bool> RowSums<'_, '_, '_, P, LOGITS> {
     }
 }
 
-pub(super) struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
+pub(super) struct RowGradient<'a, 'i, 'o, E, P> {
     pub(super) site: Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
@@ -198,7 +202,49 @@ pub(super) struct RowGradient<'a, 'i, 'o, E, P, const LOGITS: bool> {
     pub(super) stashed: bool,
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, '_, E, P, LOGITS> {
+impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
+    /// Through a sigmoid (`LOGITS`) or as they are.
+    pub(super) fn evaluate<const LOGITS: bool>(self) {
+        let Self {
+            site,
+            extra,
+            work,
+            slopes,
+            scale,
+            into,
+            stashed,
+        } = self;
+        if stashed {
+            dispatch(FromOdds {
+                site,
+                work,
+                slopes,
+                scale,
+                into,
+            });
+        } else {
+            dispatch(FromInput::<_, _, LOGITS> {
+                site,
+                extra,
+                work,
+                slopes,
+                scale,
+                into,
+            });
+        }
+    }
+}
+
+struct FromInput<'a, 'i, 'o, E, P, const LOGITS: bool> {
+    site: Site<'a, 'i, P>,
+    extra: E,
+    work: &'a mut Work<P>,
+    slopes: &'a ItemSlopes,
+    scale: f64,
+    into: Sink<'a, 'o>,
+}
+
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for FromInput<'_, '_, '_, E, P, LOGITS> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -207,7 +253,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> Task for RowGradient<'_, '_, 
     }
 }
 
-impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P, LOGITS> {
+impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> FromInput<'_, '_, '_, E, P, LOGITS> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
@@ -217,7 +263,6 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
             slopes,
             scale,
             mut into,
-            stashed,
         } = self;
         let n = site.pixels;
         let Work {
@@ -232,19 +277,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
         let factor = R::of(slopes.extra * scale);
         for (c, slopes) in slopes.classes.iter().enumerate() {
             let t = site.target_row::<R>(c, &mut target[..n]);
-            let slopes = slopes.map(|slope| R::of(slope * scale));
-            if stashed {
-                let row = &mut into.row(c, output)[..n];
-                match (shape.is_plain, site.is_weighted()) {
-                    (true, false) => {
-                        from_odds::<R, true, false>(&shape, t, weights, slopes, row);
-                    }
-                    (true, true) => from_odds::<R, true, true>(&shape, t, weights, slopes, row),
-                    (false, _) => from_odds::<R, false, true>(&shape, t, weights, slopes, row),
-                }
-                continue;
-            }
-            let [by_intersection, by_volume] = slopes;
+            let [by_intersection, by_volume] = slopes.map(|slope| R::of(slope * scale));
             let x = &site.input.row(c, &mut input[..n])[..n];
             let auxiliary = R::of(extra.auxiliary(c));
             let row = &mut into.row(c, output)[..n];
@@ -264,6 +297,51 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> RowGradient<'_, '_, '_, E, P,
                 row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
             }
             into.flush(c, output);
+        }
+    }
+}
+
+/// A gradient in place of the odds that were left there.
+struct FromOdds<'a, 'i, 'o, P> {
+    site: Site<'a, 'i, P>,
+    work: &'a mut Work<P>,
+    slopes: &'a ItemSlopes,
+    scale: f64,
+    into: Sink<'a, 'o>,
+}
+
+impl<P: Prim> Task for FromOdds<'_, '_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        self.eval::<P::Lane<I>>();
+    }
+}
+
+impl<P: Prim> FromOdds<'_, '_, '_, P> {
+    #[inline(always)]
+    fn eval<R: Real<Prim = P>>(self) {
+        let Self {
+            site,
+            work,
+            slopes,
+            scale,
+            mut into,
+        } = self;
+        let n = site.pixels;
+        let Work { target, output, .. } = work;
+        let weights = &site.points.weights[..n];
+        let shape = Shape::<R>::new(&site.block.options);
+        for (c, slopes) in slopes.classes.iter().enumerate() {
+            let t = site.target_row::<R>(c, &mut target[..n]);
+            let slopes = slopes.map(|slope| R::of(slope * scale));
+            let row = &mut into.row(c, &mut output[..n])[..n];
+            match (shape.is_plain, site.is_weighted()) {
+                (true, false) => from_odds::<R, true, false>(&shape, t, weights, slopes, row),
+                (true, true) => from_odds::<R, true, true>(&shape, t, weights, slopes, row),
+                (false, _) => from_odds::<R, false, true>(&shape, t, weights, slopes, row),
+            }
         }
     }
 }

@@ -50,6 +50,16 @@ impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
     }
 }
 
+/// What a class adds to the values of pixels that are not of it, and the derivative of that with respect to `ln p`.
+pub struct Others<'a, P> {
+    /// Less the logit, this is `−ln p`.
+    pub(crate) ln_sum: &'a [P],
+    pub(crate) logits: &'a [P],
+    pub(crate) p: &'a [P],
+    pub(crate) values: &'a mut [P],
+    pub(crate) slopes: &'a mut [P],
+}
+
 /// All that follows from a tile's exponentials.
 struct Classes<'a, 'i, 'o, 'r, T, P> {
     each: Each<'a, 'i, 'o, T, P>,
@@ -91,7 +101,9 @@ impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
             gradient,
         } = each;
         let n = values.len();
-        let (mut logits, mut all) = (Row::new(), Row::new());
+        let zeros = Row::new();
+        let (mut logits, mut all, mut added, mut slopes) = (zeros, zeros, zeros, zeros);
+        let (added, slopes) = (&mut added[..n], &mut slopes[..n]);
         let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
         let (own, rest, all) = (&mut own[..n], &mut rest[..n], &mut all[..n]);
         let (labels, weights) = (&labels[..n], &weights[..n]);
@@ -110,12 +122,19 @@ impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let (class, row) = (P::of(c as f64), &input.row(c, buffer)[..n]);
             for i in 0..n {
-                let p = R::new(e[i]) * R::new(rest[i]);
-                let (value, slope) = term.other(R::new(largest[i]) - R::new(row[i]), p);
-                let is_own = labels[i] == class;
-                e[i] = p.get();
-                values[i] = (R::new(values[i]) + R::select(is_own, R::zero(), value)).get();
-                all[i] = (R::new(all[i]) + R::select(is_own, R::zero(), slope)).get();
+                e[i] = (R::new(e[i]) * R::new(rest[i])).get();
+            }
+            term.others(Others {
+                ln_sum: largest,
+                logits: row,
+                p: e,
+                values: added,
+                slopes,
+            });
+            for i in 0..n {
+                let is_other = |x: P| R::select(labels[i] == class, R::zero(), R::new(x));
+                values[i] = (R::new(values[i]) + is_other(added[i])).get();
+                all[i] = (R::new(all[i]) + is_other(slopes[i])).get();
             }
         }
         for i in 0..n {
@@ -127,15 +146,21 @@ impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
             let scale = R::new(scale);
             for (c, p) in tile.chunks_exact(n).enumerate() {
                 let (class, row) = (P::of(c as f64), &input.row(c, &mut logits[..n])[..n]);
-                let slopes = &mut gradient.row(c, buffer)[..n];
+                term.others(Others {
+                    ln_sum: largest,
+                    logits: row,
+                    p,
+                    values: added,
+                    slopes,
+                });
+                let out = &mut gradient.row(c, buffer)[..n];
                 for i in 0..n {
-                    let p = R::new(p[i]);
-                    let (_, slope) = term.other(R::new(largest[i]) - R::new(row[i]), p);
-                    let slope = R::select(labels[i] == class, R::new(own[i]), slope);
-                    let slope = (slope - p * R::new(all[i])) * (R::new(weights[i]) * scale);
+                    let slope = R::select(labels[i] == class, R::new(own[i]), R::new(slopes[i]));
+                    let pull = R::new(p[i]) * R::new(all[i]);
+                    let slope = (slope - pull) * (R::new(weights[i]) * scale);
                     // An ignored pixel has no slope, whatever its logits are.
                     let keep = labels[i] != P::of(IGNORED);
-                    slopes[i] = R::select(keep, slope, R::zero()).get();
+                    out[i] = R::select(keep, slope, R::zero()).get();
                 }
                 gradient.flush(c, buffer);
             }
