@@ -50,14 +50,18 @@ impl<T: Term, P: Prim> Each<'_, '_, '_, T, P> {
     }
 }
 
-/// What a class adds to the values of pixels that are not of it, and the derivative of that with respect to `ln p`.
+/// Some pixels of a class, for what it adds to the values of those that are not of it.
 pub struct Others<'a, P> {
     /// Less the logit, this is `−ln p`.
-    pub(crate) ln_sum: &'a [P],
-    pub(crate) logits: &'a [P],
-    pub(crate) p: &'a [P],
-    pub(crate) values: &'a mut [P],
-    pub(crate) slopes: &'a mut [P],
+    pub ln_sum: &'a [P],
+    /// The class's logit of each pixel.
+    pub logits: &'a [P],
+    /// The class's probability at each pixel.
+    pub p: &'a [P],
+    /// Where what is added goes.
+    pub values: &'a mut [P],
+    /// Where its derivatives with respect to `ln p` go.
+    pub slopes: &'a mut [P],
 }
 
 /// All that follows from a tile's exponentials.
