@@ -131,16 +131,22 @@ fn light<R: Real>(below: f64, u: R) -> (R, R) {
 /// `−log_t p`, the tempered logarithm of `1/p`, for `t = 1 − m ≤ 1`.
 #[inline(always)]
 pub(super) fn minus_log<R: Real>(m: f64, minus_ln_p: R) -> R {
-    let log = -exp_m1(-(R::of(m) * minus_ln_p)) / R::of(m);
-    R::select(m == 0.0, minus_ln_p, log)
+    if m == 0.0 {
+        return minus_ln_p;
+    }
+    -exp_m1(-(R::of(m) * minus_ln_p)) / R::of(m)
 }
 
 /// `t log_t t − t^(1+m)/(1+m)`: what a share adds to the divergence whatever the prediction; 0 of 0.
 #[inline(always)]
 pub(super) fn own_term<R: Real>(m: f64, share: R) -> R {
     let ln = share.ln();
-    let less = exp_m1(R::of(m) * ln);
-    let log = R::select(m == 0.0, ln, less / R::of(m));
-    let term = share * (log - (R::one() + less) / R::of(1.0 + m));
+    let (log, power) = if m == 0.0 {
+        (ln, R::one())
+    } else {
+        let less = exp_m1(R::of(m) * ln);
+        (less / R::of(m), R::one() + less)
+    };
+    let term = share * (log - power / R::of(1.0 + m));
     R::select(share == R::zero(), R::zero(), term)
 }
