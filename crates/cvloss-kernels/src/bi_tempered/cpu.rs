@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::loops::softmax::whole_len;
 use crate::math::{Real, exp_m1, ln_1p};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
@@ -88,24 +89,35 @@ impl<P: Prim> Task for Tempered<'_, P> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        match self.temperature {
-            Temperature::Heavy(above) => self.map(|u| heavy::<P::Lane<I>>(above, u)),
-            Temperature::One => self.map(|u: P::Lane<I>| (u, Real::one())),
-            Temperature::Light(below) => self.map(|u| light::<P::Lane<I>>(below, u)),
+        let Self {
+            temperature,
+            lambda,
+            below,
+            minus_ln,
+            base,
+        } = self;
+        let rows = [lambda, below];
+        match temperature {
+            Temperature::Heavy(above) => map(rows, minus_ln, base, |u: P::Lane<I>| heavy(above, u)),
+            Temperature::One => map(rows, minus_ln, base, |u: P::Lane<I>| (u, Real::one())),
+            Temperature::Light(below) => map(rows, minus_ln, base, |u: P::Lane<I>| light(below, u)),
         }
     }
 }
 
-impl<P: Prim> Tempered<'_, P> {
-    #[inline(always)]
-    fn map<R: Real<Prim = P>>(self, formula: impl Fn(R) -> (R, R)) {
-        let n = self.lambda.len();
-        let (lambda, below) = (self.lambda, &self.below[..n]);
-        let (minus_ln, base) = (&mut self.minus_ln[..n], &mut self.base[..n]);
-        for i in 0..n {
-            let found = formula(R::new(lambda[i]) + R::new(below[i]));
-            (minus_ln[i], base[i]) = (found.0.get(), found.1.get());
-        }
+#[inline(always)]
+fn map<R: Real>(
+    [lambda, below]: [&[R::Prim]; 2],
+    minus_ln: &mut [R::Prim],
+    base: &mut [R::Prim],
+    formula: impl Fn(R) -> (R, R),
+) {
+    let n = whole_len(lambda.len());
+    let (lambda, below) = (&lambda[..n], &below[..n]);
+    let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
+    for i in 0..n {
+        let found = formula(R::new(lambda[i]) + R::new(below[i]));
+        (minus_ln[i], base[i]) = (found.0.get(), found.1.get());
     }
 }
 

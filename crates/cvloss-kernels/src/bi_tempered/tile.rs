@@ -7,7 +7,7 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::{Formula, Tile, target_row};
-use crate::loops::softmax::{Row, Sink, Source};
+use crate::loops::softmax::{Row, Sink, Source, whole_len};
 use crate::loops::sum::sum;
 use crate::math::{Real, exp_m1};
 use crate::scalar::Prim;
@@ -108,43 +108,30 @@ impl<P: Prim> Normalise<'_, '_, P> {
             below,
             lambda,
         } = self;
-        let n = lambda.len();
+        let n = whole_len(lambda.len());
         let zeros = Row::new();
         let (mut buffer, mut first, mut largest) = (zeros, zeros, zeros);
         let (buffer, first, largest) = (&mut buffer[..n], &mut first[..n], &mut largest[..n]);
         for c in 0..below.len() / n.max(1) {
-            let (logits, class) = (&input.row(c, buffer)[..n], R::Prim::of(c as f64));
-            for i in 0..n {
-                let is_larger = (c == 0) | (logits[i] > largest[i]);
-                largest[i] = R::select(is_larger, R::new(logits[i]), R::new(largest[i])).get();
-                first[i] = R::select(is_larger, R::new(class), R::new(first[i])).get();
-            }
+            let logits = input.row(c, buffer);
+            first_largest::<R>(P::of(c as f64), logits, largest, first);
         }
         for (c, below) in below.chunks_exact_mut(n).enumerate() {
-            let logits = &input.row(c, buffer)[..n];
-            for i in 0..n {
-                below[i] = (R::new(largest[i]) - R::new(logits[i])).get();
-            }
+            subtract::<R>(largest, input.row(c, buffer), below);
         }
         // A relative change below which the next is beyond the last digit.
-        let enough = R::of(if size_of::<R::Prim>() == 4 {
-            1e-5
-        } else {
-            1e-9
-        });
+        let enough = R::of(if size_of::<P>() == 4 { 1e-5 } else { 1e-9 });
         let (mut rest, mut escorts) = (zeros, zeros);
         let (rest, escorts) = (&mut rest[..n], &mut escorts[..n]);
         let (mut minus_ln, mut base) = (zeros, zeros);
         let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
         // 1 until a pixel's own step is short enough: what its neighbours need is not its business.
         let mut moves = Row::filled(R::one().get());
-        let moves = &mut moves[..n];
-        lambda.fill(R::Prim::default());
+        lambda.fill(P::default());
         for _ in 0..temperature.steps() {
-            rest.fill(R::Prim::default());
-            escorts.fill(R::Prim::default());
+            rest.fill(P::default());
+            escorts.fill(P::default());
             for (c, below) in below.chunks_exact(n).enumerate() {
-                let class = R::Prim::of(c as f64);
                 dispatch(Tempered {
                     temperature,
                     lambda,
@@ -152,13 +139,9 @@ impl<P: Prim> Normalise<'_, '_, P> {
                     minus_ln,
                     base,
                 });
-                for i in 0..n {
-                    let p = (-R::new(minus_ln[i])).exp_nonpositive();
-                    // The largest apart: of 1 less that, digits are not lost.
-                    let p = R::select(first[i] == class, R::zero(), p);
-                    rest[i] = (R::new(rest[i]) + p).get();
-                    escorts[i] = (R::new(escorts[i]) + p / R::new(base[i])).get();
-                }
+                // The largest apart: of 1 less that, digits are not lost.
+                let rows = [&*first, minus_ln, base];
+                add_others::<R>(P::of(c as f64), rows, rest, escorts);
             }
             dispatch(Tempered {
                 temperature,
@@ -167,22 +150,269 @@ impl<P: Prim> Normalise<'_, '_, P> {
                 minus_ln,
                 base,
             });
-            let mut moving = 0u32;
-            for i in 0..n {
-                let minus_ln_p = R::new(minus_ln[i]);
-                let excess = R::new(rest[i]) + exp_m1(-minus_ln_p);
-                let escort = R::new(escorts[i]) + (-minus_ln_p).exp_nonpositive() / R::new(base[i]);
-                let step = temperature.step(excess, escort);
-                let next = (R::new(lambda[i]) + step).at_least(R::zero());
-                let may_move = R::new(moves[i]) > R::zero();
-                let moves_on = may_move & (step.abs() > enough * next);
-                moving += u32::from(moves_on);
-                lambda[i] = R::select(may_move, next, R::new(lambda[i])).get();
-                moves[i] = R::select(moves_on, R::one(), R::zero()).get();
-            }
-            if moving == 0 {
+            let rows = [&*rest, escorts, minus_ln, base];
+            if !step::<R>(temperature, enough, rows, lambda, &mut moves) {
                 break;
             }
+        }
+    }
+}
+
+/// The largest logit so far, and the first class that has it.
+#[inline(always)]
+fn first_largest<R: Real>(
+    class: R::Prim,
+    logits: &[R::Prim],
+    largest: &mut [R::Prim],
+    first: &mut [R::Prim],
+) {
+    let n = first.len();
+    let (logits, largest) = (&logits[..n], &mut largest[..n]);
+    for i in 0..n {
+        let is_larger = (class == R::Prim::default()) | (logits[i] > largest[i]);
+        largest[i] = R::select(is_larger, R::new(logits[i]), R::new(largest[i])).get();
+        first[i] = R::select(is_larger, R::new(class), R::new(first[i])).get();
+    }
+}
+
+#[inline(always)]
+fn subtract<R: Real>(largest: &[R::Prim], logits: &[R::Prim], below: &mut [R::Prim]) {
+    let n = below.len();
+    let (largest, logits) = (&largest[..n], &logits[..n]);
+    for i in 0..n {
+        below[i] = (R::new(largest[i]) - R::new(logits[i])).get();
+    }
+}
+
+/// Adds a class's probability and escort, where it is not the largest.
+#[inline(always)]
+fn add_others<R: Real>(
+    class: R::Prim,
+    rows: [&[R::Prim]; 3],
+    rest: &mut [R::Prim],
+    escorts: &mut [R::Prim],
+) {
+    let n = rest.len();
+    let ([first, minus_ln, base], escorts) = (rows.map(|row| &row[..n]), &mut escorts[..n]);
+    for i in 0..n {
+        let p = (-R::new(minus_ln[i])).exp_nonpositive();
+        let p = R::select(first[i] == class, R::zero(), p);
+        rest[i] = (R::new(rest[i]) + p).get();
+        escorts[i] = (R::new(escorts[i]) + p / R::new(base[i])).get();
+    }
+}
+
+/// One step of each pixel that still moves; whether any moves on.
+#[inline(always)]
+fn step<R: Real>(
+    temperature: Temperature,
+    enough: R,
+    rows: [&[R::Prim]; 4],
+    lambda: &mut [R::Prim],
+    moves: &mut [R::Prim],
+) -> bool {
+    let n = whole_len(lambda.len());
+    let [rest, escorts, minus_ln, base] = rows.map(|row| &row[..n]);
+    let (lambda, moves) = (&mut lambda[..n], &mut moves[..n]);
+    let mut moving = 0u32;
+    for i in 0..n {
+        let minus_ln_p = R::new(minus_ln[i]);
+        let excess = R::new(rest[i]) + exp_m1(-minus_ln_p);
+        let escort = R::new(escorts[i]) + (-minus_ln_p).exp_nonpositive() / R::new(base[i]);
+        let step = temperature.step(excess, escort);
+        let next = (R::new(lambda[i]) + step).at_least(R::zero());
+        let may_move = R::new(moves[i]) > R::zero();
+        let moves_on = may_move & (step.abs() > enough * next);
+        moving += u32::from(moves_on);
+        lambda[i] = R::select(may_move, next, R::new(lambda[i])).get();
+        moves[i] = R::select(moves_on, R::one(), R::zero()).get();
+    }
+    moving != 0
+}
+
+/// Sums over the classes of class indices as they are.
+struct Hard<P> {
+    /// Of the true class: `−ln p`, the escort, and `p^(t2−t1)`.
+    own: Row<P>,
+    own_escort: Row<P>,
+    own_power: Row<P>,
+    /// Over the other classes: `p^(2−t1)`, escorts, and slopes.
+    powers: Row<P>,
+    escorts: Row<P>,
+    slopes: Row<P>,
+}
+
+impl<P: Prim> Hard<P> {
+    fn new() -> Self {
+        let zeros = Row::new();
+        Self {
+            own: zeros,
+            own_escort: zeros,
+            own_power: zeros,
+            powers: zeros,
+            escorts: zeros,
+            slopes: zeros,
+        }
+    }
+
+    /// A class's escorts and slopes, and what they add.
+    #[inline(always)]
+    fn add<R: Real<Prim = P>>(
+        &mut self,
+        of: &Divergence,
+        class: P,
+        rows: [&[P]; 3],
+        escort: &mut [P],
+        slope: &mut [P],
+    ) {
+        let n = escort.len();
+        let ([labels, minus_ln, base], slope) = (rows.map(|row| &row[..n]), &mut slope[..n]);
+        let (own, own_escort) = (&mut self.own[..n], &mut self.own_escort[..n]);
+        let (own_power, powers) = (&mut self.own_power[..n], &mut self.powers[..n]);
+        let (escorts, slopes) = (&mut self.escorts[..n], &mut self.slopes[..n]);
+        for i in 0..n {
+            let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
+            let p = of.temperature.power(1.0, minus_ln_p);
+            let power = of.temperature.power(of.e, minus_ln_p);
+            let (q, d) = (p / base, power * p);
+            let is_own = labels[i] == class;
+            let other = |x: R| R::select(is_own, R::zero(), x);
+            own[i] = R::select(is_own, minus_ln_p, R::new(own[i])).get();
+            own_escort[i] = R::select(is_own, q, R::new(own_escort[i])).get();
+            own_power[i] = R::select(is_own, power, R::new(own_power[i])).get();
+            let whole = of.temperature.power(1.0 + of.m, minus_ln_p);
+            powers[i] = (R::new(powers[i]) + other(whole)).get();
+            escorts[i] = (R::new(escorts[i]) + other(q)).get();
+            slopes[i] = (R::new(slopes[i]) + other(d)).get();
+            escort[i] = q.get();
+            slope[i] = d.get();
+        }
+    }
+
+    /// The values; and in place of sums, slopes of the true class in `own`, `Σd/Σq` times weight and scale in `slopes`,
+    /// and weight times scale in `factor`.
+    #[inline(always)]
+    fn evaluate<R: Real<Prim = P>>(
+        &mut self,
+        of: &Divergence,
+        scale: R,
+        rows: [&[P]; 2],
+        values: &mut [P],
+        factor: &mut [P],
+    ) {
+        let n = whole_len(values.len());
+        let ([labels, weights], values) = (rows.map(|row| &row[..n]), &mut values[..n]);
+        let (own, own_escort) = (&mut self.own[..n], &self.own_escort[..n]);
+        let (own_power, powers) = (&self.own_power[..n], &self.powers[..n]);
+        let (escorts, slopes) = (&self.escorts[..n], &mut self.slopes[..n]);
+        let factor = &mut factor[..n];
+        for i in 0..n {
+            let is_kept = labels[i] != P::of(IGNORED);
+            let kept = |x: R| R::select(is_kept, x, R::zero()).get();
+            let minus_ln_p = R::new(own[i]);
+            let whole = R::of(1.0 + of.m);
+            let less = exp_m1(-(whole * minus_ln_p)) + R::new(powers[i]);
+            let value = minus_log(of.m, minus_ln_p) + less / whole;
+            values[i] = kept(value * R::new(weights[i]));
+            let (q, power) = (R::new(own_escort[i]), R::new(own_power[i]));
+            let d = power * exp_m1(-minus_ln_p);
+            let (q_rest, d_rest) = (R::new(escorts[i]), R::new(slopes[i]));
+            let weight = R::new(weights[i]) * scale;
+            let over = weight / (q + q_rest);
+            // The true class's slope without the difference of numbers that are nearly equal.
+            own[i] = kept((d * q_rest - q * d_rest) * over);
+            slopes[i] = kept((d + d_rest) * over);
+            factor[i] = kept(weight);
+        }
+    }
+}
+
+/// Sums over the classes of distributions, or of smoothed class indices.
+struct Soft<P> {
+    values: Row<P>,
+    escorts: Row<P>,
+    slopes: Row<P>,
+    /// The target's weight.
+    mass: Row<P>,
+}
+
+/// What part of a target a class has, and its weight.
+struct Share<R> {
+    keep: R,
+    spread: R,
+    weight: R,
+}
+
+impl<P: Prim> Soft<P> {
+    fn new() -> Self {
+        let zeros = Row::new();
+        Self {
+            values: zeros,
+            escorts: zeros,
+            slopes: zeros,
+            mass: zeros,
+        }
+    }
+
+    /// A class's escorts and slopes, and what they add.
+    #[inline(always)]
+    fn add<R: Real<Prim = P>>(
+        &mut self,
+        of: &Divergence,
+        class: &Share<R>,
+        rows: [&[P]; 3],
+        escort: &mut [P],
+        slope: &mut [P],
+    ) {
+        let n = escort.len();
+        let ([t, minus_ln, base], slope) = (rows.map(|row| &row[..n]), &mut slope[..n]);
+        let (values, escorts) = (&mut self.values[..n], &mut self.escorts[..n]);
+        let (slopes, mass) = (&mut self.slopes[..n], &mut self.mass[..n]);
+        let whole = R::of(1.0 + of.m);
+        for i in 0..n {
+            let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
+            let p = of.temperature.power(1.0, minus_ln_p);
+            let share = class.keep.mul_add(R::new(t[i]), class.spread);
+            let cost = share * minus_log(of.m, minus_ln_p);
+            // A class of no share may have probability 0.
+            let cost = R::select(share == R::zero(), share, cost);
+            let power = of.temperature.power(1.0 + of.m, minus_ln_p) / whole;
+            let term = own_term(of.m, share) + cost + power;
+            let d = (p - share) * of.temperature.power(of.e, minus_ln_p);
+            let q = p / base;
+            values[i] = (R::new(values[i]) + term).get();
+            escorts[i] = (R::new(escorts[i]) + q).get();
+            slopes[i] = (R::new(slopes[i]) + d).get();
+            mass[i] = class.weight.mul_add(R::new(t[i]), R::new(mass[i])).get();
+            escort[i] = q.get();
+            slope[i] = d.get();
+        }
+    }
+
+    /// The values; and in place of sums, `Σd/Σq` times weight and scale in `slopes`, and weight times scale in `factor`.
+    #[inline(always)]
+    fn evaluate<R: Real<Prim = P>>(
+        &mut self,
+        by_class: bool,
+        scale: R,
+        rows: [&[P]; 2],
+        values: &mut [P],
+        factor: &mut [P],
+    ) {
+        let n = whole_len(values.len());
+        let ([labels, weights], values) = (rows.map(|row| &row[..n]), &mut values[..n]);
+        let (sums, escorts) = (&self.values[..n], &self.escorts[..n]);
+        let (slopes, mass) = (&mut self.slopes[..n], &self.mass[..n]);
+        let factor = &mut factor[..n];
+        for i in 0..n {
+            let is_kept = labels[i] != P::of(IGNORED);
+            let kept = |x: R| R::select(is_kept, x, R::zero()).get();
+            let mass = R::select(by_class, R::new(mass[i]), R::one());
+            let weight = R::new(weights[i]) * mass;
+            values[i] = kept(R::new(sums[i]) * weight);
+            let weight = weight * scale;
+            slopes[i] = kept(R::new(slopes[i]) * weight / R::new(escorts[i]));
+            factor[i] = kept(weight);
         }
     }
 }
@@ -191,21 +421,14 @@ impl Divergence {
     /// Class indices as they are.
     #[inline(always)]
     fn hard<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>, lambda: &mut [R::Prim]) -> f64 {
-        let n = tile.values.len();
+        let n = whole_len(tile.values.len());
         let (escorts, slopes) = tile.memory.split_at_mut(tile.memory.len() / 2);
         let zeros = Row::new();
-        let (mut own, mut own_escort, mut own_power) = (zeros, zeros, zeros);
-        let (lambda, own) = (&mut lambda[..n], &mut own[..n]);
-        let (own_escort, own_power) = (&mut own_escort[..n], &mut own_power[..n]);
         let (mut minus_ln, mut base) = (zeros, zeros);
         let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
-        let (mut powers, mut escort_sum, mut slope_sum) = (zeros, zeros, zeros);
-        let (powers, escort_sum, slope_sum) =
-            (&mut powers[..n], &mut escort_sum[..n], &mut slope_sum[..n]);
-        let labels = &tile.labels[..n];
+        let mut found = Hard::new();
         let rows = escorts.chunks_exact_mut(n).zip(slopes.chunks_exact_mut(n));
         for (c, (escort, slope)) in rows.enumerate() {
-            let class = R::Prim::of(c as f64);
             dispatch(Tempered {
                 temperature: self.temperature,
                 lambda,
@@ -213,84 +436,45 @@ impl Divergence {
                 minus_ln,
                 base,
             });
-            for i in 0..n {
-                let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
-                let p = self.temperature.power(1.0, minus_ln_p);
-                let power = self.temperature.power(self.e, minus_ln_p);
-                let (q, d) = (p / base, power * p);
-                let is_own = labels[i] == class;
-                let other = |x: R| R::select(is_own, R::zero(), x);
-                own[i] = R::select(is_own, minus_ln_p, R::new(own[i])).get();
-                own_escort[i] = R::select(is_own, q, R::new(own_escort[i])).get();
-                own_power[i] = R::select(is_own, power, R::new(own_power[i])).get();
-                let whole = self.temperature.power(1.0 + self.m, minus_ln_p);
-                powers[i] = (R::new(powers[i]) + other(whole)).get();
-                escort_sum[i] = (R::new(escort_sum[i]) + other(q)).get();
-                slope_sum[i] = (R::new(slope_sum[i]) + other(d)).get();
-                escort[i] = q.get();
-                slope[i] = d.get();
-            }
+            let rows = [tile.labels, minus_ln, base];
+            found.add::<R>(self, R::Prim::of(c as f64), rows, escort, slope);
         }
-        let (weights, values) = (&tile.weights[..n], &mut tile.values[..n]);
-        for i in 0..n {
-            let is_kept = labels[i] != R::Prim::of(IGNORED);
-            let kept = |x: R| R::select(is_kept, x, R::zero()).get();
-            let minus_ln_p = R::new(own[i]);
-            let whole = R::of(1.0 + self.m);
-            let less = exp_m1(-(whole * minus_ln_p)) + R::new(powers[i]);
-            let value = minus_log(self.m, minus_ln_p) + less / whole;
-            values[i] = kept(value * R::new(weights[i]));
-            let factor = R::new(weights[i]) * R::new(tile.scale);
-            let (q, d) = (
-                R::new(own_escort[i]),
-                R::new(own_power[i]) * exp_m1(-minus_ln_p),
-            );
-            let (q_rest, d_rest) = (R::new(escort_sum[i]), R::new(slope_sum[i]));
-            let over = factor / (q + q_rest);
-            // The true class's slope without the difference of numbers that are nearly equal.
-            own[i] = kept((d * q_rest - q * d_rest) * over);
-            slope_sum[i] = kept((d + d_rest) * over);
-            lambda[i] = kept(factor);
-        }
+        let rows = [tile.labels, tile.weights];
+        found.evaluate(self, R::new(tile.scale), rows, tile.values, lambda);
         if let Some(gradient) = tile.gradient {
             dispatch(Write {
                 escorts,
                 slopes,
                 factor: lambda,
-                pull: slope_sum,
-                own: Some(own),
-                labels,
+                pull: &found.slopes,
+                own: Some(&found.own),
+                labels: tile.labels,
                 gradient,
             });
         }
-        sum::<R>(values)
+        sum::<R>(&tile.values[..n])
     }
 
     /// Distributions, or smoothed class indices.
     #[inline(always)]
     fn soft<R: Real>(&self, tile: Tile<'_, '_, '_, R::Prim>, lambda: &mut [R::Prim]) -> f64 {
-        let n = tile.values.len();
+        let n = whole_len(tile.values.len());
         let (escorts, slopes) = tile.memory.split_at_mut(tile.memory.len() / 2);
         let classes = escorts.len() / n.max(1);
         let zeros = Row::new();
-        let (mut buffer, mut values) = (zeros, zeros);
-        let (lambda, buffer, sums) = (&mut lambda[..n], &mut buffer[..n], &mut values[..n]);
-        let (mut minus_ln, mut base) = (zeros, zeros);
-        let (minus_ln, base) = (&mut minus_ln[..n], &mut base[..n]);
-        let (mut escort_sum, mut slope_sum, mut mass) = (zeros, zeros, zeros);
-        let (escort_sum, slope_sum, mass) =
-            (&mut escort_sum[..n], &mut slope_sum[..n], &mut mass[..n]);
-        let labels = &tile.labels[..n];
-        let keep = R::of(1.0 - self.smoothing);
-        let spread = R::of(self.smoothing / classes as f64);
-        let whole = R::of(1.0 + self.m);
+        let (mut buffer, mut minus_ln, mut base) = (zeros, zeros, zeros);
+        let (buffer, minus_ln, base) = (&mut buffer[..n], &mut minus_ln[..n], &mut base[..n]);
+        let mut found = Soft::new();
         let is_soft = matches!(tile.target, Target::Soft(_));
         let class_weights = tile.class_weights.filter(|_| is_soft);
-        let at = (tile.input.n, tile.input.start);
         let rows = escorts.chunks_exact_mut(n).zip(slopes.chunks_exact_mut(n));
         for (c, (escort, slope)) in rows.enumerate() {
-            let t = &target_row::<R>(tile.target, at, c, labels, buffer)[..n];
-            let class_weight = R::of(class_weights.map_or(0.0, |weights| weights[c]));
+            let t = target_row::<R>(tile.target, tile.input, c, tile.labels, buffer);
+            let class = Share {
+                keep: R::of(1.0 - self.smoothing),
+                spread: R::of(self.smoothing / classes as f64),
+                weight: R::of(class_weights.map_or(0.0, |weights| weights[c])),
+            };
             dispatch(Tempered {
                 temperature: self.temperature,
                 lambda,
@@ -298,48 +482,23 @@ impl Divergence {
                 minus_ln,
                 base,
             });
-            for i in 0..n {
-                let (minus_ln_p, base) = (R::new(minus_ln[i]), R::new(base[i]));
-                let p = self.temperature.power(1.0, minus_ln_p);
-                let share = keep.mul_add(R::new(t[i]), spread);
-                let cost = share * minus_log(self.m, minus_ln_p);
-                // A class of no share may have probability 0.
-                let cost = R::select(share == R::zero(), share, cost);
-                let power = self.temperature.power(1.0 + self.m, minus_ln_p) / whole;
-                let term = own_term(self.m, share) + cost + power;
-                let d = (p - share) * self.temperature.power(self.e, minus_ln_p);
-                let q = p / base;
-                sums[i] = (R::new(sums[i]) + term).get();
-                escort_sum[i] = (R::new(escort_sum[i]) + q).get();
-                slope_sum[i] = (R::new(slope_sum[i]) + d).get();
-                mass[i] = class_weight.mul_add(R::new(t[i]), R::new(mass[i])).get();
-                escort[i] = q.get();
-                slope[i] = d.get();
-            }
+            found.add(self, &class, [t, minus_ln, base], escort, slope);
         }
-        let (weights, values) = (&tile.weights[..n], &mut tile.values[..n]);
-        for i in 0..n {
-            let is_kept = labels[i] != R::Prim::of(IGNORED);
-            let kept = |x: R| R::select(is_kept, x, R::zero()).get();
-            let mass = R::select(class_weights.is_some(), R::new(mass[i]), R::one());
-            let weight = R::new(weights[i]) * mass;
-            values[i] = kept(R::new(sums[i]) * weight);
-            let factor = weight * R::new(tile.scale);
-            slope_sum[i] = kept(R::new(slope_sum[i]) * factor / R::new(escort_sum[i]));
-            lambda[i] = kept(factor);
-        }
+        let (by_class, scale) = (class_weights.is_some(), R::new(tile.scale));
+        let rows = [tile.labels, tile.weights];
+        found.evaluate(by_class, scale, rows, tile.values, lambda);
         if let Some(gradient) = tile.gradient {
             dispatch(Write {
                 escorts,
                 slopes,
                 factor: lambda,
-                pull: slope_sum,
+                pull: &found.slopes,
                 own: None,
-                labels,
+                labels: tile.labels,
                 gradient,
             });
         }
-        sum::<R>(values)
+        sum::<R>(&tile.values[..n])
     }
 }
 
@@ -371,9 +530,8 @@ impl<P: Prim> Task for Write<'_, '_, P> {
 impl<P: Prim> Write<'_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let (labels, mut gradient) = (self.labels, self.gradient);
-        let n = labels.len();
-        let (factor, pull) = (&self.factor[..n], &self.pull[..n]);
+        let mut gradient = self.gradient;
+        let n = whole_len(self.labels.len());
         let mut buffer = Row::new();
         let buffer = &mut buffer[..n];
         let rows = self
@@ -381,22 +539,39 @@ impl<P: Prim> Write<'_, '_, P> {
             .chunks_exact(n)
             .zip(self.slopes.chunks_exact(n));
         for (c, (q, d)) in rows.enumerate() {
-            let class = P::of(c as f64);
-            let row = &mut gradient.row(c, buffer)[..n];
-            for i in 0..n {
-                let slope = R::new(d[i]) * R::new(factor[i]) - R::new(q[i]) * R::new(pull[i]);
-                // An ignored pixel has no slope, whatever its logits are.
-                let is_kept = labels[i] != P::of(IGNORED);
-                row[i] = R::select(is_kept, slope, R::zero()).get();
-            }
+            let row = gradient.row(c, buffer);
+            slope_row::<R>([q, d, self.factor, self.pull, self.labels], row);
             if let Some(own) = self.own {
-                let own = &own[..n];
-                for i in 0..n {
-                    let is_own = labels[i] == class;
-                    row[i] = R::select(is_own, R::new(own[i]), R::new(row[i])).get();
-                }
+                set_own::<R>(P::of(c as f64), self.labels, own, row);
             }
             gradient.flush(c, buffer);
         }
+    }
+}
+
+#[inline(always)]
+fn slope_row<R: Real>(rows: [&[R::Prim]; 5], slopes: &mut [R::Prim]) {
+    let n = whole_len(slopes.len());
+    let ([q, d, factor, pull, labels], slopes) = (rows.map(|row| &row[..n]), &mut slopes[..n]);
+    for i in 0..n {
+        let slope = R::new(d[i]) * R::new(factor[i]) - R::new(q[i]) * R::new(pull[i]);
+        // An ignored pixel has no slope, whatever its logits are.
+        let is_kept = labels[i] != R::Prim::of(IGNORED);
+        slopes[i] = R::select(is_kept, slope, R::zero()).get();
+    }
+}
+
+#[inline(always)]
+fn set_own<R: Real>(
+    class: R::Prim,
+    labels: &[R::Prim],
+    own: &[R::Prim],
+    slopes: &mut [R::Prim],
+) {
+    let n = whole_len(slopes.len());
+    let (labels, own, slopes) = (&labels[..n], &own[..n], &mut slopes[..n]);
+    for i in 0..n {
+        let is_own = labels[i] == class;
+        slopes[i] = R::select(is_own, R::new(own[i]), R::new(slopes[i])).get();
     }
 }

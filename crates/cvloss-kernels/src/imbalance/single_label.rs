@@ -4,6 +4,7 @@
 
 use crate::focal::{Any, Exponent, entropy};
 use crate::loops::site::{Others, Term};
+use crate::loops::softmax::whole_len;
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -50,23 +51,6 @@ impl<P: Prim> Task for Negatives<'_, P> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        if self.gamma == 4.0 {
-            // The default.
-            self.eval(|_, p: P::Lane<I>| p * p * (p * p));
-        } else {
-            let gamma = P::Lane::<I>::of(self.gamma);
-            self.eval(|minus_ln_p, _| {
-                let power = (-(gamma * minus_ln_p)).exp();
-                Real::select(gamma == Real::zero(), Real::one(), power)
-            });
-        }
-    }
-}
-
-impl<P: Prim> Negatives<'_, P> {
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self, power: impl Fn(R, R) -> R) {
-        let n = self.class.p.len();
         let Others {
             ln_sum,
             logits,
@@ -74,20 +58,43 @@ impl<P: Prim> Negatives<'_, P> {
             values,
             slopes,
         } = self.class;
-        let (ln_sum, logits) = (&ln_sum[..n], &logits[..n]);
-        let (values, slopes) = (&mut values[..n], &mut slopes[..n]);
-        let (share, gamma) = (R::of(self.share), R::of(self.gamma));
-        for i in 0..n {
-            let minus_ln_p = R::new(ln_sum[i]) - R::new(logits[i]);
-            let power = power(minus_ln_p, R::new(p[i]));
-            // A class of probability 0 has no part, unless nothing damps it.
-            let is_damped = gamma > R::zero();
-            let is_gone = minus_ln_p > R::of(1e30);
-            let value = R::select(is_damped & is_gone, R::zero(), power * minus_ln_p);
-            let value = R::select(share == R::zero(), R::zero(), share * value);
-            let slope = R::select(is_damped & !is_gone, gamma * power * minus_ln_p, R::zero());
-            values[i] = value.get();
-            slopes[i] = (share * (slope - power)).get();
+        let (rows, options) = ([ln_sum, logits, p], [self.share, self.gamma]);
+        if self.gamma == 4.0 {
+            // The default.
+            let power = |_, p: P::Lane<I>| p * p * (p * p);
+            negatives(options, rows, values, slopes, power);
+        } else {
+            let gamma = P::Lane::<I>::of(self.gamma);
+            negatives(options, rows, values, slopes, |minus_ln_p, _| {
+                let power = (-(gamma * minus_ln_p)).exp();
+                Real::select(gamma == Real::zero(), Real::one(), power)
+            });
         }
+    }
+}
+
+#[inline(always)]
+fn negatives<R: Real>(
+    options: [f64; 2],
+    rows: [&[R::Prim]; 3],
+    values: &mut [R::Prim],
+    slopes: &mut [R::Prim],
+    power: impl Fn(R, R) -> R,
+) {
+    let n = whole_len(values.len());
+    let [ln_sum, logits, p] = rows.map(|row| &row[..n]);
+    let (values, slopes) = (&mut values[..n], &mut slopes[..n]);
+    let [share, gamma] = options.map(R::of);
+    for i in 0..n {
+        let minus_ln_p = R::new(ln_sum[i]) - R::new(logits[i]);
+        let power = power(minus_ln_p, R::new(p[i]));
+        // A class of probability 0 has no part, unless nothing damps it.
+        let is_damped = gamma > R::zero();
+        let is_gone = minus_ln_p > R::of(1e30);
+        let value = R::select(is_damped & is_gone, R::zero(), power * minus_ln_p);
+        let value = R::select(share == R::zero(), R::zero(), share * value);
+        let slope = R::select(is_damped & !is_gone, gamma * power * minus_ln_p, R::zero());
+        values[i] = value.get();
+        slopes[i] = (share * (slope - power)).get();
     }
 }

@@ -352,18 +352,19 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 view: &block.input,
                 n,
                 start,
+                pixels,
             };
             let stash = stash.as_mut().map(|view| Sink {
                 view,
                 n,
                 start,
+                pixels,
                 accumulate: false,
             });
             let site = Site {
                 block: &block,
                 points,
                 input,
-                pixels,
             };
             match block.options.activation {
                 Activation::Softmax => match hard {
@@ -433,18 +434,19 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 view: &block.input,
                 n,
                 start,
+                pixels,
             };
             let into = Sink {
                 view: &mut *view,
                 n,
                 start,
+                pixels,
                 accumulate,
             };
             let site = Site {
                 block: &block,
                 points,
                 input,
-                pixels,
             };
             match block.options.activation {
                 Activation::Softmax => match hard {

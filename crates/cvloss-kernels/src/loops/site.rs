@@ -78,7 +78,7 @@ pub(crate) struct Tile<'a, 'i, 'o, P> {
     pub(crate) target: &'a Target<'i>,
     pub(crate) class_weights: Option<&'a [f64]>,
     pub(crate) labels: &'a [P],
-    /// Whether a label may be [`IGNORED`].
+    /// Whether a label of a pixel that exists may be [`IGNORED`].
     pub(crate) ignores: bool,
     pub(crate) weights: &'a mut [P],
     /// Multiplies slopes.
@@ -277,17 +277,23 @@ fn check_and_reduce(
     }
 }
 
-/// The target's share of class `c`, as it is or as one-hot of the labels; `buffer`'s length counts.
+/// The target's share of class `c` where logits are read, as it is or as one-hot of the labels; `buffer`'s length counts.
 #[inline(always)]
 pub(crate) fn target_row<'b, R: Real>(
     target: &'b Target<'_>,
-    (n, start): (usize, usize),
+    at: Source<'_, '_>,
     c: usize,
     labels: &[R::Prim],
     buffer: &'b mut [R::Prim],
 ) -> &'b [R::Prim] {
     match target {
-        Target::Soft(view) => Source { view, n, start }.row(c, buffer),
+        Target::Soft(view) => Source {
+            view,
+            n: at.n,
+            start: at.start,
+            pixels: at.pixels,
+        }
+        .row(c, buffer),
         Target::Indices(..) => {
             let class = R::Prim::of(c as f64);
             for (t, label) in buffer.iter_mut().zip(labels) {

@@ -42,6 +42,9 @@ impl<P> DerefMut for Row<P> {
     }
 }
 
+/// Rows of a tile are a multiple of this long: loops over them have no rest, which would be compiled once more, without
+/// vectors. The last pixels of a tile may be none: ignored, of weight 0 and of logits 0.
+pub(crate) const WHOLE: usize = 64;
 /// Elements in a tile, where there are few enough classes: half of a first-level cache.
 const ELEMENTS: usize = 8 * 1024;
 /// The least number of elements worth a thread.
@@ -50,7 +53,14 @@ const LEAST: usize = 16 * 1024;
 /// Pixels per tile for so many classes.
 pub(crate) fn tile_pixels(classes: usize) -> usize {
     let fit = ELEMENTS / classes.max(1);
-    (fit / 16 * 16).clamp(16, PIXELS)
+    (fit / WHOLE * WHOLE).clamp(WHOLE, PIXELS)
+}
+
+/// The length of a tile's rows, so that the compiler knows it to be a multiple of [`WHOLE`].
+#[inline(always)]
+pub(crate) fn whole_len(len: usize) -> usize {
+    debug_assert_eq!(len % WHOLE, 0);
+    len / WHOLE * WHOLE
 }
 
 /// Items per piece and pixels per piece, from the shape alone.
@@ -87,6 +97,8 @@ pub(crate) struct Source<'a, 'i> {
     pub(crate) view: &'a View<'i>,
     pub(crate) n: usize,
     pub(crate) start: usize,
+    /// How many there are; what is asked for beyond them is 0.
+    pub(crate) pixels: usize,
 }
 
 impl<'a> Source<'a, '_> {
@@ -96,16 +108,27 @@ impl<'a> Source<'a, '_> {
     where
         'a: 'b,
     {
+        if buffer.len() > self.pixels {
+            self.copy(c, buffer);
+            return buffer;
+        }
         self.view.lend(self.n, c, self.start, buffer)
     }
 }
 
 impl Source<'_, '_> {
-    /// Brings `len` pixels of class `c` into the cache, those behind the last class being the next tile's: rows of
+    #[cold]
+    fn copy<P: Prim>(self, c: usize, buffer: &mut [P]) {
+        let (pixels, beyond) = buffer.split_at_mut(self.pixels);
+        self.view.read_row(self.n, c, self.start, pixels);
+        beyond.fill(P::default());
+    }
+
+    /// Brings the pixels of class `c` into the cache, those behind the last class being the next tile's: rows of
     /// different classes lie far apart, where hardware does not foresee them.
     #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(self, c: usize, len: usize) {
-        let (c, start, len) = ahead(self.view.shape(), c, self.start, len);
+    pub(crate) fn prefetch<P: Prim>(self, c: usize) {
+        let (c, start, len) = ahead(self.view.shape(), c, self.start, self.pixels);
         if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
             prefetch(row);
         }
@@ -133,6 +156,8 @@ pub(crate) struct Sink<'a, 'o> {
     pub(crate) view: &'a mut ViewMut<'o>,
     pub(crate) n: usize,
     pub(crate) start: usize,
+    /// How many there are; what is written beyond them is dropped.
+    pub(crate) pixels: usize,
     pub(crate) accumulate: bool,
 }
 
@@ -141,7 +166,7 @@ impl Sink<'_, '_> {
     /// Where class `c` is to be written: in place, or `buffer`, whose length counts. [`flush`](Self::flush) it after.
     #[inline(always)]
     pub(crate) fn row<'b, P: Prim>(&'b mut self, c: usize, buffer: &'b mut [P]) -> &'b mut [P] {
-        if self.accumulate {
+        if self.accumulate || buffer.len() > self.pixels {
             return buffer;
         }
         match self.view.row(self.n, c, self.start, buffer.len()) {
@@ -150,10 +175,25 @@ impl Sink<'_, '_> {
         }
     }
 
+    /// As [`row`](Self::row), with what is there, which the view must lend.
+    #[inline(always)]
+    pub(crate) fn filled_row<'b, P: Prim>(
+        &'b mut self,
+        c: usize,
+        buffer: &'b mut [P],
+    ) -> &'b mut [P] {
+        if buffer.len() > self.pixels
+            && let Some(row) = self.view.row(self.n, c, self.start, self.pixels)
+        {
+            buffer[..self.pixels].copy_from_slice(row);
+        }
+        self.row(c, buffer)
+    }
+
     /// As [`Source::prefetch`], to be written.
     #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(&mut self, c: usize, len: usize) {
-        let (c, start, len) = ahead(self.view.shape(), c, self.start, len);
+    pub(crate) fn prefetch<P: Prim>(&mut self, c: usize) {
+        let (c, start, len) = ahead(self.view.shape(), c, self.start, self.pixels);
         if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
             prefetch_mut(row);
         }
@@ -162,9 +202,10 @@ impl Sink<'_, '_> {
     /// Stores `buffer`, unless [`row`](Self::row) lent the place itself.
     #[inline(always)]
     pub(crate) fn flush<P: Prim>(&mut self, c: usize, buffer: &[P]) {
-        if self.accumulate || !self.view.lends::<P>() {
+        if self.accumulate || buffer.len() > self.pixels || !self.view.lends::<P>() {
+            let row = &buffer[..self.pixels];
             self.view
-                .write_row(self.n, c, self.start, buffer, self.accumulate);
+                .write_row(self.n, c, self.start, row, self.accumulate);
         }
     }
 }
@@ -180,10 +221,16 @@ pub(crate) fn largest_logits<R: Real>(
     let n = largest.len();
     largest.fill(R::Prim::of(f64::NEG_INFINITY));
     for c in 0..classes {
-        let row = &source.row(c, &mut buffer[..n])[..n];
-        for i in 0..n {
-            largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
-        }
+        at_least_row::<R>(source.row(c, &mut buffer[..n]), largest);
+    }
+}
+
+#[inline(always)]
+fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
+    let n = largest.len();
+    let row = &row[..n];
+    for i in 0..n {
+        largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
     }
 }
 
@@ -300,7 +347,7 @@ impl<P: Prim> Exponentials<'_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>, const SHIFTED: bool>(mut self) {
         let (source, largest, buffer) = (self.source, self.largest, self.buffer);
-        let n = self.sum.len();
+        let n = whole_len(self.sum.len());
         if SHIFTED {
             largest_logits::<R>(source, self.tile.len() / n.max(1), largest, buffer);
         }
@@ -309,11 +356,12 @@ impl<P: Prim> Exponentials<'_, '_, P> {
             apart.own.fill(P::default());
         }
         for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            source.prefetch::<P>(c + AHEAD, n);
+            source.prefetch::<P>(c + AHEAD);
             let logits = source.row(c, &mut buffer[..n]);
             match &mut self.apart {
-                Some(apart) => {
-                    apart.add::<R, SHIFTED>(P::of(c as f64), logits, largest, e, self.sum);
+                Some(Apart { labels, own }) => {
+                    let rows = [logits, largest, labels];
+                    add_apart::<R, SHIFTED>(P::of(c as f64), rows, e, own, self.sum);
                 }
                 None => add_exponentials::<R, SHIFTED>(logits, largest, e, self.sum),
             }
@@ -321,27 +369,24 @@ impl<P: Prim> Exponentials<'_, '_, P> {
     }
 }
 
-impl<P: Prim> Apart<'_, P> {
-    /// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes.
-    #[inline(always)]
-    fn add<R: Real<Prim = P>, const SHIFTED: bool>(
-        &mut self,
-        class: P,
-        logits: &[P],
-        largest: &[P],
-        e: &mut [P],
-        rest: &mut [P],
-    ) {
-        let n = e.len();
-        let (logits, largest, labels) = (&logits[..n], &largest[..n], &self.labels[..n]);
-        let (own, rest) = (&mut self.own[..n], &mut rest[..n]);
-        for i in 0..n {
-            let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-            let is_own = labels[i] == class;
-            own[i] = R::select(is_own, d, R::new(own[i])).get();
-            rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
-            e[i] = y.get();
-        }
+/// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes.
+#[inline(always)]
+fn add_apart<R: Real, const SHIFTED: bool>(
+    class: R::Prim,
+    rows: [&[R::Prim]; 3],
+    e: &mut [R::Prim],
+    own: &mut [R::Prim],
+    rest: &mut [R::Prim],
+) {
+    let n = whole_len(e.len());
+    let [logits, largest, labels] = rows.map(|row| &row[..n]);
+    let (e, own, rest) = (&mut e[..n], &mut own[..n], &mut rest[..n]);
+    for i in 0..n {
+        let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+        let is_own = labels[i] == class;
+        own[i] = R::select(is_own, d, R::new(own[i])).get();
+        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
+        e[i] = y.get();
     }
 }
 
@@ -353,8 +398,9 @@ fn add_exponentials<R: Real, const SHIFTED: bool>(
     e: &mut [R::Prim],
     sum: &mut [R::Prim],
 ) {
-    let n = e.len();
-    let (logits, largest, sum) = (&logits[..n], &largest[..n], &mut sum[..n]);
+    let n = whole_len(e.len());
+    let (logits, largest) = (&logits[..n], &largest[..n]);
+    let (e, sum) = (&mut e[..n], &mut sum[..n]);
     for i in 0..n {
         let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
         sum[i] = (R::new(sum[i]) + y).get();
@@ -390,6 +436,7 @@ pub(crate) fn probability_tiles<P: Prim>(
                     view: input,
                     n,
                     start,
+                    pixels,
                 };
                 dispatch(Softmax {
                     source,

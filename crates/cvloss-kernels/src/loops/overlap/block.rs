@@ -2,7 +2,7 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::target_row;
-use crate::loops::softmax::{PIXELS, Row, Source, clear_columns, tile_pixels};
+use crate::loops::softmax::{PIXELS, Row, Source, WHOLE, clear_columns, tile_pixels, whole_len};
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::{Prim, with_scratch};
@@ -73,8 +73,12 @@ impl Block<'_> {
                 for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
                     self.load_points(&mut points, n, start, pixels);
-                    let tile = &mut tile[..work.min(classes * pixels)];
+                    let len = pixels.next_multiple_of(WHOLE);
+                    let tile = &mut tile[..work.min(classes * len)];
+                    points.labels[pixels..len].fill(P::of(IGNORED));
+                    points.weights[pixels..len].fill(P::default());
                     visit(tile, pixels, n, start, &points);
+                    points.weights[pixels..len].fill(P::of(1.0));
                 }
             }
         });
@@ -127,10 +131,15 @@ pub(super) struct Site<'a, 'i, P> {
     pub(super) block: &'a Block<'i>,
     pub(super) points: &'a Points<P>,
     pub(super) input: Source<'a, 'i>,
-    pub(super) pixels: usize,
 }
 
 impl<P: Prim> Site<'_, '_, P> {
+    /// The length of the tile's rows.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        whole_len(self.input.pixels.next_multiple_of(WHOLE))
+    }
+
     /// The target's row of class `c`. A single channel is class 1 against class 0.
     #[inline(always)]
     pub(super) fn target_row<'b, R: Real<Prim = P>>(
@@ -144,9 +153,8 @@ impl<P: Prim> Site<'_, '_, P> {
             Target::Indices(..) if one_channel => 1,
             _ => c,
         };
-        let at = (self.input.n, self.input.start);
-        let labels = &self.points.labels[..self.pixels];
-        &target_row::<R>(target, at, class, labels, buffer)[..self.pixels]
+        let labels = &self.points.labels[..self.len()];
+        &target_row::<R>(target, self.input, class, labels, buffer)[..self.len()]
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -155,16 +163,17 @@ impl<P: Prim> Site<'_, '_, P> {
 
     /// Whether any weight may not be 1.
     pub(super) fn is_weighted(&self) -> bool {
-        self.block.target.ignores() || self.block.weight.is_some()
+        let is_cut = !self.input.pixels.is_multiple_of(WHOLE);
+        self.block.target.ignores() || self.block.weight.is_some() || is_cut
     }
 
     /// Adds the pixels' weights.
     #[inline(always)]
     pub(super) fn add_mass<R: Real<Prim = P>>(&self, mass: &mut Lanes) {
         if self.is_weighted() {
-            mass.add::<R>(&self.points.weights[..self.pixels]);
+            mass.add::<R>(&self.points.weights[..self.len()]);
         } else {
-            mass.add_ones(self.pixels);
+            mass.add_ones(self.len());
         }
     }
 
@@ -172,6 +181,6 @@ impl<P: Prim> Site<'_, '_, P> {
     pub(super) fn drop_weightless(&self, rows: &mut [P]) {
         let may_be = self.is_weighted();
         let weightless = |i: usize| self.points.weights[i] == P::of(0.0);
-        clear_columns(rows, self.pixels, may_be, weightless);
+        clear_columns(rows, self.len(), may_be, weightless);
     }
 }

@@ -3,7 +3,7 @@
 
 mod gradient;
 
-use crate::loops::softmax::{AHEAD, Apart, Exponentials, Sink, TrueClass, is_moderate};
+use crate::loops::softmax::{AHEAD, Apart, Exponentials, Sink, TrueClass, is_moderate, whole_len};
 use crate::loops::sum::{Lanes, add_class};
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -36,7 +36,7 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
         } = self;
         exponentials(&site, E::PRESENT, tile, work);
         if E::PRESENT {
-            let values = &mut work.output[..site.pixels];
+            let values = &mut work.output[..site.len()];
             by_class(&site, &extra, values);
             dispatch(Values {
                 extra,
@@ -65,7 +65,7 @@ fn exponentials<P: Prim>(
     tile: &mut [P],
     work: &mut Work<P>,
 ) {
-    let n = site.pixels;
+    let n = site.len();
     let labels = &site.points.labels[..n];
     for shifts in [false, true] {
         let Work {
@@ -120,30 +120,49 @@ impl<P: Prim> Inverses<'_, P> {
     /// Says whether logits were moderate.
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) -> bool {
-        let sums = self.sums;
-        let n = sums.len();
-        let weights = &self.weights[..n];
-        let counts = |i: usize| weights[i] != P::default();
-        let mut outside = 0u32;
-        if let Some(Terms { i, p, t }) = self.true_class {
-            let (own, p, q) = (&mut i[..n], &mut p[..n], &mut t[..n]);
-            for i in 0..n {
-                let found = TrueClass::new(R::new(own[i]), R::new(sums[i]));
-                outside += u32::from(counts(i) & !is_moderate(found.sum));
-                own[i] = found.minus_ln_p.get();
-                p[i] = found.p.get();
-                q[i] = found.q.get();
-                sums[i] = found.one_over_sum.get();
-            }
-        } else {
-            for i in 0..n {
-                let sum = R::new(sums[i]);
-                outside += u32::from(counts(i) & !is_moderate(sum));
-                sums[i] = (R::one() / sum).get();
-            }
+        match self.true_class {
+            Some(terms) => true_class::<R>(self.weights, terms, self.sums),
+            None => invert::<R>(self.weights, self.sums),
         }
-        outside == 0
     }
+}
+
+/// Says whether logits were moderate.
+#[inline(always)]
+fn true_class<R: Real>(
+    weights: &[R::Prim],
+    terms: &mut Terms<R::Prim>,
+    sums: &mut [R::Prim],
+) -> bool {
+    let n = whole_len(sums.len());
+    let (weights, sums) = (&weights[..n], &mut sums[..n]);
+    let (own, p, q) = (&mut terms.i[..n], &mut terms.p[..n], &mut terms.t[..n]);
+    let mut outside = 0u32;
+    for i in 0..n {
+        let found = TrueClass::new(R::new(own[i]), R::new(sums[i]));
+        let counts = weights[i] != R::Prim::default();
+        outside += u32::from(counts & !is_moderate(found.sum));
+        own[i] = found.minus_ln_p.get();
+        p[i] = found.p.get();
+        q[i] = found.q.get();
+        sums[i] = found.one_over_sum.get();
+    }
+    outside == 0
+}
+
+/// As [`true_class`], of the sums alone.
+#[inline(always)]
+fn invert<R: Real>(weights: &[R::Prim], sums: &mut [R::Prim]) -> bool {
+    let n = whole_len(sums.len());
+    let (weights, sums) = (&weights[..n], &mut sums[..n]);
+    let mut outside = 0u32;
+    for i in 0..n {
+        let sum = R::new(sums[i]);
+        let counts = weights[i] != R::Prim::default();
+        outside += u32::from(counts & !is_moderate(sum));
+        sums[i] = (R::one() / sum).get();
+    }
+    outside == 0
 }
 
 /// The weight of each pixel's class in what rides along.
@@ -179,20 +198,23 @@ impl<E: HardExtra, P: Prim> Task for Values<'_, E, P> {
 impl<E: HardExtra, P: Prim> Values<'_, E, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let values = self.values;
-        let n = values.len();
-        let weights = &self.weights[..n];
         let Terms { i, p, t } = self.terms;
-        let (minus_ln_p, p, q) = (&i[..n], &p[..n], &t[..n]);
-        for i in 0..n {
-            let (value, _) = self
-                .extra
-                .eval(R::new(minus_ln_p[i]), R::new(p[i]), R::new(q[i]));
-            let w = R::new(weights[i]);
-            let value = value * (R::new(values[i]) * w);
-            values[i] = R::select(w != R::zero(), value, R::zero()).get();
-        }
-        self.sum.add::<R>(values);
+        let rows: [&[P]; 4] = [self.weights, i, p, t];
+        evaluate::<E, R>(self.extra, rows, self.values);
+        self.sum.add::<R>(self.values);
+    }
+}
+
+#[inline(always)]
+fn evaluate<E: HardExtra, R: Real>(extra: E, rows: [&[R::Prim]; 4], values: &mut [R::Prim]) {
+    let n = whole_len(values.len());
+    let [weights, minus_ln_p, p, q] = rows.map(|row| &row[..n]);
+    let values = &mut values[..n];
+    for i in 0..n {
+        let (value, _) = extra.eval(R::new(minus_ln_p[i]), R::new(p[i]), R::new(q[i]));
+        let w = R::new(weights[i]);
+        let value = value * (R::new(values[i]) * w);
+        values[i] = R::select(w != R::zero(), value, R::zero()).get();
     }
 }
 
@@ -224,7 +246,7 @@ impl<P: Prim> ClassSums<'_, '_, '_, P> {
             found,
             mut stash,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
         site.add_mass::<R>(&mut found.mass);
         let one_over_sum = &work.target[..n];
@@ -233,16 +255,19 @@ impl<P: Prim> ClassSums<'_, '_, '_, P> {
             let buffer = &mut work.input[..n];
             let p = match &mut stash {
                 Some(stash) => {
-                    stash.prefetch::<P>(c + AHEAD, n);
+                    stash.prefetch::<P>(c + AHEAD);
                     stash.row(c, buffer)
                 }
-                None => buffer,
+                None => &mut *buffer,
             };
             let (rows, p) = ([e, one_over_sum, weights, labels], &mut p[..n]);
             if site.is_weighted() {
                 add_class::<R, true>(found, rows, class, p);
             } else {
                 add_class::<R, false>(found, rows, class, p);
+            }
+            if let Some(stash) = &mut stash {
+                stash.flush(c, buffer);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Channels by themselves.
 
-use crate::loops::softmax::Sink;
+use crate::loops::softmax::{Sink, whole_len};
 use crate::loops::sum::add_plain;
 use crate::math::{Odds, Real};
 use crate::scalar::Prim;
@@ -72,25 +72,36 @@ impl<E: SigmoidExtra, P: Prim> Values<'_, '_, E, P> {
             work,
             found,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let Work {
             input,
             target,
             output,
             ..
         } = work;
-        let (output, weights) = (&mut output[..n], &site.points.weights[..n]);
+        let (output, weights) = (&mut output[..n], &*site.points.weights);
         for c in 0..site.classes() {
-            let x = &site.input.row(c, &mut input[..n])[..n];
+            let x = site.input.row(c, &mut input[..n]);
             let t = site.target_row::<R>(c, &mut target[..n]);
-            let auxiliary = R::of(extra.auxiliary(c));
-            for i in 0..n {
-                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
-                let (value, _) = extra.eval(x, t, auxiliary);
-                output[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-            }
+            value_row(extra, R::of(extra.auxiliary(c)), [x, t, weights], output);
             found.extra.add::<R>(output);
         }
+    }
+}
+
+#[inline(always)]
+fn value_row<E: SigmoidExtra, R: Real>(
+    extra: E,
+    auxiliary: R,
+    rows: [&[R::Prim]; 3],
+    values: &mut [R::Prim],
+) {
+    let n = values.len();
+    let [x, t, weights] = rows.map(|row| &row[..n]);
+    for i in 0..n {
+        let w = R::new(weights[i]);
+        let (value, _) = extra.eval(R::new(x[i]), R::new(t[i]), auxiliary);
+        values[i] = R::select(w != R::zero(), value * w, R::zero()).get();
     }
 }
 
@@ -141,7 +152,7 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
             logits,
             mut stash,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let Work {
             input,
             target,
@@ -156,38 +167,57 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
             if let Some(stash) = &mut stash {
-                let row = &mut stash.row(c, &mut terms.t[..n])[..n];
-                for i in 0..n {
-                    let logit = R::new(x[i]);
-                    let odds = Odds::new(logit);
-                    row[i] = pack(logit, odds).get();
-                    output[i] = odds.p.get();
-                }
+                let buffer = &mut terms.t[..n];
+                pack_row::<R>(x, stash.row(c, buffer), output);
+                stash.flush(c, buffer);
             } else if logits {
-                for i in 0..n {
-                    output[i] = Odds::new(R::new(x[i])).p.get();
-                }
+                sigmoid_row::<R>(x, output);
             } else {
                 output.copy_from_slice(x);
             }
             if site.is_weighted() {
-                for i in 0..n {
-                    let p = R::new(output[i]);
-                    output[i] = R::select(weights[i] != P::default(), p, R::zero()).get();
-                }
+                drop_weightless::<R>(weights, output);
             }
             if shape.is_plain && site.is_weighted() {
                 add_plain::<R, true>(sums, [output, t, weights]);
             } else if shape.is_plain {
                 add_plain::<R, false>(sums, [output, t, weights]);
             } else {
-                for i in 0..n {
-                    let (p, t, w) = (R::new(output[i]), R::new(t[i]), R::new(weights[i]));
-                    terms.set(i, &shape, p, t, w);
-                }
-                terms.add_to::<R>(n, sums);
+                terms.add::<R>(&shape, [output, t, weights], sums);
             }
         }
+    }
+}
+
+/// Packed odds, and probabilities.
+#[inline(always)]
+fn pack_row<R: Real>(logits: &[R::Prim], packed: &mut [R::Prim], p: &mut [R::Prim]) {
+    let n = p.len();
+    let (logits, packed) = (&logits[..n], &mut packed[..n]);
+    for i in 0..n {
+        let logit = R::new(logits[i]);
+        let odds = Odds::new(logit);
+        packed[i] = pack(logit, odds).get();
+        p[i] = odds.p.get();
+    }
+}
+
+#[inline(always)]
+fn sigmoid_row<R: Real>(logits: &[R::Prim], p: &mut [R::Prim]) {
+    let n = p.len();
+    let logits = &logits[..n];
+    for i in 0..n {
+        p[i] = Odds::new(R::new(logits[i])).p.get();
+    }
+}
+
+#[inline(always)]
+fn drop_weightless<R: Real>(weights: &[R::Prim], p: &mut [R::Prim]) {
+    let n = p.len();
+    let weights = &weights[..n];
+    for i in 0..n {
+        let counts = weights[i] != R::Prim::default();
+        p[i] = R::select(counts, R::new(p[i]), R::zero()).get();
     }
 }
 
@@ -264,7 +294,7 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> FromInput<'_, '_, '_, E, P, L
             scale,
             mut into,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let Work {
             input,
             target,
@@ -272,32 +302,58 @@ impl<E: SigmoidExtra, P: Prim, const LOGITS: bool> FromInput<'_, '_, '_, E, P, L
             ..
         } = work;
         let output = &mut output[..n];
-        let weights = &site.points.weights[..n];
+        let weights = &*site.points.weights;
         let shape = Shape::<R>::new(&site.block.options);
         let factor = R::of(slopes.extra * scale);
         for (c, slopes) in slopes.classes.iter().enumerate() {
             let t = site.target_row::<R>(c, &mut target[..n]);
-            let [by_intersection, by_volume] = slopes.map(|slope| R::of(slope * scale));
-            let x = &site.input.row(c, &mut input[..n])[..n];
-            let auxiliary = R::of(extra.auxiliary(c));
-            let row = &mut into.row(c, output)[..n];
-            for i in 0..n {
-                let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
-                let (p, inner) = if LOGITS {
-                    let odds = Odds::new(x);
-                    (odds.p, odds.p * odds.q)
-                } else {
-                    (x, R::one())
-                };
-                let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
-                if E::PRESENT {
-                    let (_, slope) = extra.eval(x, t, auxiliary);
-                    g = slope.mul_add(factor, g);
-                }
-                row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
-            }
+            let x = site.input.row(c, &mut input[..n]);
+            let class = Class {
+                slopes: slopes.map(|slope| R::of(slope * scale)),
+                auxiliary: R::of(extra.auxiliary(c)),
+                factor,
+            };
+            let row = into.row(c, output);
+            slope_row::<E, R, LOGITS>(extra, &shape, &class, [x, t, weights], row);
             into.flush(c, output);
         }
+    }
+}
+
+/// What the slopes of a class are made of.
+struct Class<R> {
+    /// By its intersection and by its volume.
+    slopes: [R; 2],
+    auxiliary: R,
+    /// Of what rides along.
+    factor: R,
+}
+
+#[inline(always)]
+fn slope_row<E: SigmoidExtra, R: Real, const LOGITS: bool>(
+    extra: E,
+    shape: &Shape<R>,
+    class: &Class<R>,
+    rows: [&[R::Prim]; 3],
+    row: &mut [R::Prim],
+) {
+    let n = whole_len(row.len());
+    let ([x, t, weights], row) = (rows.map(|row| &row[..n]), &mut row[..n]);
+    let [by_intersection, by_volume] = class.slopes;
+    for i in 0..n {
+        let (x, t, w) = (R::new(x[i]), R::new(t[i]), R::new(weights[i]));
+        let (p, inner) = if LOGITS {
+            let odds = Odds::new(x);
+            (odds.p, odds.p * odds.q)
+        } else {
+            (x, R::one())
+        };
+        let mut g = shape.slope(p, t, by_intersection, by_volume) * inner;
+        if E::PRESENT {
+            let (_, slope) = extra.eval(x, t, class.auxiliary);
+            g = slope.mul_add(class.factor, g);
+        }
+        row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
     }
 }
 
@@ -329,19 +385,21 @@ impl<P: Prim> FromOdds<'_, '_, '_, P> {
             scale,
             mut into,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let Work { target, output, .. } = work;
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
         for (c, slopes) in slopes.classes.iter().enumerate() {
             let t = site.target_row::<R>(c, &mut target[..n]);
             let slopes = slopes.map(|slope| R::of(slope * scale));
-            let row = &mut into.row(c, &mut output[..n])[..n];
+            let buffer = &mut output[..n];
+            let row = into.filled_row(c, buffer);
             match (shape.is_plain, site.is_weighted()) {
                 (true, false) => from_odds::<R, true, false>(&shape, t, weights, slopes, row),
                 (true, true) => from_odds::<R, true, true>(&shape, t, weights, slopes, row),
                 (false, _) => from_odds::<R, false, true>(&shape, t, weights, slopes, row),
             }
+            into.flush(c, buffer);
         }
     }
 }
@@ -355,8 +413,8 @@ fn from_odds<R: Real, const PLAIN: bool, const WEIGHTED: bool>(
     [by_intersection, by_volume]: [R; 2],
     row: &mut [R::Prim],
 ) {
-    let n = row.len();
-    let (t, weights) = (&t[..n], &weights[..n]);
+    let n = whole_len(row.len());
+    let (t, weights, row) = (&t[..n], &weights[..n], &mut row[..n]);
     for i in 0..n {
         let Odds { p, q } = unpack(R::new(row[i]));
         let (t, w) = (R::new(t[i]), R::new(weights[i]));

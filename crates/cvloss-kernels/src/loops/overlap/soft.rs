@@ -1,6 +1,6 @@
 //! Any target and any sums over a softmax.
 
-use crate::loops::softmax::{Row, Sink, exponentiate, largest_logits};
+use crate::loops::softmax::{Row, Sink, exponentiate, largest_logits, whole_len};
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -79,35 +79,52 @@ impl<P: Prim> Add<'_, '_, P> {
             tile,
             sums,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let zeros = Row::new();
         let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
         let (largest, buffer, target_buffer) =
             (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
-        let (sum, all) = (&mut sums.sum[..n], &mut sums.all[..n]);
-        let (dot, rest) = (&mut sums.dot[..n], &mut sums.rest[..n]);
         largest_logits::<R>(site.input, site.classes(), largest, buffer);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let logits = &site.input.row(c, buffer)[..n];
+            let logits = site.input.row(c, buffer);
             exponentiate::<R>(logits, largest, e);
-            for i in 0..n {
-                sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
-            }
+            add_row::<R>(e, &mut sums.sum[..n]);
             if let Some(shares) = shares {
                 let t = site.target_row::<R>(c, target_buffer);
-                let [k1, k0, v] = shares.of(c).map(R::of);
-                for i in 0..n {
-                    let (t, e) = (R::new(t[i]), R::new(e[i]));
-                    let d = R::new(logits[i]) - R::new(largest[i]);
-                    let share = k1.mul_add(t, k0);
-                    // A class of no share may have probability 0.
-                    let term = R::select(share == R::zero(), share, share * d);
-                    all[i] = v.mul_add(share, R::new(all[i])).get();
-                    dot[i] = (R::new(dot[i]) + term).get();
-                    rest[i] = (R::one() - t).mul_add(e, R::new(rest[i])).get();
-                }
+                let rows = [t, logits, largest, e];
+                sums.add_shares::<R>(shares.of(c).map(R::of), rows);
             }
         }
+    }
+}
+
+impl<P: Prim> Sums<P> {
+    /// Adds a class to all but `sum`.
+    #[inline(always)]
+    fn add_shares<R: Real<Prim = P>>(&mut self, [k1, k0, v]: [R; 3], rows: [&[P]; 4]) {
+        let n = whole_len(rows[0].len());
+        let [t, logits, largest, e] = rows.map(|row| &row[..n]);
+        let (all, dot) = (&mut self.all[..n], &mut self.dot[..n]);
+        let rest = &mut self.rest[..n];
+        for i in 0..n {
+            let (t, e) = (R::new(t[i]), R::new(e[i]));
+            let d = R::new(logits[i]) - R::new(largest[i]);
+            let share = k1.mul_add(t, k0);
+            // A class of no share may have probability 0.
+            let term = R::select(share == R::zero(), share, share * d);
+            all[i] = v.mul_add(share, R::new(all[i])).get();
+            dot[i] = (R::new(dot[i]) + term).get();
+            rest[i] = (R::one() - t).mul_add(e, R::new(rest[i])).get();
+        }
+    }
+}
+
+#[inline(always)]
+fn add_row<R: Real>(row: &[R::Prim], sum: &mut [R::Prim]) {
+    let n = sum.len();
+    let row = &row[..n];
+    for i in 0..n {
+        sum[i] = (R::new(sum[i]) + R::new(row[i])).get();
     }
 }
 
@@ -116,7 +133,7 @@ struct Along<'a, E, P> {
     extra: E,
     sums: &'a mut Sums<P>,
     into: Into<'a, P>,
-    pixels: usize,
+    len: usize,
 }
 
 enum Into<'a, P> {
@@ -141,38 +158,47 @@ impl<E: SoftmaxExtra, P: Prim> Task for Along<'_, E, P> {
 impl<E: SoftmaxExtra, P: Prim> Along<'_, E, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let (
-            n,
-            Sums {
-                sum,
-                all,
-                dot,
-                rest,
-            },
-        ) = (self.pixels, self.sums);
-        let (sums, all) = (&sum[..n], &mut all[..n]);
-        let (dot, rest) = (&mut dot[..n], &mut rest[..n]);
         match self.into {
             Into::Value { weights, sum } => {
-                let weights = &weights[..n];
-                for i in 0..n {
-                    let [all, dot_i, rest, sum] = [all[i], dot[i], rest[i], sums[i]].map(R::new);
-                    let (value, _, _) = self.extra.eval(all, dot_i, rest, sum);
-                    let w = R::new(weights[i]);
-                    dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
-                }
-                sum.add::<R>(dot);
+                sum.add::<R>(values::<E, R>(self.extra, &weights[..self.len], self.sums));
             }
             Into::Slopes { factor } => {
-                let factor = R::of(factor);
-                for i in 0..n {
-                    let [all_i, dot, rest_i, sum] = [all[i], dot[i], rest[i], sums[i]].map(R::new);
-                    let (_, a, b) = self.extra.eval(all_i, dot, rest_i, sum);
-                    all[i] = (a * factor).get();
-                    rest[i] = (b * factor).get();
-                }
+                slopes::<E, R>(self.extra, R::of(factor), self.len, self.sums);
             }
         }
+    }
+}
+
+/// The values of what rides along, in place of `sums.dot`.
+#[inline(always)]
+fn values<'s, E: SoftmaxExtra, R: Real>(
+    extra: E,
+    weights: &[R::Prim],
+    sums: &'s mut Sums<R::Prim>,
+) -> &'s [R::Prim] {
+    let n = whole_len(weights.len());
+    let (sum, all) = (&sums.sum[..n], &sums.all[..n]);
+    let (dot, rest) = (&mut sums.dot[..n], &sums.rest[..n]);
+    for i in 0..n {
+        let [all, dot_i, rest, sum] = [all[i], dot[i], rest[i], sum[i]].map(R::new);
+        let (value, _, _) = extra.eval(all, dot_i, rest, sum);
+        let w = R::new(weights[i]);
+        dot[i] = R::select(w != R::zero(), value * w, R::zero()).get();
+    }
+    dot
+}
+
+/// What the slopes of what rides along are made of, in place of `sums.all` and `sums.rest`.
+#[inline(always)]
+fn slopes<E: SoftmaxExtra, R: Real>(extra: E, factor: R, len: usize, sums: &mut Sums<R::Prim>) {
+    let n = whole_len(len);
+    let (sum, all) = (&sums.sum[..n], &mut sums.all[..n]);
+    let (dot, rest) = (&sums.dot[..n], &mut sums.rest[..n]);
+    for i in 0..n {
+        let [all_i, dot, rest_i, sum] = [all[i], dot[i], rest[i], sum[i]].map(R::new);
+        let (_, a, b) = extra.eval(all_i, dot, rest_i, sum);
+        all[i] = (a * factor).get();
+        rest[i] = (b * factor).get();
     }
 }
 
@@ -200,7 +226,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
                     weights: &site.points.weights,
                     sum: &mut found.extra,
                 },
-                pixels: site.pixels,
+                len: site.len(),
             });
         }
         dispatch(ClassSums {
@@ -212,10 +238,26 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
     }
 }
 
+#[inline(always)]
+fn invert<R: Real>(row: &mut [R::Prim]) {
+    for x in row {
+        *x = (R::one() / R::new(*x)).get();
+    }
+}
+
+#[inline(always)]
+fn multiply<R: Real>(by: &[R::Prim], row: &mut [R::Prim]) {
+    let n = row.len();
+    let by = &by[..n];
+    for i in 0..n {
+        row[i] = (R::new(row[i]) * R::new(by[i])).get();
+    }
+}
+
 /// The sums of each class. `one_over_sum` comes as the sum.
 struct ClassSums<'a, 'i, P> {
     site: Site<'a, 'i, P>,
-    tile: &'a [P],
+    tile: &'a mut [P],
     one_over_sum: &'a mut Row<P>,
     found: &'a mut ItemSums,
 }
@@ -238,23 +280,18 @@ impl<P: Prim> ClassSums<'_, '_, P> {
             one_over_sum,
             found,
         } = self;
-        let n = site.pixels;
-        let weights = &site.points.weights[..n];
+        let n = site.len();
         site.add_mass::<R>(&mut found.mass);
         let one_over_sum = &mut one_over_sum[..n];
-        for x in one_over_sum.iter_mut() {
-            *x = (R::one() / R::new(*x)).get();
-        }
+        invert::<R>(one_over_sum);
         let shape = Shape::<R>::new(&site.block.options);
         let mut buffer = Row::new();
         let mut terms = Terms::new();
-        for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
+        let rows = tile.chunks_exact_mut(n).enumerate();
+        for ((c, p), found) in rows.zip(&mut found.classes) {
             let t = site.target_row::<R>(c, &mut buffer[..n]);
-            for i in 0..n {
-                let p = R::new(e[i]) * R::new(one_over_sum[i]);
-                terms.set(i, &shape, p, R::new(t[i]), R::new(weights[i]));
-            }
-            terms.add_to::<R>(n, found);
+            multiply::<R>(one_over_sum, p);
+            terms.add::<R>(&shape, [p, t, &site.points.weights], found);
         }
     }
 }
@@ -286,7 +323,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
                 into: Into::Slopes {
                     factor: slopes.extra * scale,
                 },
-                pixels: site.pixels,
+                len: site.len(),
             });
         }
         dispatch(Slopes {
@@ -334,47 +371,71 @@ impl<P: Prim> Slopes<'_, '_, '_, P> {
             mut into,
             sums,
         } = self;
-        let n = site.pixels;
-        let weights = &site.points.weights[..n];
+        let n = site.len();
+        let weights = &*site.points.weights;
         let Sums {
             sum,
             all,
             dot,
             rest,
         } = sums;
-        let (one_over_sum, all, dot, rest) =
-            (&mut sum[..n], &mut all[..n], &mut dot[..n], &mut rest[..n]);
-        for x in one_over_sum.iter_mut() {
-            *x = (R::one() / R::new(*x)).get();
-        }
+        let (one_over_sum, dot) = (&mut sum[..n], &mut dot[..n]);
+        invert::<R>(one_over_sum);
         dot.fill(P::default());
         let (mut buffer, mut target_buffer) = (Row::new(), Row::new());
         let (buffer, target_buffer) = (&mut buffer[..n], &mut target_buffer[..n]);
         let shape = Shape::<R>::new(&site.block.options);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes[c].map(|slope| R::of(slope * scale));
-            for i in 0..n {
-                let p = R::new(e[i]) * R::new(one_over_sum[i]);
-                let slope = shape.slope(p, R::new(t[i]), by_intersection, by_volume);
-                e[i] = p.get();
-                dot[i] = slope.mul_add(p, R::new(dot[i])).get();
-            }
+            let slopes = slopes[c].map(|slope| R::of(slope * scale));
+            add_dot::<R>(&shape, slopes, [one_over_sum, t], e, dot);
         }
         for (c, p) in tile.chunks_exact(n).enumerate() {
             let t = site.target_row::<R>(c, target_buffer);
-            let [by_intersection, by_volume] = slopes[c].map(|slope| R::of(slope * scale));
+            let slopes = slopes[c].map(|slope| R::of(slope * scale));
             // Without anything that rides along, `all` and `rest` are 0.
             let [k1, k0, _] = shares.map_or([0.0; 3], |shares| shares.of(c)).map(R::of);
-            let row = &mut into.row(c, buffer)[..n];
-            for i in 0..n {
-                let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
-                let slope = shape.slope(p, t, by_intersection, by_volume);
-                let mut g = p * (slope - R::new(dot[i]));
-                g += R::new(all[i]) * p - R::new(rest[i]) * k1.mul_add(t, k0);
-                row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
-            }
+            let rows = [p, t, weights, dot, all, rest];
+            slope_row::<R>(&shape, slopes, [k1, k0], rows, into.row(c, buffer));
             into.flush(c, buffer);
         }
+    }
+}
+
+/// A class's probabilities in place of exponentials, and `Σ s p`.
+#[inline(always)]
+fn add_dot<R: Real>(
+    shape: &Shape<R>,
+    [by_intersection, by_volume]: [R; 2],
+    [one_over_sum, t]: [&[R::Prim]; 2],
+    e: &mut [R::Prim],
+    dot: &mut [R::Prim],
+) {
+    let n = e.len();
+    let (one_over_sum, t, dot) = (&one_over_sum[..n], &t[..n], &mut dot[..n]);
+    for i in 0..n {
+        let p = R::new(e[i]) * R::new(one_over_sum[i]);
+        let slope = shape.slope(p, R::new(t[i]), by_intersection, by_volume);
+        e[i] = p.get();
+        dot[i] = slope.mul_add(p, R::new(dot[i])).get();
+    }
+}
+
+#[inline(always)]
+fn slope_row<R: Real>(
+    shape: &Shape<R>,
+    [by_intersection, by_volume]: [R; 2],
+    [k1, k0]: [R; 2],
+    rows: [&[R::Prim]; 6],
+    slopes: &mut [R::Prim],
+) {
+    let n = whole_len(slopes.len());
+    let ([p, t, weights, dot, all, rest], slopes) = (rows.map(|row| &row[..n]), &mut slopes[..n]);
+    for i in 0..n {
+        let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
+        let slope = shape.slope(p, t, by_intersection, by_volume);
+        let mut g = p * (slope - R::new(dot[i]));
+        g += R::new(all[i]) * p - R::new(rest[i]) * k1.mul_add(t, k0);
+        slopes[i] = R::select(w != R::zero(), g * w, R::zero()).get();
     }
 }

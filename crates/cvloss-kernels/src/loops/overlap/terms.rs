@@ -1,6 +1,6 @@
 //! What a probability and a target add to a class's sums, and the slope of that.
 
-use crate::loops::softmax::Row;
+use crate::loops::softmax::{Row, whole_len};
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -57,28 +57,29 @@ impl<P: Prim> Terms<P> {
         }
     }
 
-    /// Sets the terms of point `index`. A point of weight 0 counts nothing, whatever its logits.
+    /// Adds the terms of rows of probabilities, targets and weights. A point of weight 0 counts nothing, whatever its
+    /// logits.
     #[inline(always)]
-    pub(super) fn set<R: Real<Prim = P>>(
+    pub(super) fn add<R: Real<Prim = P>>(
         &mut self,
-        index: usize,
         shape: &Shape<R>,
-        p: R,
-        t: R,
-        w: R,
+        rows: [&[P]; 3],
+        into: &mut [Lanes; 3],
     ) {
-        let p = R::select(w != R::zero(), p, R::zero());
-        let (pw, tw) = (p * w, t * w);
-        let intersection = R::select(shape.minimum, p.at_most(t) * w, pw * t);
-        self.i[index] = intersection.get();
-        self.p[index] = (pw * p.mul_add(shape.square, shape.linear)).get();
-        self.t[index] = (tw * t.mul_add(shape.square, shape.linear)).get();
-    }
-
-    #[inline(always)]
-    pub(super) fn add_to<R: Real<Prim = P>>(&self, n: usize, into: &mut [Lanes; 3]) {
-        for (into, row) in into.iter_mut().zip([&self.i, &self.p, &self.t]) {
-            into.add::<R>(&row[..n]);
+        let n = whole_len(rows[0].len());
+        let [p, t, weights] = rows.map(|row| &row[..n]);
+        let (intersection, volume) = (&mut self.i[..n], &mut self.p[..n]);
+        let target = &mut self.t[..n];
+        for i in 0..n {
+            let (p, t, w) = (R::new(p[i]), R::new(t[i]), R::new(weights[i]));
+            let p = R::select(w != R::zero(), p, R::zero());
+            let (pw, tw) = (p * w, t * w);
+            intersection[i] = R::select(shape.minimum, p.at_most(t) * w, pw * t).get();
+            volume[i] = (pw * p.mul_add(shape.square, shape.linear)).get();
+            target[i] = (tw * t.mul_add(shape.square, shape.linear)).get();
+        }
+        for (into, row) in into.iter_mut().zip([intersection, volume, target]) {
+            into.add::<R>(row);
         }
     }
 }

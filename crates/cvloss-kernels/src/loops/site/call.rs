@@ -1,7 +1,7 @@
 //! A call, piece by piece and tile by tile.
 
 use crate::labels::{IGNORED, Target};
-use crate::loops::softmax::{PIXELS, Row, Sink, Source, cut, cut_mut, pieces, tile_pixels};
+use crate::loops::softmax::{PIXELS, Row, Sink, Source, WHOLE, cut, cut_mut, pieces, tile_pixels};
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
 use crate::scalar::{Prim, with_scratch};
@@ -163,7 +163,6 @@ impl Piece<'_, '_, '_> {
             for n in 0..items {
                 for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
-                    let memory = &mut memory[..self.rows * classes * pixels];
                     total += self.tile(kernel, memory, pixels, (n, start));
                 }
             }
@@ -179,25 +178,31 @@ impl Piece<'_, '_, '_> {
         pixels: usize,
         (n, start): (usize, usize),
     ) -> f64 {
+        let len = pixels.next_multiple_of(WHOLE);
+        let memory = &mut memory[..self.rows * self.input.shape()[1] * len];
         let mut labels = Row::new();
         let mut weights = Row::filled(P::of(1.0));
         let mut values = Row::new();
-        let (labels, weights) = (&mut labels[..pixels], &mut weights[..pixels]);
-        let values = &mut values[..pixels];
-        self.target.read_labels(n, start, labels);
+        let (labels, weights, values) =
+            (&mut labels[..len], &mut weights[..len], &mut values[..len]);
+        self.target.read_labels(n, start, &mut labels[..pixels]);
         if let Some(weight) = &self.weight {
-            weight.read_row(n, 0, start, weights);
+            weight.read_row(n, 0, start, &mut weights[..pixels]);
         }
+        labels[pixels..].fill(P::of(IGNORED));
+        weights[pixels..].fill(P::default());
         let input = Source {
             view: &self.input,
             n,
             start,
+            pixels,
         };
         let accumulate = self.accumulate;
         let gradient = self.gradient.as_mut().map(|view| Sink {
             view,
             n,
             start,
+            pixels,
             accumulate,
         });
         let total = kernel(Tile {
@@ -213,7 +218,7 @@ impl Piece<'_, '_, '_> {
             gradient,
         });
         if let Some(view) = &mut self.values {
-            view.write_row(n, 0, start, values, false);
+            view.write_row(n, 0, start, &values[..pixels], false);
         }
         total
     }

@@ -1,7 +1,7 @@
 //! A tile of a term of which every class has a part.
 
 use crate::labels::IGNORED;
-use crate::loops::softmax::{Apart, Exponentials, Row, Sink, Source, TrueClass};
+use crate::loops::softmax::{Apart, Exponentials, Row, Sink, Source, TrueClass, whole_len};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -104,71 +104,122 @@ impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
             values,
             gradient,
         } = each;
-        let n = values.len();
+        let n = whole_len(values.len());
         let zeros = Row::new();
         let (mut logits, mut all, mut added, mut slopes) = (zeros, zeros, zeros, zeros);
-        let (added, slopes) = (&mut added[..n], &mut slopes[..n]);
-        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
-        let (own, rest, all) = (&mut own[..n], &mut rest[..n], &mut all[..n]);
-        let (labels, weights) = (&labels[..n], &weights[..n]);
+        let (added, slopes, all) = (&mut added[..n], &mut slopes[..n], &mut all[..n]);
+        let (values, buffer) = (&mut values[..n], &mut buffer[..n]);
         // From here on, `largest` is what a logit lacks to be ln p, `own` the true class's derivative, and `rest` one
         // over the sum.
-        for i in 0..n {
-            let d = R::new(own[i]);
-            let found = TrueClass::new(d, R::new(rest[i]));
-            let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
-            values[i] = value.get();
-            largest[i] = (R::new(largest[i]) + found.sum.ln()).get();
-            rest[i] = found.one_over_sum.get();
-            own[i] = (-pull).get();
-            all[i] = (-pull).get();
-        }
+        true_class::<T, R>(term, labels, values, largest, own, rest, all);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let (class, row) = (P::of(c as f64), &input.row(c, buffer)[..n]);
-            for i in 0..n {
-                e[i] = (R::new(e[i]) * R::new(rest[i])).get();
-            }
+            divide::<R>(rest, e);
             term.others(Others {
                 ln_sum: largest,
-                logits: row,
+                logits: &input.row(c, buffer)[..n],
                 p: e,
                 values: added,
                 slopes,
             });
-            for i in 0..n {
-                let is_other = |x: P| R::select(labels[i] == class, R::zero(), R::new(x));
-                values[i] = (R::new(values[i]) + is_other(added[i])).get();
-                all[i] = (R::new(all[i]) + is_other(slopes[i])).get();
-            }
+            let rows = [labels, added, slopes];
+            add_others::<R>(P::of(c as f64), rows, values, all);
         }
-        for i in 0..n {
-            let keep = labels[i] != P::of(IGNORED);
-            let value = R::new(values[i]) * R::new(weights[i]);
-            values[i] = R::select(keep, value, R::zero()).get();
-        }
+        weigh::<R>(labels, weights, values);
         if let Some(mut gradient) = gradient {
-            let scale = R::new(scale);
             for (c, p) in tile.chunks_exact(n).enumerate() {
-                let (class, row) = (P::of(c as f64), &input.row(c, &mut logits[..n])[..n]);
                 term.others(Others {
                     ln_sum: largest,
-                    logits: row,
+                    logits: &input.row(c, &mut logits[..n])[..n],
                     p,
                     values: added,
                     slopes,
                 });
-                let out = &mut gradient.row(c, buffer)[..n];
-                for i in 0..n {
-                    let slope = R::select(labels[i] == class, R::new(own[i]), R::new(slopes[i]));
-                    let pull = R::new(p[i]) * R::new(all[i]);
-                    let slope = (slope - pull) * (R::new(weights[i]) * scale);
-                    // An ignored pixel has no slope, whatever its logits are.
-                    let keep = labels[i] != P::of(IGNORED);
-                    out[i] = R::select(keep, slope, R::zero()).get();
-                }
+                let rows = [labels, weights, own, slopes, p, all];
+                slope_row::<R>(P::of(c as f64), rows, scale, gradient.row(c, buffer));
                 gradient.flush(c, buffer);
             }
         }
         sum::<R>(values)
+    }
+}
+
+/// The true class's value; what a logit lacks to be `ln p` in place of the largest logit, its derivative in place of its
+/// own logit and in `all`, and one over the sum in place of the other classes' sum.
+#[inline(always)]
+fn true_class<T: Term, R: Real>(
+    term: T,
+    labels: &[R::Prim],
+    values: &mut [R::Prim],
+    largest: &mut [R::Prim],
+    own: &mut [R::Prim],
+    rest: &mut [R::Prim],
+    all: &mut [R::Prim],
+) {
+    let n = whole_len(values.len());
+    let (labels, values, largest) = (&labels[..n], &mut values[..n], &mut largest[..n]);
+    let (own, rest, all) = (&mut own[..n], &mut rest[..n], &mut all[..n]);
+    for i in 0..n {
+        let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
+        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
+        values[i] = value.get();
+        largest[i] = (R::new(largest[i]) + found.sum.ln()).get();
+        rest[i] = found.one_over_sum.get();
+        own[i] = (-pull).get();
+        all[i] = (-pull).get();
+    }
+}
+
+#[inline(always)]
+fn divide<R: Real>(one_over_sum: &[R::Prim], e: &mut [R::Prim]) {
+    let n = e.len();
+    let one_over_sum = &one_over_sum[..n];
+    for i in 0..n {
+        e[i] = (R::new(e[i]) * R::new(one_over_sum[i])).get();
+    }
+}
+
+#[inline(always)]
+fn add_others<R: Real>(
+    class: R::Prim,
+    [labels, added, slopes]: [&[R::Prim]; 3],
+    values: &mut [R::Prim],
+    all: &mut [R::Prim],
+) {
+    let n = values.len();
+    let (labels, added, slopes, all) = (&labels[..n], &added[..n], &slopes[..n], &mut all[..n]);
+    for i in 0..n {
+        let is_other = |x: R::Prim| R::select(labels[i] == class, R::zero(), R::new(x));
+        values[i] = (R::new(values[i]) + is_other(added[i])).get();
+        all[i] = (R::new(all[i]) + is_other(slopes[i])).get();
+    }
+}
+
+#[inline(always)]
+fn weigh<R: Real>(labels: &[R::Prim], weights: &[R::Prim], values: &mut [R::Prim]) {
+    let n = values.len();
+    let (labels, weights) = (&labels[..n], &weights[..n]);
+    for i in 0..n {
+        let keep = labels[i] != R::Prim::of(IGNORED);
+        let value = R::new(values[i]) * R::new(weights[i]);
+        values[i] = R::select(keep, value, R::zero()).get();
+    }
+}
+
+#[inline(always)]
+fn slope_row<R: Real>(
+    class: R::Prim,
+    rows: [&[R::Prim]; 6],
+    scale: R::Prim,
+    out: &mut [R::Prim],
+) {
+    let n = whole_len(out.len());
+    let ([labels, weights, own, slopes, p, all], out) = (rows.map(|row| &row[..n]), &mut out[..n]);
+    for i in 0..n {
+        let slope = R::select(labels[i] == class, R::new(own[i]), R::new(slopes[i]));
+        let pull = R::new(p[i]) * R::new(all[i]);
+        let slope = (slope - pull) * (R::new(weights[i]) * R::new(scale));
+        // An ignored pixel has no slope, whatever its logits are.
+        let keep = labels[i] != R::Prim::of(IGNORED);
+        out[i] = R::select(keep, slope, R::zero()).get();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::labels::IGNORED;
 use crate::loops::softmax::{
-    AHEAD, Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate,
+    AHEAD, Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate, whole_len,
 };
 use crate::loops::sum::Total;
 use crate::math::Real;
@@ -102,32 +102,46 @@ impl<T: Term, P: Prim> Task for Pixels<'_, T, P> {
     type Output = bool;
     #[inline(always)]
     fn run<I: Isa>(self) -> bool {
-        self.eval::<P::Lane<I>>()
+        let Self {
+            term,
+            labels,
+            weights,
+            scale,
+            values,
+            own,
+            rest,
+        } = self;
+        pixels::<T, P::Lane<I>>(term, scale, [labels, weights], values, own, rest)
     }
 }
 
-impl<T: Term, P: Prim> Pixels<'_, T, P> {
-    /// Says whether logits were moderate.
-    #[inline(always)]
-    fn eval<R: Real<Prim = P>>(self) -> bool {
-        let n = self.values.len();
-        let (labels, weights, values) = (&self.labels[..n], &self.weights[..n], self.values);
-        let (own, rest) = (&mut self.own[..n], &mut self.rest[..n]);
-        let mut outside = 0u32;
-        for i in 0..n {
-            let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
-            let class = R::new(labels[i]);
-            let (value, pull) = self.term.eval_of(class, found.minus_ln_p, found.p, found.q);
-            let weight = R::new(weights[i]);
-            let keep = labels[i] != P::of(IGNORED);
-            outside += u32::from(keep & !is_moderate(found.sum));
-            values[i] = R::select(keep, value * weight, R::zero()).get();
-            let pull = R::select(keep, pull * weight * R::new(self.scale), R::zero());
-            rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
-            own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
-        }
-        outside == 0
+/// Says whether logits were moderate.
+#[inline(always)]
+fn pixels<T: Term, R: Real>(
+    term: T,
+    scale: R::Prim,
+    [labels, weights]: [&[R::Prim]; 2],
+    values: &mut [R::Prim],
+    own: &mut [R::Prim],
+    rest: &mut [R::Prim],
+) -> bool {
+    let n = whole_len(values.len());
+    let (labels, weights) = (&labels[..n], &weights[..n]);
+    let (values, own, rest) = (&mut values[..n], &mut own[..n], &mut rest[..n]);
+    let mut outside = 0u32;
+    for i in 0..n {
+        let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
+        let (value, pull) =
+            term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
+        let weight = R::new(weights[i]);
+        let keep = labels[i] != R::Prim::of(IGNORED);
+        outside += u32::from(keep & !is_moderate(found.sum));
+        values[i] = R::select(keep, value * weight, R::zero()).get();
+        let pull = R::select(keep, pull * weight * R::new(scale), R::zero());
+        rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
+        own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
     }
+    outside == 0
 }
 
 /// The gradient of a tile.
@@ -146,17 +160,11 @@ impl<P: Prim> Task for Slopes<'_, '_, P> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let (mut gradient, buffer) = (self.gradient, self.buffer);
-        let n = buffer.len();
+        let n = whole_len(buffer.len());
         for (c, e) in self.tile.chunks_exact(n).enumerate() {
-            gradient.prefetch::<P>(c + AHEAD, n);
-            slope_row::<P::Lane<I>>(
-                P::of(c as f64),
-                e,
-                self.labels,
-                self.own_slope,
-                self.pull_over_sum,
-                gradient.row(c, buffer),
-            );
+            gradient.prefetch::<P>(c + AHEAD);
+            let rows = [e, self.labels, self.own_slope, self.pull_over_sum];
+            slope_row::<P::Lane<I>>(P::of(c as f64), rows, gradient.row(c, buffer));
             gradient.flush(c, buffer);
         }
     }
@@ -166,15 +174,12 @@ impl<P: Prim> Task for Slopes<'_, '_, P> {
 #[inline(always)]
 fn slope_row<R: Real>(
     class: R::Prim,
-    e: &[R::Prim],
-    labels: &[R::Prim],
-    own_slope: &[R::Prim],
-    pull_over_sum: &[R::Prim],
+    rows: [&[R::Prim]; 4],
     slopes: &mut [R::Prim],
 ) {
-    let n = slopes.len();
-    let (e, labels) = (&e[..n], &labels[..n]);
-    let (own_slope, pull_over_sum) = (&own_slope[..n], &pull_over_sum[..n]);
+    let n = whole_len(slopes.len());
+    let ([e, labels, own_slope, pull_over_sum], slopes) =
+        (rows.map(|row| &row[..n]), &mut slopes[..n]);
     for i in 0..n {
         let slope = R::new(e[i]) * R::new(pull_over_sum[i]);
         slopes[i] = R::select(labels[i] == class, R::new(own_slope[i]), slope).get();

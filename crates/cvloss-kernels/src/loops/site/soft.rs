@@ -1,7 +1,7 @@
 //! Cross-entropy with a distribution, in one tile.
 
 use crate::labels::{IGNORED, Target};
-use crate::loops::softmax::{Row, Sink, Source, clear_columns, exponentiate, largest_logits};
+use crate::loops::softmax::{Row, Sink, Source, clear_columns, exponentiate, largest_logits, whole_len};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -51,7 +51,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
             values,
             gradient,
         } = self;
-        let n = values.len();
+        let n = whole_len(values.len());
         let classes = tile.len() / n.max(1);
         let zeros = Row::new();
         let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
@@ -59,51 +59,100 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
         let (largest, buffer, target_buffer) =
             (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
         let (all, dot, sums) = (&mut all[..n], &mut dot[..n], &mut sums[..n]);
-        let (labels, weights) = (&labels[..n], &weights[..n]);
-        let keep = R::of(1.0 - smoothing);
-        let spread = R::of(smoothing / classes as f64);
-        let weight_of = |c: usize| class_weights.map_or(1.0, |weights| weights[c]);
-        let at = (input.n, input.start);
+        let share = |c: usize| Share {
+            keep: R::of(1.0 - smoothing),
+            spread: R::of(smoothing / classes as f64),
+            weight: R::of(class_weights.map_or(1.0, |weights| weights[c])),
+        };
         largest_logits::<R>(input, classes, largest, buffer);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
-            let class_weight = R::of(weight_of(c));
-            let logits = &input.row(c, buffer)[..n];
+            let t = target_row::<R>(target, input, c, labels, target_buffer);
+            let logits = input.row(c, buffer);
             exponentiate::<R>(logits, largest, e);
-            for i in 0..n {
-                let d = R::new(logits[i]) - R::new(largest[i]);
-                let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
-                // A class of no share may have probability 0.
-                let term = R::select(share == R::zero(), share, share * d);
-                all[i] = (R::new(all[i]) + share).get();
-                dot[i] = (R::new(dot[i]) + term).get();
-                sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
-            }
+            add::<R>(share(c), [t, logits, largest, e], all, dot, sums);
         }
-        for i in 0..n {
-            let (share, sum) = (R::new(all[i]), R::new(sums[i]));
-            let kept = labels[i] != P::of(IGNORED);
-            let weight = R::new(weights[i]);
-            let value = (share * sum.ln() - R::new(dot[i])) * weight;
-            values[i] = R::select(kept, value, R::zero()).get();
-            let factor = R::select(kept, weight * R::new(scale), R::zero());
-            all[i] = R::select(kept, factor * share / sum, R::zero()).get();
-            dot[i] = factor.get();
-        }
+        let rows = [labels, weights, sums];
+        evaluate::<R>(R::new(scale), rows, values, all, dot);
         // An ignored pixel has no slope, whatever its logits are.
         clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
         if let Some(mut gradient) = gradient {
             for (c, e) in tile.chunks_exact(n).enumerate() {
-                let t = &target_row::<R>(target, at, c, labels, target_buffer)[..n];
-                let class_weight = R::of(weight_of(c));
-                let row = &mut gradient.row(c, buffer)[..n];
-                for i in 0..n {
-                    let share = keep.mul_add(R::new(t[i]), spread) * class_weight;
-                    row[i] = (R::new(e[i]) * R::new(all[i]) - R::new(dot[i]) * share).get();
-                }
+                let t = target_row::<R>(target, input, c, labels, target_buffer);
+                slope_row::<R>(share(c), [t, e, all, dot], gradient.row(c, buffer));
                 gradient.flush(c, buffer);
             }
         }
         sum::<R>(values)
+    }
+}
+
+/// What part of a target a class has.
+struct Share<R> {
+    keep: R,
+    spread: R,
+    weight: R,
+}
+
+impl<R: Real> Share<R> {
+    #[inline(always)]
+    fn of(&self, t: R::Prim) -> R {
+        self.keep.mul_add(R::new(t), self.spread) * self.weight
+    }
+}
+
+/// Adds a class to `A`, `Σ a d` and `Σ e`.
+#[inline(always)]
+fn add<R: Real>(
+    class: Share<R>,
+    rows: [&[R::Prim]; 4],
+    all: &mut [R::Prim],
+    dot: &mut [R::Prim],
+    sums: &mut [R::Prim],
+) {
+    let n = whole_len(sums.len());
+    let [t, logits, largest, e] = rows.map(|row| &row[..n]);
+    let (all, dot, sums) = (&mut all[..n], &mut dot[..n], &mut sums[..n]);
+    for i in 0..n {
+        let d = R::new(logits[i]) - R::new(largest[i]);
+        let share = class.of(t[i]);
+        // A class of no share may have probability 0.
+        let term = R::select(share == R::zero(), share, share * d);
+        all[i] = (R::new(all[i]) + share).get();
+        dot[i] = (R::new(dot[i]) + term).get();
+        sums[i] = (R::new(sums[i]) + R::new(e[i])).get();
+    }
+}
+
+/// The values; `A` over `Σ e` and 1 in place of `A` and `Σ a d`, both times weight and scale.
+#[inline(always)]
+fn evaluate<R: Real>(
+    scale: R,
+    rows: [&[R::Prim]; 3],
+    values: &mut [R::Prim],
+    all: &mut [R::Prim],
+    dot: &mut [R::Prim],
+) {
+    let n = whole_len(values.len());
+    let [labels, weights, sums] = rows.map(|row| &row[..n]);
+    let (values, all, dot) = (&mut values[..n], &mut all[..n], &mut dot[..n]);
+    for i in 0..n {
+        let (share, sum) = (R::new(all[i]), R::new(sums[i]));
+        let kept = labels[i] != R::Prim::of(IGNORED);
+        let weight = R::new(weights[i]);
+        let value = (share * sum.ln() - R::new(dot[i])) * weight;
+        values[i] = R::select(kept, value, R::zero()).get();
+        let factor = R::select(kept, weight * scale, R::zero());
+        all[i] = R::select(kept, factor * share / sum, R::zero()).get();
+        dot[i] = factor.get();
+    }
+}
+
+#[inline(always)]
+fn slope_row<R: Real>(class: Share<R>, rows: [&[R::Prim]; 4], slopes: &mut [R::Prim]) {
+    let n = whole_len(slopes.len());
+    let ([t, e, all, dot], slopes) = (rows.map(|row| &row[..n]), &mut slopes[..n]);
+    for i in 0..n {
+        let share = class.of(t[i]);
+        slopes[i] = (R::new(e[i]) * R::new(all[i]) - R::new(dot[i]) * share).get();
     }
 }

@@ -1,6 +1,6 @@
 //! The second sweep.
 
-use crate::loops::softmax::{AHEAD, Row, Sink};
+use crate::loops::softmax::{AHEAD, Row, Sink, whole_len};
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -34,7 +34,7 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
             mut into,
             stashed,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         if !stashed {
             exponentials(&site, E::PRESENT, tile, work);
         }
@@ -120,7 +120,7 @@ impl<P: Prim> Dot<'_, '_, '_, '_, P> {
             mut from,
             splits,
         } = self;
-        let n = site.pixels;
+        let n = site.len();
         let labels = &site.points.labels[..n];
         let Work {
             input,
@@ -137,25 +137,53 @@ impl<P: Prim> Dot<'_, '_, '_, '_, P> {
         for (c, p) in tile.chunks_exact_mut(n).enumerate() {
             let (class, own, other) = slopes_of::<R>(slopes, c);
             if let Some(from) = &mut from {
-                from.prefetch::<P>(c + AHEAD, n);
-                let row = &from.row(c, buffer)[..n];
-                for i in 0..n {
-                    p[i] = row[i];
-                    let slope = R::select(labels[i] == class, own, other);
-                    dot[i] = slope.mul_add(R::new(row[i]), R::new(dot[i])).get();
-                }
+                from.prefetch::<P>(c + AHEAD);
+                let row = from.filled_row(c, buffer);
+                take_and_add::<R>(class, [own, other], [row, labels], p, dot);
             } else {
-                for i in 0..n {
-                    let x = R::new(p[i]) * R::new(one_over_sum[i]);
-                    p[i] = x.get();
-                    let slope = R::select(labels[i] == class, own, other);
-                    dot[i] = slope.mul_add(x, R::new(dot[i])).get();
-                }
+                divide_and_add::<R>(class, [own, other], [one_over_sum, labels], p, dot);
             }
             if splits {
                 split::<R>(class, p, labels, own_p, rest_p);
             }
         }
+    }
+}
+
+/// A class's probabilities, and `Σ s p`.
+#[inline(always)]
+fn take_and_add<R: Real>(
+    class: R::Prim,
+    [own, other]: [R; 2],
+    [from, labels]: [&[R::Prim]; 2],
+    p: &mut [R::Prim],
+    dot: &mut [R::Prim],
+) {
+    let n = p.len();
+    let (from, labels, dot) = (&from[..n], &labels[..n], &mut dot[..n]);
+    for i in 0..n {
+        p[i] = from[i];
+        let slope = R::select(labels[i] == class, own, other);
+        dot[i] = slope.mul_add(R::new(from[i]), R::new(dot[i])).get();
+    }
+}
+
+/// As [`take_and_add`], with probabilities in place of exponentials.
+#[inline(always)]
+fn divide_and_add<R: Real>(
+    class: R::Prim,
+    [own, other]: [R; 2],
+    [one_over_sum, labels]: [&[R::Prim]; 2],
+    p: &mut [R::Prim],
+    dot: &mut [R::Prim],
+) {
+    let n = p.len();
+    let (one_over_sum, labels, dot) = (&one_over_sum[..n], &labels[..n], &mut dot[..n]);
+    for i in 0..n {
+        let x = R::new(p[i]) * R::new(one_over_sum[i]);
+        p[i] = x.get();
+        let slope = R::select(labels[i] == class, own, other);
+        dot[i] = slope.mul_add(x, R::new(dot[i])).get();
     }
 }
 
@@ -201,23 +229,34 @@ impl<E: HardExtra, P: Prim> Task for Pull<'_, E, P> {
 impl<E: HardExtra, P: Prim> Pull<'_, E, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let (dot, factor) = (self.dot, R::new(self.factor));
-        let n = dot.len();
-        let (weights, pull) = (&self.weights[..n], &mut self.pull[..n]);
-        let (own, rest) = (&self.own[..n], &self.rest[..n]);
-        for i in 0..n {
-            let slope = if E::BENDS {
-                let (p, q) = (R::new(own[i]), R::new(rest[i]));
-                let sure = (q / p).ln_1p_unit();
-                let minus_ln_p = R::select(q <= p, sure, -p.ln());
-                self.extra.eval(minus_ln_p, p, q).1
-            } else {
-                self.extra.eval(R::zero(), R::one(), R::zero()).1
-            };
-            let own = slope * factor * R::new(pull[i]);
-            dot[i] = (R::new(dot[i]) - own).get();
-            pull[i] = (own * R::new(weights[i])).get();
-        }
+        let rows = [self.weights, self.own, self.rest];
+        pull::<E, R>(self.extra, R::new(self.factor), rows, self.dot, self.pull);
+    }
+}
+
+#[inline(always)]
+fn pull<E: HardExtra, R: Real>(
+    extra: E,
+    factor: R,
+    rows: [&[R::Prim]; 3],
+    dot: &mut [R::Prim],
+    pull: &mut [R::Prim],
+) {
+    let n = whole_len(dot.len());
+    let [weights, own, rest] = rows.map(|row| &row[..n]);
+    let (dot, pull) = (&mut dot[..n], &mut pull[..n]);
+    for i in 0..n {
+        let slope = if E::BENDS {
+            let (p, q) = (R::new(own[i]), R::new(rest[i]));
+            let sure = (q / p).ln_1p_unit();
+            let minus_ln_p = R::select(q <= p, sure, -p.ln());
+            extra.eval(minus_ln_p, p, q).1
+        } else {
+            extra.eval(R::zero(), R::one(), R::zero()).1
+        };
+        let own = slope * factor * R::new(pull[i]);
+        dot[i] = (R::new(dot[i]) - own).get();
+        pull[i] = (own * R::new(weights[i])).get();
     }
 }
 
@@ -246,29 +285,42 @@ impl<P: Prim> Slopes<'_, '_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let (site, mut into, buffer) = (self.site, self.into, self.buffer);
-        let n = site.pixels;
-        let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
-        let dot = &self.dot[..n];
+        let n = site.len();
+        let (labels, weights) = (&*site.points.labels, &*site.points.weights);
         for (c, p) in self.tile.chunks_exact(n).enumerate() {
             let (class, own, other) = slopes_of::<R>(self.slopes, c);
-            into.prefetch::<P>(c + AHEAD, n);
-            let row = &mut into.row(c, buffer)[..n];
-            let part = |i: usize| {
-                let slope = R::select(labels[i] == class, own, other) - R::new(dot[i]);
-                R::new(p[i]) * (slope * R::new(weights[i]))
-            };
-            if let Some(pull) = self.pull {
-                let pull = &pull[..n];
-                for i in 0..n {
-                    let pull = R::select(labels[i] == class, R::new(pull[i]), R::zero());
-                    row[i] = (part(i) - pull).get();
-                }
-            } else {
-                for i in 0..n {
-                    row[i] = part(i).get();
-                }
+            into.prefetch::<P>(c + AHEAD);
+            let rows = [p, labels, weights, self.dot];
+            let row = into.row(c, buffer);
+            match self.pull {
+                Some(pull) => slope_row::<R, true>(class, [own, other], rows, pull, row),
+                None => slope_row::<R, false>(class, [own, other], rows, self.dot, row),
             }
             into.flush(c, buffer);
         }
+    }
+}
+
+/// A class's slopes. Unless it `PULLS`, nothing rides along.
+#[inline(always)]
+fn slope_row<R: Real, const PULLS: bool>(
+    class: R::Prim,
+    [own, other]: [R; 2],
+    rows: [&[R::Prim]; 4],
+    pull: &[R::Prim],
+    slopes: &mut [R::Prim],
+) {
+    let n = whole_len(slopes.len());
+    let [p, labels, weights, dot] = rows.map(|row| &row[..n]);
+    let (pull, slopes) = (&pull[..n], &mut slopes[..n]);
+    for i in 0..n {
+        let is_own = labels[i] == class;
+        let slope = R::select(is_own, own, other) - R::new(dot[i]);
+        let part = R::new(p[i]) * (slope * R::new(weights[i]));
+        slopes[i] = if PULLS {
+            (part - R::select(is_own, R::new(pull[i]), R::zero())).get()
+        } else {
+            part.get()
+        };
     }
 }
