@@ -562,12 +562,7 @@ fn slope_row<R: Real>(rows: [&[R::Prim]; 5], slopes: &mut [R::Prim]) {
 }
 
 #[inline(always)]
-fn set_own<R: Real>(
-    class: R::Prim,
-    labels: &[R::Prim],
-    own: &[R::Prim],
-    slopes: &mut [R::Prim],
-) {
+fn set_own<R: Real>(class: R::Prim, labels: &[R::Prim], own: &[R::Prim], slopes: &mut [R::Prim]) {
     let n = whole_len(slopes.len());
     let (labels, own, slopes) = (&labels[..n], &own[..n], &mut slopes[..n]);
     for i in 0..n {

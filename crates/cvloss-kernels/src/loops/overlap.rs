@@ -7,6 +7,7 @@
 mod block;
 mod extras;
 mod hard;
+mod riders;
 mod rows;
 mod soft;
 mod terms;
@@ -18,11 +19,9 @@ use crate::parallel;
 use crate::scalar::{DType, Prim};
 use crate::view::{View, ViewMut};
 
-use block::{Block, Site, Work};
+use block::{Block, Points, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
-use hard::{HardGradient, HardStatistics};
-use rows::{RowGradient, RowStatistics};
-use soft::{SoftmaxGradient, SoftmaxStatistics};
+use riders::{ALONE, Pulled, Riders, RidersIn, Summed};
 
 use super::softmax::{Sink, Source, cut, cut_mut, pieces};
 use super::sum::Lanes;
@@ -153,7 +152,10 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
     extras: Extras<M, S>,
     operands: &Operands<'_>,
 ) -> Result<Vec<ItemStatistics>> {
-    first_sweep(options, extras, operands, None)
+    match extras.riders() {
+        Some(riders) => first_sweep(options, riders, operands, None),
+        None => first_sweep(options, &ALONE, operands, None),
+    }
 }
 
 /// As [`statistics`]; and leaves the probabilities in the memory of the gradient, where it can, so that the second sweep
@@ -177,7 +179,10 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
             Activation::Identity => false,
         };
     let stash = stashes.then(|| gradient.view.reborrow());
-    let found = first_sweep(options, extras, operands, stash)?;
+    let found = match extras.riders() {
+        Some(riders) => first_sweep(options, riders, operands, stash),
+        None => first_sweep(options, &ALONE, operands, stash),
+    }?;
     Ok((found, stashes))
 }
 
@@ -187,24 +192,24 @@ fn is_simple<M: SoftmaxExtra>(options: &Options, extra: &M, target: &View<'_>) -
     target.dtype().is_index() && !options.squared && extra.hard().is_some()
 }
 
-fn first_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
+fn first_sweep<R: Riders + ?Sized>(
     options: &Options,
-    extras: Extras<M, S>,
+    riders: &R,
     operands: &Operands<'_>,
     stash: Option<ViewMut<'_>>,
 ) -> Result<Vec<ItemStatistics>> {
-    let call = Call::new(options, extras, operands)?;
+    let block = check(options, riders.are_present(), operands)?;
     let [items, classes, space] = operands.input.shape();
     let cuts @ (cut_items, cut_pixels) = pieces([items, classes, space]);
     let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
-    let work = call.split(cuts).into_iter();
+    let work = block.split(cuts).into_iter();
     let work = work
-        .map(|piece| (piece, stash.as_mut().and_then(Iterator::next)))
+        .map(|block| (block, stash.as_mut().and_then(Iterator::next)))
         .collect();
     let is_f64 = operands.input.dtype() == DType::F64;
-    let found = parallel::map(work, |(piece, stash): (Piece<'_, M, S>, _)| match is_f64 {
-        true => piece.statistics::<f64>(stash),
-        false => piece.statistics::<f32>(stash),
+    let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
+        true => block.statistics::<f64, R>(riders, stash),
+        false => block.statistics::<f32, R>(riders, stash),
     });
     let mut all = vec![ItemStatistics::empty(classes); items];
     let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
@@ -237,123 +242,112 @@ pub(crate) fn second_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
     gradient: Gradient<'_>,
     stashed: bool,
 ) -> Result<()> {
+    match extras.riders() {
+        Some(riders) => sweep_back(options, riders, operands, slopes, gradient, stashed),
+        None => sweep_back(options, &ALONE, operands, slopes, gradient, stashed),
+    }
+}
+
+fn sweep_back<R: Riders + ?Sized>(
+    options: &Options,
+    riders: &R,
+    operands: &Operands<'_>,
+    slopes: &[ItemSlopes],
+    gradient: Gradient<'_>,
+    stashed: bool,
+) -> Result<()> {
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
-    let call = Call::new(options, extras, operands)?;
+    let block = check(options, riders.are_present(), operands)?;
     let cuts @ (cut_items, cut_pixels) = pieces(shape);
     let per_row = shape[2].div_ceil(cut_pixels.max(1)).max(1);
     let (scale, accumulate) = (gradient.scale, gradient.accumulate);
     let views = cut_mut(gradient.view, cuts);
-    let work = call
+    let work = block
         .split(cuts)
         .into_iter()
         .zip(views)
         .enumerate()
         .collect();
-    let run = |(index, (piece, mut view)): (usize, (Piece<'_, M, S>, ViewMut<'_>))| {
+    let run = |(index, (block, mut view)): (usize, (Block<'_>, ViewMut<'_>))| {
         let slopes = &slopes[index / per_row * cut_items..];
-        if piece.block.input.dtype() == DType::F64 {
-            piece.gradient::<f64>(&mut view, slopes, (scale, accumulate, stashed));
+        let how = (scale, accumulate, stashed);
+        if block.input.dtype() == DType::F64 {
+            block.gradient::<f64, R>(riders, &mut view, slopes, how);
         } else {
-            piece.gradient::<f32>(&mut view, slopes, (scale, accumulate, stashed));
+            block.gradient::<f32, R>(riders, &mut view, slopes, how);
         }
     };
     parallel::map(work, run);
     Ok(())
 }
 
-/// A checked call.
-struct Call<'i, M, S> {
-    extras: Extras<M, S>,
-    block: Block<'i>,
+/// What is to be swept.
+fn check<'i>(options: &Options, are_riders: bool, operands: &'i Operands<'_>) -> Result<Block<'i>> {
+    let shape @ [items, classes, space] = operands.input.shape();
+    let input = operands.input.reborrow();
+    if input.dtype().is_index() {
+        return Err(Error::DType {
+            argument: "input",
+            expected: "f32, f64, f16 or bf16",
+            got: input.dtype(),
+        });
+    }
+    if options.activation == Activation::Softmax && classes == 1 {
+        return Err(Error::option(
+            "activation",
+            "Softmax over 1 channel",
+            "Sigmoid for 1 channel",
+        ));
+    }
+    if options.activation == Activation::Identity && are_riders {
+        return Err(Error::option(
+            "activation",
+            "Identity",
+            "Softmax or Sigmoid: the added loss needs logits",
+        ));
+    }
+    let weight = match &operands.weight {
+        Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
+        None => None,
+    };
+    // One channel is foreground (1) against background (0).
+    let (target, _) = Target::new(&operands.target, shape, classes.max(2), operands.ignore)?;
+    Ok(Block {
+        options: *options,
+        input,
+        target,
+        weight,
+    })
 }
 
-impl<'i, M: SoftmaxExtra, S: SigmoidExtra> Call<'i, M, S> {
-    fn new(options: &Options, extras: Extras<M, S>, operands: &'i Operands<'_>) -> Result<Self> {
-        let shape @ [items, classes, space] = operands.input.shape();
-        let input = operands.input.reborrow();
-        if input.dtype().is_index() {
-            return Err(Error::DType {
-                argument: "input",
-                expected: "f32, f64, f16 or bf16",
-                got: input.dtype(),
-            });
-        }
-        if options.activation == Activation::Softmax && classes == 1 {
-            return Err(Error::option(
-                "activation",
-                "Softmax over 1 channel",
-                "Sigmoid for 1 channel",
-            ));
-        }
-        if options.activation == Activation::Identity && (M::PRESENT || S::PRESENT) {
-            return Err(Error::option(
-                "activation",
-                "Identity",
-                "Softmax or Sigmoid: the added loss needs logits",
-            ));
-        }
-        let weight = match &operands.weight {
-            Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
-            None => None,
-        };
-        // One channel is foreground (1) against background (0).
-        let (target, _) = Target::new(&operands.target, shape, classes.max(2), operands.ignore)?;
-        let options = *options;
-        let block = Block {
-            options,
-            input,
-            target,
-            weight,
-        };
-        Ok(Self { extras, block })
-    }
-
-    fn split(self, cuts: (usize, usize)) -> Vec<Piece<'i, M, S>> {
-        let Self { extras, block } = self;
-        let mut weight = block.weight.map(|view| cut(view, cuts).into_iter());
-        let inputs = cut(block.input, cuts)
-            .into_iter()
-            .zip(block.target.cut(cuts));
+impl<'i> Block<'i> {
+    fn split(self, cuts: (usize, usize)) -> Vec<Self> {
+        let options = self.options;
+        let mut weight = self.weight.map(|view| cut(view, cuts).into_iter());
+        let inputs = cut(self.input, cuts).into_iter();
         inputs
-            .map(|(input, target)| {
-                let weight = weight.as_mut().and_then(Iterator::next);
-                let options = block.options;
-                let block = Block {
-                    options,
-                    input,
-                    target,
-                    weight,
-                };
-                Piece { extras, block }
+            .zip(self.target.cut(cuts))
+            .map(|(input, target)| Self {
+                options,
+                input,
+                target,
+                weight: weight.as_mut().and_then(Iterator::next),
             })
             .collect()
     }
-}
 
-/// A block of pixels of some items.
-struct Piece<'i, M, S> {
-    extras: Extras<M, S>,
-    block: Block<'i>,
-}
-
-impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
-    fn statistics<P: Prim>(self, mut stash: Option<ViewMut<'_>>) -> Vec<ItemStatistics> {
-        let Self { extras, block } = self;
-        let [items, classes, _] = block.input.shape();
+    fn statistics<P: Prim, R: RidersIn<P> + ?Sized>(
+        self,
+        riders: &R,
+        mut stash: Option<ViewMut<'_>>,
+    ) -> Vec<ItemStatistics> {
+        let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut work = Work::new();
-        let hard = extras.softmax.hard().filter(|_| block.is_simple());
-        block.tiles(|tile: &mut [P], pixels, n, start, points| {
+        self.tiles(|tile: &mut [P], pixels, n, start, points| {
             let found = &mut all[n];
-            let work = &mut work;
             found.points += points.kept;
-            let input = Source {
-                view: &block.input,
-                n,
-                start,
-                pixels,
-            };
             let stash = stash.as_mut().map(|view| Sink {
                 view,
                 n,
@@ -361,61 +355,26 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 pixels,
                 accumulate: false,
             });
-            let site = Site {
-                block: &block,
-                points,
-                input,
-            };
-            match block.options.activation {
-                Activation::Softmax => match hard {
-                    Some(extra) => HardStatistics {
-                        site,
-                        extra,
-                        tile,
-                        work,
-                        found,
-                        stash,
-                    }
-                    .evaluate(),
-                    None => SoftmaxStatistics {
-                        site,
-                        extra: extras.softmax,
-                        tile,
-                        found,
-                    }
-                    .evaluate(),
-                },
-                Activation::Sigmoid => RowStatistics {
-                    site,
-                    extra: extras.sigmoid,
-                    work,
-                    found,
-                    stash,
-                }
-                .evaluate::<true>(),
-                Activation::Identity => RowStatistics {
-                    site,
-                    extra: NoExtra,
-                    work,
-                    found,
-                    stash,
-                }
-                .evaluate::<false>(),
-            }
+            riders.sum(Summed {
+                site: self.site(points, n, start, pixels),
+                tile,
+                work: &mut work,
+                found,
+                stash,
+            });
         });
         all.into_iter().map(ItemSums::total).collect()
     }
 
-    fn gradient<P: Prim>(
+    fn gradient<P: Prim, R: RidersIn<P> + ?Sized>(
         self,
+        riders: &R,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
         (scale, accumulate, stashed): (f64, bool, bool),
     ) {
-        let Self { extras, block } = self;
-        let items = block.input.shape()[0];
+        let items = self.input.shape()[0];
         let mut work = Work::new();
-        let hard = extras.softmax.hard().filter(|_| block.is_simple());
         // ∂L/∂p is one of two numbers per class. Rounded here, or the compiler would do it in the loops.
         let hard_slopes = |item: &ItemSlopes| -> Vec<[P; 2]> {
             let classes = item.classes.iter();
@@ -423,79 +382,46 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Piece<'_, M, S> {
                 .map(|[own, other]| [own + other, *other].map(|slope| P::of(slope * scale)))
                 .collect()
         };
-        let hard_slopes: Vec<_> = match hard {
-            Some(_) => slopes.iter().take(items).map(hard_slopes).collect(),
-            None => Vec::new(),
-        };
-        block.tiles(|tile: &mut [P], pixels, n, start, points| {
-            let work = &mut work;
-            let slopes = &slopes[n];
-            let input = Source {
-                view: &block.input,
-                n,
-                start,
-                pixels,
-            };
-            let into = Sink {
-                view: &mut *view,
-                n,
-                start,
-                pixels,
-                accumulate,
-            };
-            let site = Site {
-                block: &block,
-                points,
-                input,
-            };
-            match block.options.activation {
-                Activation::Softmax => match hard {
-                    Some(extra) => HardGradient {
-                        site,
-                        extra,
-                        tile,
-                        work,
-                        slopes: &hard_slopes[n],
-                        factor: P::of(slopes.extra * scale),
-                        into,
-                        stashed,
-                    }
-                    .evaluate(),
-                    None => SoftmaxGradient {
-                        site,
-                        extra: extras.softmax,
-                        tile,
-                        slopes,
-                        scale,
-                        into,
-                    }
-                    .evaluate(),
+        let items = if self.is_simple() { items } else { 0 };
+        let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
+        self.tiles(|tile: &mut [P], pixels, n, start, points| {
+            riders.pull(Pulled {
+                site: self.site(points, n, start, pixels),
+                tile,
+                work: &mut work,
+                slopes: &slopes[n],
+                hard_slopes: hard_slopes.get(n).map_or(&[], Vec::as_slice),
+                scale,
+                into: Sink {
+                    view: &mut *view,
+                    n,
+                    start,
+                    pixels,
+                    accumulate,
                 },
-                Activation::Sigmoid => {
-                    RowGradient {
-                        site,
-                        extra: extras.sigmoid,
-                        work,
-                        slopes,
-                        scale,
-                        into,
-                        stashed,
-                    }
-                    .evaluate::<true>();
-                }
-                Activation::Identity => {
-                    RowGradient {
-                        site,
-                        extra: NoExtra,
-                        work,
-                        slopes,
-                        scale,
-                        into,
-                        stashed,
-                    }
-                    .evaluate::<false>();
-                }
-            }
+                stashed,
+            });
         });
+    }
+
+    /// The surroundings of a tile.
+    fn site<'a, P>(
+        &'a self,
+        points: &'a Points<P>,
+        n: usize,
+        start: usize,
+        pixels: usize,
+    ) -> Site<'a, 'i, P> {
+        let input = Source {
+            view: &self.input,
+            n,
+            start,
+            pixels,
+        };
+        Site {
+            block: self,
+            points,
+            input,
+        }
     }
 }

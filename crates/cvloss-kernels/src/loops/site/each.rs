@@ -206,12 +206,7 @@ fn weigh<R: Real>(labels: &[R::Prim], weights: &[R::Prim], values: &mut [R::Prim
 }
 
 #[inline(always)]
-fn slope_row<R: Real>(
-    class: R::Prim,
-    rows: [&[R::Prim]; 6],
-    scale: R::Prim,
-    out: &mut [R::Prim],
-) {
+fn slope_row<R: Real>(class: R::Prim, rows: [&[R::Prim]; 6], scale: R::Prim, out: &mut [R::Prim]) {
     let n = whole_len(out.len());
     let ([labels, weights, own, slopes, p, all], out) = (rows.map(|row| &row[..n]), &mut out[..n]);
     for i in 0..n {

@@ -131,8 +131,7 @@ fn pixels<T: Term, R: Real>(
     let mut outside = 0u32;
     for i in 0..n {
         let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
-        let (value, pull) =
-            term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
+        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
         let weight = R::new(weights[i]);
         let keep = labels[i] != R::Prim::of(IGNORED);
         outside += u32::from(keep & !is_moderate(found.sum));
@@ -172,11 +171,7 @@ impl<P: Prim> Task for Slopes<'_, '_, P> {
 
 /// A class's slopes.
 #[inline(always)]
-fn slope_row<R: Real>(
-    class: R::Prim,
-    rows: [&[R::Prim]; 4],
-    slopes: &mut [R::Prim],
-) {
+fn slope_row<R: Real>(class: R::Prim, rows: [&[R::Prim]; 4], slopes: &mut [R::Prim]) {
     let n = whole_len(slopes.len());
     let ([e, labels, own_slope, pull_over_sum], slopes) =
         (rows.map(|row| &row[..n]), &mut slopes[..n]);

@@ -1,7 +1,9 @@
 //! Cross-entropy with a distribution, in one tile.
 
 use crate::labels::{IGNORED, Target};
-use crate::loops::softmax::{Row, Sink, Source, clear_columns, exponentiate, largest_logits, whole_len};
+use crate::loops::softmax::{
+    Row, Sink, Source, clear_columns, exponentiate, largest_logits, whole_len,
+};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
