@@ -168,14 +168,6 @@ impl<R: Real> Axis<R> {
             high: [end(high[0], low[0]), end(high[1], low[1])],
         }
     }
-
-    #[inline(always)]
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            low: [self.low[0] + other.low[0], self.low[1] + other.low[1]],
-            high: [self.high[0] + other.high[0], self.high[1] + other.high[1]],
-        }
-    }
 }
 
 /// Intersection over union.

@@ -37,7 +37,7 @@ pub(super) struct Outcome<R> {
 impl<R: Real> Outcome<R> {
     /// The overlap term alone.
     #[inline(always)]
-    fn of(term: R) -> Self {
+    pub(super) fn of(term: R) -> Self {
         Self {
             value: term,
             term: R::one(),

@@ -4,7 +4,7 @@
 
 use super::axis::{Axis, Ends, Overlap};
 use super::base::{Any, Base, First, Outcome, Parts, Power};
-use crate::loops::boxes::Pair;
+use crate::loops::boxes::{Over, Pair};
 use crate::math::Real;
 
 /// `1 − IoU` and what a base makes of it.
@@ -61,10 +61,9 @@ pub enum IouForm {
     Square,
 }
 
-/// The same of scaled boxes, an IoU stretched over an interval, and powers.
+/// The overlap term of scaled boxes, by a form of their IoU, which is stretched over an interval and raised to a power.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Combined<B> {
-    pub(super) base: B,
+pub(super) struct Term {
     pub(super) ends: Ends,
     pub(super) eps: f64,
     pub(super) form: IouForm,
@@ -75,10 +74,10 @@ pub(super) struct Combined<B> {
     pub(super) interval: (f64, f64),
 }
 
-impl<B> Combined<B> {
+impl Term {
     /// The overlap term of an IoU, and its slope.
     #[inline(always)]
-    fn term<R: Real>(&self, iou: R) -> (R, R) {
+    fn of<R: Real>(&self, iou: R) -> (R, R) {
         let (low, high) = self.interval;
         let (zero, one, eps) = (R::zero(), R::one(), R::of(self.eps));
         let steepness = R::of(1.0 / (high - low));
@@ -101,29 +100,47 @@ impl<B> Combined<B> {
     }
 }
 
-impl<B: Base> Pair<4> for Combined<B> {
-    const SPLITS: bool = false;
-
+impl Pair<4> for Term {
     #[inline(always)]
     fn eval<R: Real>(&self, a: [R; 4], b: [R; 4]) -> (R, [[R; 4]; 2]) {
-        let eps = R::of(self.eps);
+        let scaled = self.ends.axes(a, b).map(|axis| axis.scaled(self.ratio));
+        let parts = measure(scaled, R::of(self.eps));
+        let (term, steepness) = self.of(parts.overlap.iou);
+        // Scaling is symmetric: its transpose is itself.
+        let [x, y] = pull(scaled, &parts, &Outcome::of(term), steepness)
+            .map(|slopes| slopes.scaled(self.ratio));
+        (term, self.ends.pull(x, y))
+    }
+}
+
+/// What a base makes of a [`Term`], with penalties raised to a power.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Penalised<B> {
+    pub(super) base: B,
+    pub(super) ends: Ends,
+    pub(super) eps: f64,
+    pub(super) alpha: f64,
+}
+
+impl<B: Base> Over<4> for Penalised<B> {
+    #[inline(always)]
+    fn eval<R: Real>(
+        &self,
+        a: [R; 4],
+        b: [R; 4],
+        term: R,
+        of_term: [[R; 4]; 2],
+    ) -> (R, [[R; 4]; 2]) {
         let axes = self.ends.axes(a, b);
-        let parts = measure(axes, eps);
-        let scaled = [axes[0].scaled(self.ratio), axes[1].scaled(self.ratio)];
-        let inner = measure(scaled, eps);
-        let (term, steepness) = self.term(inner.overlap.iou);
+        let parts = measure(axes, R::of(self.eps));
         let outcome = self.base.eval(&parts, term, Any(self.alpha));
         let [x, y] = pull(axes, &parts, &outcome, outcome.iou);
-        let of_inner = Outcome {
-            x: super::axis::Extent::none(),
-            y: super::axis::Extent::none(),
-            union: R::of(-0.0),
-            ..outcome
-        };
-        let [dx, dy] = pull(scaled, &inner, &of_inner, outcome.term * steepness);
-        // Scaling is symmetric: its transpose is itself.
-        let x = x.plus(dx.scaled(self.ratio));
-        let y = y.plus(dy.scaled(self.ratio));
-        (outcome.value, self.ends.pull(x, y))
+        let mut slopes = self.ends.pull(x, y);
+        for k in 0..2 {
+            for d in 0..4 {
+                slopes[k][d] = outcome.term.mul_add(of_term[k][d], slopes[k][d]);
+            }
+        }
+        (outcome.value, slopes)
     }
 }

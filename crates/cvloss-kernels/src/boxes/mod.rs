@@ -23,7 +23,7 @@ pub use axis::BoxFormat;
 use axis::Ends;
 use base::{Base, Ciou, Diou, Efficient, Focus, Giou, Iou, Mpdiou, Siou, Wise};
 pub use combine::IouForm;
-use combine::{Combined, Plain};
+use combine::{Penalised, Plain, Term};
 pub(crate) use device::ends;
 pub use device::formula;
 use direct::{Bounded, Extended, Nwd};
@@ -237,15 +237,29 @@ impl Call<'_, '_, '_, '_> {
         if combinators == Combinators::default() {
             return self.run(Plain { base, ends, eps });
         }
-        self.run(Combined {
-            base,
+        let term = Term {
             ends,
             eps,
             form: combinators.form,
             alpha: combinators.alpha,
             ratio: combinators.inner,
             interval: combinators.focaler,
-        })
+        };
+        let formula = Penalised {
+            base,
+            ends,
+            eps,
+            alpha: combinators.alpha,
+        };
+        let by = (self.options.denominator, self.options.reduction);
+        boxes::evaluate_over(
+            term,
+            formula,
+            self.operands,
+            by,
+            self.values,
+            self.gradients,
+        )
     }
 
     fn run<F: Pair<4>>(self, formula: F) -> Result<f64> {

@@ -1,32 +1,40 @@
 //! One value per pair of boxes, and its slopes with respect to both: `D` numbers each.
 
 mod rows;
+mod tile;
 
 use crate::error::{Error, Result, check_shape};
 use crate::math::Real;
 use crate::options::{Gradient, Reduction};
 use crate::parallel::{self, parts};
 use crate::scalar::{DType, Prim, not_float};
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::dispatch;
 use crate::view::{View, ViewMut, check_view};
 
-use super::sum::sum;
 use rows::{Rows, RowsMut};
+use tile::{Collect, Spread, TILE, Tile};
 
-/// Pairs that a formula sees at a time.
-const TILE: usize = 128;
 /// The least number of pairs worth a thread.
 const LEAST: usize = 2048;
 
 /// The formula of a loss of two boxes of `D` numbers.
 pub trait Pair<const D: usize>: Copy + Send + Sync {
-    /// Whether slopes with respect to the first box alone are worth a copy of the loop.
-    const SPLITS: bool = true;
-
     /// The value, and its slopes with respect to `a` and to `b`.
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, a: [R; D], b: [R; D]) -> (R, [[R; D]; 2]);
+}
+
+/// The formula of a loss of two boxes and of what a [`Pair`] makes of them.
+pub(crate) trait Over<const D: usize>: Copy + Send + Sync {
+    /// As [`Pair::eval`], given the other's value and slopes.
+    fn eval<R: Real>(
+        &self,
+        a: [R; D],
+        b: [R; D],
+        under: R,
+        of_under: [[R; D]; 2],
+    ) -> (R, [[R; D]; 2]);
 }
 
 /// What a loss of boxes reads.
@@ -79,6 +87,22 @@ pub fn evaluate<const D: usize, F: Pair<D>>(
         double: &|tile, both| tile.evaluate(formula, both),
     };
     let by = (denominator, reduction);
+    check_and_reduce(kernels, operands, by, values, gradients)
+}
+
+/// Evaluates `formula` over `under`; otherwise as [`evaluate`].
+pub(crate) fn evaluate_over<const D: usize, U: Pair<D>, F: Over<D>>(
+    under: U,
+    formula: F,
+    operands: &Operands<'_>,
+    by: (Denominator, Reduction),
+    values: Option<ViewMut<'_>>,
+    gradients: Gradients<'_>,
+) -> Result<f64> {
+    let kernels = Kernels {
+        single: &|tile, _| tile.evaluate_over(under, formula),
+        double: &|tile, _| tile.evaluate_over(under, formula),
+    };
     check_and_reduce(kernels, operands, by, values, gradients)
 }
 
@@ -295,128 +319,5 @@ impl<P: Prim> Piece<'_, '_, '_, P> {
             }
         }
         total
-    }
-}
-
-/// Some pairs, number by number, so that a vector holds one number of many pairs; what is beyond the last pair is of no
-/// use. Loops over all of it have a length that the compiler knows: no rest, which would be compiled once more.
-struct Tile<P, const D: usize> {
-    boxes: [[[P; TILE]; D]; 2],
-    weights: [P; TILE],
-    /// What slopes are multiplied by.
-    scales: [P; 2],
-    values: [P; TILE],
-    slopes: [[[P; TILE]; D]; 2],
-}
-
-impl<P: Prim, const D: usize> Tile<P, D> {
-    fn new() -> Self {
-        let zeros = [[[P::default(); TILE]; D]; 2];
-        Self {
-            boxes: zeros,
-            weights: [P::of(1.0); TILE],
-            scales: [P::default(); 2],
-            values: [P::default(); TILE],
-            slopes: zeros,
-        }
-    }
-
-    fn evaluate<F: Pair<D>>(&mut self, formula: F, both: bool) {
-        let tile = self;
-        if F::SPLITS && P::IS_WIDE && !both {
-            dispatch(Eval::<_, _, D, false> { formula, tile });
-        } else {
-            dispatch(Eval::<_, _, D, true> { formula, tile });
-        }
-    }
-}
-
-/// A formula over a tile. `BOTH`: with slopes with respect to the second box.
-struct Eval<'a, F, P, const D: usize, const BOTH: bool> {
-    formula: F,
-    tile: &'a mut Tile<P, D>,
-}
-
-impl<F: Pair<D>, P: Prim, const D: usize, const BOTH: bool> Task for Eval<'_, F, P, D, BOTH> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        each::<F, P::Lane<I>, D, BOTH>(self.formula, self.tile);
-    }
-}
-
-#[inline(always)]
-fn each<F: Pair<D>, R: Real, const D: usize, const BOTH: bool>(
-    formula: F,
-    tile: &mut Tile<R::Prim, D>,
-) {
-    let scales = tile.scales.map(R::new);
-    for i in 0..TILE {
-        let [a, b] = [0, 1].map(|k| std::array::from_fn(|d| R::new(tile.boxes[k][d][i])));
-        let w = R::new(tile.weights[i]);
-        let (value, [first, second]) = formula.eval(a, b);
-        tile.values[i] = (value * w).get();
-        let (first_scale, second_scale) = (w * scales[0], w * scales[1]);
-        for d in 0..D {
-            tile.slopes[0][d][i] = (first[d] * first_scale).get();
-            if BOTH {
-                tile.slopes[1][d][i] = (second[d] * second_scale).get();
-            }
-        }
-    }
-}
-
-/// Boxes as they lie in memory, into a tile.
-struct Spread<'a, P, const D: usize> {
-    rows: [&'a [P]; 2],
-    tile: &'a mut Tile<P, D>,
-}
-
-impl<P: Prim, const D: usize> Task for Spread<'_, P, D> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for (rows, columns) in self.rows.into_iter().zip(&mut self.tile.boxes) {
-            let (rows, _) = rows.as_chunks::<D>();
-            let n = rows.len().min(TILE);
-            let rows = &rows[..n];
-            for i in 0..n {
-                for d in 0..D {
-                    columns[d][i] = rows[i][d];
-                }
-            }
-        }
-    }
-}
-
-/// Slopes as boxes lie in memory, out of a tile; the sum of the values of its first `len` pairs.
-struct Collect<'a, P, const D: usize> {
-    tile: &'a Tile<P, D>,
-    len: usize,
-    rows: [Option<&'a mut [P]>; 2],
-}
-
-impl<P: Prim, const D: usize> Task for Collect<'_, P, D> {
-    type Prim = P;
-    type Output = f64;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        let Self { tile, len, rows } = self;
-        for (columns, rows) in tile.slopes.iter().zip(rows) {
-            let Some(rows) = rows else {
-                continue;
-            };
-            let (rows, _) = rows.as_chunks_mut::<D>();
-            let n = rows.len().min(TILE);
-            let rows = &mut rows[..n];
-            for i in 0..n {
-                for d in 0..D {
-                    rows[i][d] = columns[d][i];
-                }
-            }
-        }
-        sum::<P::Lane<I>>(&tile.values[..len])
     }
 }
