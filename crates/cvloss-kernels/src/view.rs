@@ -173,6 +173,11 @@ impl<'a> View<'a> {
         with_array!(self, array => array.is_standard_layout())
     }
 
+    /// Whether the channels of a pixel lie side by side, and pixels do not.
+    pub(crate) fn is_channels_last(&self) -> bool {
+        with_array!(self, array => are_channels_last(array.dim(), array.strides()))
+    }
+
     /// As (1, S, N·C) axes for N×C rows of one element: see [`crate::loops::site`].
     pub(crate) fn swap_items_and_space(self) -> Self {
         map_array!(View, self, [F32 F64 F16 BF16 U8 U32 I64], array => array.permuted_axes([2, 1, 0]))
@@ -220,6 +225,41 @@ impl<'a> View<'a> {
         });
     }
 
+    /// All channels of `pixels` pixels from `start` on, into rows of a multiple of [`PIXELS`]; 0 in the rest of them.
+    pub(crate) fn read_pixels<P: Prim>(
+        &self,
+        n: usize,
+        start: usize,
+        pixels: usize,
+        rows: &mut [P],
+    ) {
+        let channels = self.shape()[1];
+        let len = rows.len() / channels;
+        with_array!(self, array => {
+            let plane = array.index_axis(Axis(0), n);
+            for (first, c) in blocks(len, channels) {
+                let mut block = [[P::default(); CHANNELS]; PIXELS];
+                let there = pixels.saturating_sub(first).min(PIXELS);
+                let k = CHANNELS.min(channels - c);
+                for (i, row) in block[..there].iter_mut().enumerate() {
+                    let pixel = plane.index_axis(Axis(1), start + first + i);
+                    match pixel.to_slice() {
+                        Some(pixel) => Scalar::read_slice(&pixel[c..c + k], &mut row[..k]),
+                        None => for (to, from) in row[..k].iter_mut().zip(pixel.slice(s![c..])) {
+                            *to = from.read();
+                        },
+                    }
+                }
+                for j in 0..k {
+                    let to = &mut rows[(c + j) * len + first..][..PIXELS];
+                    for i in 0..PIXELS {
+                        to[i] = block[i][j];
+                    }
+                }
+            }
+        });
+    }
+
     /// `len` elements of row (n, c) from `start` on, where they can be lent as they are.
     #[inline]
     pub(crate) fn row<P: Prim>(
@@ -250,6 +290,21 @@ impl<'a> View<'a> {
             }
         }
     }
+}
+
+/// Pixels and channels that are turned round at a time.
+const PIXELS: usize = 16;
+const CHANNELS: usize = 64;
+
+/// Where blocks of so many pixels and channels start.
+fn blocks(pixels: usize, channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..pixels)
+        .step_by(PIXELS)
+        .flat_map(move |first| (0..channels).step_by(CHANNELS).map(move |c| (first, c)))
+}
+
+fn are_channels_last((_, channels, space): (usize, usize, usize), strides: &[isize]) -> bool {
+    channels > 1 && space > 1 && strides[1] == 1 && strides[2] != 1
 }
 
 /// Row (n, c). Cheaper than a slice of all three axes.
@@ -321,6 +376,11 @@ impl<'a> ViewMut<'a> {
     /// Whether what is written is rounded to half.
     pub(crate) fn is_half(&self) -> bool {
         matches!(self, Self::F16(_) | Self::BF16(_))
+    }
+
+    /// As [`View::is_channels_last`].
+    pub(crate) fn is_channels_last(&self) -> bool {
+        with_array_mut!(self, array => are_channels_last(array.dim(), array.strides()))
     }
 
     /// Whether elements lie in (N, C, S) order without gaps.
@@ -419,6 +479,43 @@ impl<'a> ViewMut<'a> {
                     let old = if add { to.read::<P>().to_f64() } else { 0.0 };
                     *to = Scalar::write(P::of(old + from.to_f64()));
                 },
+            }
+        });
+    }
+
+    /// As [`View::read_pixels`], the other way: converts and stores rows, or adds them to what is there.
+    pub(crate) fn write_pixels<P: Prim>(
+        &mut self,
+        n: usize,
+        start: usize,
+        pixels: usize,
+        rows: &[P],
+        add: bool,
+    ) {
+        let channels = self.shape()[1];
+        let len = rows.len() / channels;
+        with_array_mut!(self, array => {
+            let mut plane = array.index_axis_mut(Axis(0), n);
+            for (first, c) in blocks(pixels, channels) {
+                let mut block = [[P::default(); CHANNELS]; PIXELS];
+                let k = CHANNELS.min(channels - c);
+                for j in 0..k {
+                    let from = &rows[(c + j) * len + first..][..PIXELS];
+                    for i in 0..PIXELS {
+                        block[i][j] = from[i];
+                    }
+                }
+                for (i, row) in block[..PIXELS.min(pixels - first)].iter().enumerate() {
+                    let mut pixel = plane.index_axis_mut(Axis(1), start + first + i);
+                    match (pixel.as_slice_mut(), add) {
+                        (Some(to), false) => Scalar::write_slice(&row[..k], &mut to[c..c + k]),
+                        (Some(to), true) => Scalar::add_slice(&row[..k], &mut to[c..c + k]),
+                        (None, _) => for (to, from) in pixel.slice_mut(s![c..]).iter_mut().zip(&row[..k]) {
+                            let old = if add { to.read::<P>().to_f64() } else { 0.0 };
+                            *to = Scalar::write(P::of(old + from.to_f64()));
+                        },
+                    }
+                }
             }
         });
     }

@@ -469,7 +469,7 @@ impl Divergence {
         let class_weights = tile.class_weights.filter(|_| is_soft);
         let rows = escorts.chunks_exact_mut(n).zip(slopes.chunks_exact_mut(n));
         for (c, (escort, slope)) in rows.enumerate() {
-            let t = target_row::<R>(tile.target, tile.input, c, tile.labels, buffer);
+            let t = target_row::<R>(tile.target, tile.place, c, tile.labels, buffer);
             let class = Share {
                 keep: R::of(1.0 - self.smoothing),
                 spread: R::of(self.smoothing / classes as f64),

@@ -19,11 +19,11 @@ use crate::parallel;
 use crate::scalar::{DType, Prim};
 use crate::view::{View, ViewMut};
 
-use block::{Block, Points, Site, Work};
+use block::{Block, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
 use riders::{ALONE, Pulled, Riders, RidersIn, Summed};
 
-use super::softmax::{Sink, Source, cut, cut_mut, pieces};
+use super::softmax::{Sink, cut, cut_mut, pieces, write_turned};
 use super::sum::Lanes;
 
 /// How the input becomes probabilities.
@@ -345,18 +345,17 @@ impl<'i> Block<'i> {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut work = Work::new();
-        self.tiles(|tile: &mut [P], pixels, n, start, points| {
-            let found = &mut all[n];
-            found.points += points.kept;
+        self.tiles(false, |site: Site<'_, '_, P>, tile, _| {
+            let place = site.place;
+            let found = &mut all[place.n];
+            found.points += site.points.kept;
             let stash = stash.as_mut().map(|view| Sink {
                 view,
-                n,
-                start,
-                pixels,
+                place,
                 accumulate: false,
             });
             riders.sum(Summed {
-                site: self.site(points, n, start, pixels),
+                site,
                 tile,
                 work: &mut work,
                 found,
@@ -384,44 +383,23 @@ impl<'i> Block<'i> {
         };
         let items = if self.is_simple() { items } else { 0 };
         let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
-        self.tiles(|tile: &mut [P], pixels, n, start, points| {
-            riders.pull(Pulled {
-                site: self.site(points, n, start, pixels),
-                tile,
-                work: &mut work,
-                slopes: &slopes[n],
-                hard_slopes: hard_slopes.get(n).map_or(&[], Vec::as_slice),
-                scale,
-                into: Sink {
-                    view: &mut *view,
-                    n,
-                    start,
-                    pixels,
-                    accumulate,
-                },
-                stashed,
-            });
-        });
-    }
-
-    /// The surroundings of a tile.
-    fn site<'a, P>(
-        &'a self,
-        points: &'a Points<P>,
-        n: usize,
-        start: usize,
-        pixels: usize,
-    ) -> Site<'a, 'i, P> {
-        let input = Source {
-            view: &self.input,
-            n,
-            start,
-            pixels,
-        };
-        Site {
-            block: self,
-            points,
-            input,
-        }
+        self.tiles(
+            view.is_channels_last(),
+            |site: Site<'_, '_, P>, tile, turned| {
+                let place = site.place;
+                write_turned(view, place, accumulate, turned, |into| {
+                    riders.pull(Pulled {
+                        site,
+                        tile,
+                        work: &mut work,
+                        slopes: &slopes[place.n],
+                        hard_slopes: hard_slopes.get(place.n).map_or(&[], Vec::as_slice),
+                        scale,
+                        into,
+                        stashed,
+                    });
+                });
+            },
+        );
     }
 }

@@ -16,7 +16,7 @@ use crate::scalar::{DType, Prim, not_float};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
-use super::softmax::{Sink, Source};
+use super::softmax::{Place, Sink, Source};
 use call::Call;
 use each::Each;
 pub use each::Others;
@@ -73,6 +73,8 @@ pub(crate) trait Formula: Copy + Send + Sync {
 /// Some pixels of an item, and where their results go.
 pub(crate) struct Tile<'a, 'i, 'o, P> {
     pub(crate) input: Source<'a, 'i>,
+    /// Where the tile is.
+    pub(crate) place: Place,
     /// Work memory: [`Formula::ROWS`] numbers per class and pixel, of any content.
     pub(crate) memory: &'a mut [P],
     pub(crate) target: &'a Target<'i>,
@@ -149,6 +151,7 @@ impl Formula for Smoothed {
         dispatch(Soft {
             smoothing: self.smoothing,
             input: tile.input,
+            place: tile.place,
             tile: tile.memory,
             target: tile.target,
             class_weights: tile.class_weights,
@@ -277,23 +280,17 @@ fn check_and_reduce(
     }
 }
 
-/// The target's share of class `c` where logits are read, as it is or as one-hot of the labels; `buffer`'s length counts.
+/// The target's share of class `c` at some place, as it is or as one-hot of the labels; `buffer`'s length counts.
 #[inline(always)]
 pub(crate) fn target_row<'b, R: Real>(
     target: &'b Target<'_>,
-    at: Source<'_, '_>,
+    place: Place,
     c: usize,
     labels: &[R::Prim],
     buffer: &'b mut [R::Prim],
 ) -> &'b [R::Prim] {
     match target {
-        Target::Soft(view) => Source {
-            view,
-            n: at.n,
-            start: at.start,
-            pixels: at.pixels,
-        }
-        .row(c, buffer),
+        Target::Soft(view) => Source { view, place }.row(c, buffer),
         Target::Indices(..) => {
             let class = R::Prim::of(c as f64);
             for (t, label) in buffer.iter_mut().zip(labels) {

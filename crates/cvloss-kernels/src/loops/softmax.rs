@@ -1,214 +1,16 @@
 //! Tiles of a softmax over a strided class axis: a block of pixels, all classes, in cache.
 
-use std::ops::{Deref, DerefMut};
+mod tiles;
 
 use crate::math::Real;
-use crate::parallel;
 use crate::scalar::{Prim, with_scratch};
-use crate::simd::{Isa, Task, dispatch, prefetch, prefetch_mut};
-use crate::view::{View, ViewMut};
+use crate::simd::{Isa, Task, dispatch};
+use crate::view::View;
 
-/// The most pixels in a tile.
-pub(crate) const PIXELS: usize = 512;
-/// One number per pixel of a tile. It starts where vectors are whole in a cache line.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Row<P>([P; PIXELS]);
-
-impl<P: Prim> Row<P> {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self::filled(P::default())
-    }
-
-    #[inline(always)]
-    pub(crate) fn filled(with: P) -> Self {
-        Self([with; PIXELS])
-    }
-}
-
-impl<P> Deref for Row<P> {
-    type Target = [P];
-    #[inline(always)]
-    fn deref(&self) -> &[P] {
-        &self.0
-    }
-}
-
-impl<P> DerefMut for Row<P> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [P] {
-        &mut self.0
-    }
-}
-
-/// Rows of a tile are a multiple of this long: loops over them have no rest, which would be compiled once more, without
-/// vectors. The last pixels of a tile may be none: ignored, of weight 0 and of logits 0.
-pub(crate) const WHOLE: usize = 64;
-/// Elements in a tile, where there are few enough classes: half of a first-level cache.
-const ELEMENTS: usize = 8 * 1024;
-/// The least number of elements worth a thread.
-const LEAST: usize = 16 * 1024;
-
-/// Pixels per tile for so many classes.
-pub(crate) fn tile_pixels(classes: usize) -> usize {
-    let fit = ELEMENTS / classes.max(1);
-    (fit / WHOLE * WHOLE).clamp(WHOLE, PIXELS)
-}
-
-/// The length of a tile's rows, so that the compiler knows it to be a multiple of [`WHOLE`].
-#[inline(always)]
-pub(crate) fn whole_len(len: usize) -> usize {
-    debug_assert_eq!(len % WHOLE, 0);
-    len / WHOLE * WHOLE
-}
-
-/// Items per piece and pixels per piece, from the shape alone.
-pub(crate) fn pieces(shape: [usize; 3]) -> (usize, usize) {
-    let [items, classes, space] = shape;
-    let classes = classes.max(1);
-    let pixels = parallel::piece_len(items * space, tile_pixels(classes), LEAST.div_ceil(classes));
-    if pixels >= space {
-        ((pixels / space.max(1)).max(1), space.max(1))
-    } else {
-        (1, pixels)
-    }
-}
-
-/// Cuts a view into pieces of so many items and pixels, pixels fastest.
-pub(crate) fn cut<'a>(view: View<'a>, (items, pixels): (usize, usize)) -> Vec<View<'a>> {
-    let rows = view.split(0, items);
-    rows.into_iter()
-        .flat_map(|row| row.split(2, pixels))
-        .collect()
-}
-
-/// As [`cut`].
-pub(crate) fn cut_mut<'a>(view: ViewMut<'a>, (items, pixels): (usize, usize)) -> Vec<ViewMut<'a>> {
-    let rows = view.split(0, items);
-    rows.into_iter()
-        .flat_map(|row| row.split(2, pixels))
-        .collect()
-}
-
-/// Pixels of one item in a row, of every class: where a tile reads.
-#[derive(Clone, Copy)]
-pub(crate) struct Source<'a, 'i> {
-    pub(crate) view: &'a View<'i>,
-    pub(crate) n: usize,
-    pub(crate) start: usize,
-    /// How many there are; what is asked for beyond them is 0.
-    pub(crate) pixels: usize,
-}
-
-impl<'a> Source<'a, '_> {
-    /// Class `c`, lent as it is or converted into `buffer`, whose length counts.
-    #[inline(always)]
-    pub(crate) fn row<'b, P: Prim>(self, c: usize, buffer: &'b mut [P]) -> &'b [P]
-    where
-        'a: 'b,
-    {
-        if buffer.len() > self.pixels {
-            self.copy(c, buffer);
-            return buffer;
-        }
-        self.view.lend(self.n, c, self.start, buffer)
-    }
-}
-
-impl Source<'_, '_> {
-    #[cold]
-    fn copy<P: Prim>(self, c: usize, buffer: &mut [P]) {
-        let (pixels, beyond) = buffer.split_at_mut(self.pixels);
-        self.view.read_row(self.n, c, self.start, pixels);
-        beyond.fill(P::default());
-    }
-
-    /// Brings the pixels of class `c` into the cache, those behind the last class being the next tile's: rows of
-    /// different classes lie far apart, where hardware does not foresee them.
-    #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(self, c: usize) {
-        let (c, start, len) = ahead(self.view.shape(), c, self.start, self.pixels);
-        if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
-            prefetch(row);
-        }
-    }
-}
-
-/// Class, first pixel and number of pixels of a row to come.
-#[inline(always)]
-fn ahead(
-    [_, classes, space]: [usize; 3],
-    c: usize,
-    start: usize,
-    len: usize,
-) -> (usize, usize, usize) {
-    if c < classes {
-        (c, start, len)
-    } else {
-        let next = start + len;
-        (c % classes, next, len.min(space - next))
-    }
-}
-
-/// Pixels of one item in a row, of every class: where a tile writes.
-pub(crate) struct Sink<'a, 'o> {
-    pub(crate) view: &'a mut ViewMut<'o>,
-    pub(crate) n: usize,
-    pub(crate) start: usize,
-    /// How many there are; what is written beyond them is dropped.
-    pub(crate) pixels: usize,
-    pub(crate) accumulate: bool,
-}
-
-// Rows are lent and flushed, not filled by a closure: a closure is compiled without the instruction set of its caller.
-impl Sink<'_, '_> {
-    /// Where class `c` is to be written: in place, or `buffer`, whose length counts. [`flush`](Self::flush) it after.
-    #[inline(always)]
-    pub(crate) fn row<'b, P: Prim>(&'b mut self, c: usize, buffer: &'b mut [P]) -> &'b mut [P] {
-        if self.accumulate || buffer.len() > self.pixels {
-            return buffer;
-        }
-        match self.view.row(self.n, c, self.start, buffer.len()) {
-            Some(row) => row,
-            None => buffer,
-        }
-    }
-
-    /// As [`row`](Self::row), with what is there, which the view must lend.
-    #[inline(always)]
-    pub(crate) fn filled_row<'b, P: Prim>(
-        &'b mut self,
-        c: usize,
-        buffer: &'b mut [P],
-    ) -> &'b mut [P] {
-        if buffer.len() > self.pixels
-            && let Some(row) = self.view.row(self.n, c, self.start, self.pixels)
-        {
-            buffer[..self.pixels].copy_from_slice(row);
-        }
-        self.row(c, buffer)
-    }
-
-    /// As [`Source::prefetch`], to be written.
-    #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(&mut self, c: usize) {
-        let (c, start, len) = ahead(self.view.shape(), c, self.start, self.pixels);
-        if let Some(row) = self.view.row::<P>(self.n, c, start, len) {
-            prefetch_mut(row);
-        }
-    }
-
-    /// Stores `buffer`, unless [`row`](Self::row) lent the place itself.
-    #[inline(always)]
-    pub(crate) fn flush<P: Prim>(&mut self, c: usize, buffer: &[P]) {
-        if self.accumulate || buffer.len() > self.pixels || !self.view.lends::<P>() {
-            let row = &buffer[..self.pixels];
-            self.view
-                .write_row(self.n, c, self.start, row, self.accumulate);
-        }
-    }
-}
+pub(crate) use tiles::{
+    AHEAD, PIXELS, Place, Row, Sink, Source, WHOLE, clear_columns, cut, cut_mut, pieces,
+    tile_pixels, turn, turned_len, whole_len, write_turned,
+};
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
 #[inline(always)]
@@ -243,23 +45,6 @@ pub(crate) fn exponentiate<R: Real>(logits: &[R::Prim], largest: &[R::Prim], e: 
         e[i] = (R::new(logits[i]) - R::new(largest[i]))
             .exp_nonpositive()
             .get();
-    }
-}
-
-/// Sets the pixels that `drop` names to 0 in every row of a tile, unless none `may_be` there: a multiplication by 0 would
-/// keep NaN.
-pub(crate) fn clear_columns<P: Prim>(
-    tile: &mut [P],
-    pixels: usize,
-    may_be: bool,
-    drop: impl Fn(usize) -> bool,
-) {
-    if may_be {
-        for i in (0..pixels).filter(|i| drop(*i)) {
-            for x in tile.iter_mut().skip(i).step_by(pixels) {
-                *x = P::of(0.0);
-            }
-        }
     }
 }
 
@@ -303,9 +88,6 @@ impl<R: Real> TrueClass<R> {
 pub(crate) fn is_moderate<R: Real>(sum: R) -> bool {
     (sum > R::of(1e-4)) & (sum < R::of(1e30))
 }
-
-/// How many classes ahead rows are brought into the cache.
-pub(crate) const AHEAD: usize = 3;
 
 /// A tile's exponentials, and what they add up to.
 ///
@@ -432,12 +214,8 @@ pub(crate) fn probability_tiles<P: Prim>(
             for start in (0..space).step_by(stride) {
                 let pixels = stride.min(space - start);
                 let tile = &mut tile[..classes * pixels];
-                let source = Source {
-                    view: input,
-                    n,
-                    start,
-                    pixels,
-                };
+                let place = Place { n, start, pixels };
+                let source = Source { view: input, place };
                 dispatch(Softmax {
                     source,
                     tile,

@@ -2,7 +2,9 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::target_row;
-use crate::loops::softmax::{PIXELS, Row, Source, WHOLE, clear_columns, tile_pixels, whole_len};
+use crate::loops::softmax::{
+    PIXELS, Place, Row, Source, WHOLE, clear_columns, tile_pixels, turn, turned_len, whole_len,
+};
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::{Prim, with_scratch};
@@ -53,38 +55,57 @@ impl Block<'_> {
         matches!(self.target, Target::Indices(..)) && !self.options.squared
     }
 
-    /// Visits every tile: work memory for one number per class and pixel, how many pixels, item, first pixel, points.
+    /// Visits every tile: its surroundings, work memory for one number per class and pixel, and as much as said for its
+    /// gradient to be turned round.
     pub(super) fn tiles<P: Prim>(
         &self,
-        mut visit: impl FnMut(&mut [P], usize, usize, usize, &Points<P>),
+        turns_gradient: bool,
+        mut visit: impl FnMut(Site<'_, '_, P>, &mut [P], &mut [P]),
     ) {
         let [items, classes, space] = self.input.shape();
         let (stride, work) = match self.options.activation {
             Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
             Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
         };
+        let turned_input = turned_len(self.input.is_channels_last(), classes, stride);
+        let turned_gradient = turned_len(turns_gradient, classes, stride);
         let mut points = Points {
             labels: Row::new(),
             weights: Row::filled(P::of(1.0)),
             kept: 0.0,
         };
-        with_scratch(work, |tile: &mut [P]| {
-            for n in 0..items {
-                for start in (0..space).step_by(stride) {
-                    let pixels = stride.min(space - start);
-                    self.load_points(&mut points, n, start, pixels);
-                    let len = pixels.next_multiple_of(WHOLE);
-                    let tile = &mut tile[..work.min(classes * len)];
-                    points.labels[pixels..len].fill(P::of(IGNORED));
-                    points.weights[pixels..len].fill(P::default());
-                    visit(tile, pixels, n, start, &points);
-                    points.weights[pixels..len].fill(P::of(1.0));
+        with_scratch(
+            work + turned_input + turned_gradient,
+            |memory: &mut [P]| {
+                let (tile, memory) = memory.split_at_mut(work);
+                let (input, gradient) = memory.split_at_mut(turned_input);
+                for n in 0..items {
+                    for start in (0..space).step_by(stride) {
+                        let pixels = stride.min(space - start);
+                        let place = Place { n, start, pixels };
+                        self.load_points(&mut points, place);
+                        let rows = pixels..pixels.next_multiple_of(WHOLE);
+                        let len = classes * rows.end;
+                        points.labels[rows.clone()].fill(P::of(IGNORED));
+                        points.weights[rows.clone()].fill(P::default());
+                        let turned = turn(&self.input, place, &mut input[..len.min(turned_input)]);
+                        let site = Site {
+                            block: self,
+                            points: &points,
+                            input: Source::new(turned.as_ref(), &self.input, place),
+                            place,
+                        };
+                        let gradient = &mut gradient[..len.min(turned_gradient)];
+                        visit(site, &mut tile[..len.min(work)], gradient);
+                        points.weights[rows].fill(P::of(1.0));
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 
-    fn load_points<P: Prim>(&self, points: &mut Points<P>, n: usize, start: usize, pixels: usize) {
+    fn load_points<P: Prim>(&self, points: &mut Points<P>, place: Place) {
+        let Place { n, start, pixels } = place;
         let (labels, weights) = (&mut points.labels[..pixels], &mut points.weights[..pixels]);
         self.target.read_labels(n, start, labels);
         points.kept = pixels as f64;
@@ -131,13 +152,14 @@ pub(super) struct Site<'a, 'i, P> {
     pub(super) block: &'a Block<'i>,
     pub(super) points: &'a Points<P>,
     pub(super) input: Source<'a, 'i>,
+    pub(super) place: Place,
 }
 
 impl<P: Prim> Site<'_, '_, P> {
     /// The length of the tile's rows.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        whole_len(self.input.pixels.next_multiple_of(WHOLE))
+        whole_len(self.place.pixels.next_multiple_of(WHOLE))
     }
 
     /// The target's row of class `c`. A single channel is class 1 against class 0.
@@ -154,7 +176,7 @@ impl<P: Prim> Site<'_, '_, P> {
             _ => c,
         };
         let labels = &self.points.labels[..self.len()];
-        &target_row::<R>(target, self.input, class, labels, buffer)[..self.len()]
+        &target_row::<R>(target, self.place, class, labels, buffer)[..self.len()]
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -163,7 +185,7 @@ impl<P: Prim> Site<'_, '_, P> {
 
     /// Whether any weight may not be 1.
     pub(super) fn is_weighted(&self) -> bool {
-        let is_cut = !self.input.pixels.is_multiple_of(WHOLE);
+        let is_cut = !self.place.pixels.is_multiple_of(WHOLE);
         self.block.target.ignores() || self.block.weight.is_some() || is_cut
     }
 

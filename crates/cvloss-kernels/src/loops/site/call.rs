@@ -1,7 +1,10 @@
 //! A call, piece by piece and tile by tile.
 
 use crate::labels::{IGNORED, Target};
-use crate::loops::softmax::{PIXELS, Row, Sink, Source, WHOLE, cut, cut_mut, pieces, tile_pixels};
+use crate::loops::softmax::{
+    PIXELS, Place, Row, Sink, Source, WHOLE, cut, cut_mut, pieces, tile_pixels, turn, turned_len,
+    write_turned,
+};
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
 use crate::scalar::{Prim, with_scratch};
@@ -158,28 +161,44 @@ impl Piece<'_, '_, '_> {
     fn run<P: Prim>(mut self, kernel: Kernel<'_, P>) -> f64 {
         let [items, classes, space] = self.input.shape();
         let stride = tile_pixels(classes);
-        with_scratch(self.rows * classes * stride, |memory: &mut [P]| {
-            let mut total = 0.0;
-            for n in 0..items {
-                for start in (0..space).step_by(stride) {
-                    let pixels = stride.min(space - start);
-                    total += self.tile(kernel, memory, pixels, (n, start));
+        let turned_input = turned_len(self.input.is_channels_last(), classes, stride);
+        let turned_gradient = self.gradient.as_ref().map_or(0, |view| {
+            turned_len(view.is_channels_last(), classes, stride)
+        });
+        let len = self.rows * classes * stride;
+        with_scratch(
+            len + turned_input + turned_gradient,
+            |memory: &mut [P]| {
+                let (memory, turned) = memory.split_at_mut(len);
+                let mut total = 0.0;
+                for n in 0..items {
+                    for start in (0..space).step_by(stride) {
+                        let pixels = stride.min(space - start);
+                        let place = Place { n, start, pixels };
+                        let len = classes * pixels.next_multiple_of(WHOLE);
+                        let (input, gradient) = turned.split_at_mut(turned_input);
+                        let turned = [
+                            &mut input[..len.min(turned_input)],
+                            &mut gradient[..len.min(turned_gradient)],
+                        ];
+                        total += self.tile(kernel, &mut memory[..self.rows * len], turned, place);
+                    }
                 }
-            }
-            total
-        })
+                total
+            },
+        )
     }
 
-    /// Evaluates `pixels` of item `n`.
+    /// Evaluates the pixels of one place. `turned` is where logits and gradient are turned round.
     fn tile<P: Prim>(
         &mut self,
         kernel: Kernel<'_, P>,
         memory: &mut [P],
-        pixels: usize,
-        (n, start): (usize, usize),
+        [turned, turned_gradient]: [&mut [P]; 2],
+        place: Place,
     ) -> f64 {
+        let Place { n, start, pixels } = place;
         let len = pixels.next_multiple_of(WHOLE);
-        let memory = &mut memory[..self.rows * self.input.shape()[1] * len];
         let mut labels = Row::new();
         let mut weights = Row::filled(P::of(1.0));
         let mut values = Row::new();
@@ -191,32 +210,28 @@ impl Piece<'_, '_, '_> {
         }
         labels[pixels..].fill(P::of(IGNORED));
         weights[pixels..].fill(P::default());
-        let input = Source {
-            view: &self.input,
-            n,
-            start,
-            pixels,
+        let turned = turn(&self.input, place, turned);
+        let mut kernel = |gradient: Option<Sink<'_, '_>>| {
+            kernel(Tile {
+                input: Source::new(turned.as_ref(), &self.input, place),
+                place,
+                memory,
+                target: &self.target,
+                class_weights: self.class_weights,
+                labels,
+                ignores: self.target.ignores(),
+                weights,
+                scale: P::of(self.scale),
+                values: &mut *values,
+                gradient,
+            })
         };
-        let accumulate = self.accumulate;
-        let gradient = self.gradient.as_mut().map(|view| Sink {
-            view,
-            n,
-            start,
-            pixels,
-            accumulate,
-        });
-        let total = kernel(Tile {
-            input,
-            memory,
-            target: &self.target,
-            class_weights: self.class_weights,
-            labels,
-            ignores: self.target.ignores(),
-            weights,
-            scale: P::of(self.scale),
-            values: &mut *values,
-            gradient,
-        });
+        let total = match &mut self.gradient {
+            Some(view) => write_turned(view, place, self.accumulate, turned_gradient, |sink| {
+                kernel(Some(sink))
+            }),
+            None => kernel(None),
+        };
         if let Some(view) = &mut self.values {
             view.write_row(n, 0, start, &values[..pixels], false);
         }

@@ -2,7 +2,7 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::softmax::{
-    Row, Sink, Source, clear_columns, exponentiate, largest_logits, whole_len,
+    Place, Row, Sink, Source, clear_columns, exponentiate, largest_logits, whole_len,
 };
 use crate::loops::sum::sum;
 use crate::math::Real;
@@ -15,6 +15,7 @@ use super::target_row;
 pub(super) struct Soft<'a, 'i, 'o, P> {
     pub(super) smoothing: f64,
     pub(super) input: Source<'a, 'i>,
+    pub(super) place: Place,
     pub(super) tile: &'a mut [P],
     pub(super) target: &'a Target<'i>,
     pub(super) class_weights: Option<&'a [f64]>,
@@ -43,6 +44,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
         let Self {
             smoothing,
             input,
+            place,
             tile,
             target,
             class_weights,
@@ -68,7 +70,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
         };
         largest_logits::<R>(input, classes, largest, buffer);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
-            let t = target_row::<R>(target, input, c, labels, target_buffer);
+            let t = target_row::<R>(target, place, c, labels, target_buffer);
             let logits = input.row(c, buffer);
             exponentiate::<R>(logits, largest, e);
             add::<R>(share(c), [t, logits, largest, e], all, dot, sums);
@@ -79,7 +81,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
         clear_columns(tile, n, ignores, |i| labels[i] == P::of(IGNORED));
         if let Some(mut gradient) = gradient {
             for (c, e) in tile.chunks_exact(n).enumerate() {
-                let t = target_row::<R>(target, input, c, labels, target_buffer);
+                let t = target_row::<R>(target, place, c, labels, target_buffer);
                 slope_row::<R>(share(c), [t, e, all, dot], gradient.row(c, buffer));
                 gradient.flush(c, buffer);
             }
