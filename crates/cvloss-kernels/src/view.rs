@@ -2,6 +2,8 @@
 //!
 //! Strides are free, so channels-last images and transposed tensors come in without a copy; a stride of 0 broadcasts.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 use ndarray::{
     ArrayBase, ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis, Ix3, ShapeBuilder,
@@ -233,31 +235,20 @@ impl<'a> View<'a> {
         pixels: usize,
         rows: &mut [P],
     ) {
-        let channels = self.shape()[1];
-        let len = rows.len() / channels;
-        with_array!(self, array => {
-            let plane = array.index_axis(Axis(0), n);
-            for (first, c) in blocks(len, channels) {
-                let mut block = [[P::default(); CHANNELS]; PIXELS];
-                let there = pixels.saturating_sub(first).min(PIXELS);
-                let k = CHANNELS.min(channels - c);
-                for (i, row) in block[..there].iter_mut().enumerate() {
-                    let pixel = plane.index_axis(Axis(1), start + first + i);
-                    match pixel.to_slice() {
-                        Some(pixel) => Scalar::read_slice(&pixel[c..c + k], &mut row[..k]),
-                        None => for (to, from) in row[..k].iter_mut().zip(pixel.slice(s![c..])) {
-                            *to = from.read();
-                        },
-                    }
-                }
-                for j in 0..k {
-                    let to = &mut rows[(c + j) * len + first..][..PIXELS];
-                    for i in 0..PIXELS {
-                        to[i] = block[i][j];
-                    }
+        match self {
+            Self::F32(array) => read_pixels(array, n, start..start + pixels, rows),
+            Self::F64(array) => read_pixels(array, n, start..start + pixels, rows),
+            Self::F16(array) => read_pixels(array, n, start..start + pixels, rows),
+            Self::BF16(array) => read_pixels(array, n, start..start + pixels, rows),
+            Self::U8(_) | Self::U32(_) | Self::I64(_) => {
+                let len = rows.len() / self.shape()[1];
+                for (c, row) in rows.chunks_exact_mut(len).enumerate() {
+                    let (row, beyond) = row.split_at_mut(pixels);
+                    self.read_row(n, c, start, row);
+                    beyond.fill(P::default());
                 }
             }
-        });
+        }
     }
 
     /// `len` elements of row (n, c) from `start` on, where they can be lent as they are.
@@ -305,6 +296,76 @@ fn blocks(pixels: usize, channels: usize) -> impl Iterator<Item = (usize, usize)
 
 fn are_channels_last((_, channels, space): (usize, usize, usize), strides: &[isize]) -> bool {
     channels > 1 && space > 1 && strides[1] == 1 && strides[2] != 1
+}
+
+/// See [`View::read_pixels`].
+fn read_pixels<T: Scalar, P: Prim>(
+    array: &Array<'_, T>,
+    n: usize,
+    pixels: Range<usize>,
+    rows: &mut [P],
+) {
+    let channels = array.len_of(Axis(1));
+    let len = rows.len() / channels;
+    let plane = array.index_axis(Axis(0), n);
+    for (first, c) in blocks(len, channels) {
+        let mut block = [[P::default(); CHANNELS]; PIXELS];
+        let k = CHANNELS.min(channels - c);
+        for (row, pixel) in block.iter_mut().zip(pixels.clone().skip(first)) {
+            let row = &mut row[..k];
+            let pixel = plane.index_axis(Axis(1), pixel);
+            match pixel.to_slice() {
+                Some(pixel) => Scalar::read_slice(&pixel[c..c + k], row),
+                None => {
+                    for (to, from) in row.iter_mut().zip(pixel.slice(s![c..])) {
+                        *to = from.read();
+                    }
+                }
+            }
+        }
+        for j in 0..k {
+            let to = &mut rows[(c + j) * len + first..][..PIXELS];
+            for i in 0..PIXELS {
+                to[i] = block[i][j];
+            }
+        }
+    }
+}
+
+/// See [`ViewMut::write_pixels`].
+fn write_pixels<T: Scalar, P: Prim>(
+    array: &mut ArrayMut<'_, T>,
+    n: usize,
+    pixels: Range<usize>,
+    rows: &[P],
+    add: bool,
+) {
+    let channels = array.len_of(Axis(1));
+    let len = rows.len() / channels;
+    let mut plane = array.index_axis_mut(Axis(0), n);
+    for (first, c) in blocks(pixels.len(), channels) {
+        let mut block = [[P::default(); CHANNELS]; PIXELS];
+        let k = CHANNELS.min(channels - c);
+        for j in 0..k {
+            let from = &rows[(c + j) * len + first..][..PIXELS];
+            for i in 0..PIXELS {
+                block[i][j] = from[i];
+            }
+        }
+        for (row, pixel) in block.iter().zip(pixels.clone().skip(first)) {
+            let mut pixel = plane.index_axis_mut(Axis(1), pixel);
+            match (pixel.as_slice_mut(), add) {
+                (Some(to), false) => Scalar::write_slice(&row[..k], &mut to[c..c + k]),
+                (Some(to), true) => Scalar::add_slice(&row[..k], &mut to[c..c + k]),
+                (None, _) => {
+                    for (to, from) in pixel.iter_mut().skip(c).zip(&row[..k]) {
+                        let old = if add { to.read::<P>().to_f64() } else { 0.0 };
+                        *to = Scalar::write(P::of(old + from.to_f64()));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Row (n, c). Cheaper than a slice of all three axes.
@@ -492,32 +553,7 @@ impl<'a> ViewMut<'a> {
         rows: &[P],
         add: bool,
     ) {
-        let channels = self.shape()[1];
-        let len = rows.len() / channels;
-        with_array_mut!(self, array => {
-            let mut plane = array.index_axis_mut(Axis(0), n);
-            for (first, c) in blocks(pixels, channels) {
-                let mut block = [[P::default(); CHANNELS]; PIXELS];
-                let k = CHANNELS.min(channels - c);
-                for j in 0..k {
-                    let from = &rows[(c + j) * len + first..][..PIXELS];
-                    for i in 0..PIXELS {
-                        block[i][j] = from[i];
-                    }
-                }
-                for (i, row) in block[..PIXELS.min(pixels - first)].iter().enumerate() {
-                    let mut pixel = plane.index_axis_mut(Axis(1), start + first + i);
-                    match (pixel.as_slice_mut(), add) {
-                        (Some(to), false) => Scalar::write_slice(&row[..k], &mut to[c..c + k]),
-                        (Some(to), true) => Scalar::add_slice(&row[..k], &mut to[c..c + k]),
-                        (None, _) => for (to, from) in pixel.slice_mut(s![c..]).iter_mut().zip(&row[..k]) {
-                            let old = if add { to.read::<P>().to_f64() } else { 0.0 };
-                            *to = Scalar::write(P::of(old + from.to_f64()));
-                        },
-                    }
-                }
-            }
-        });
+        with_array_mut!(self, array => write_pixels(array, n, start..start + pixels, rows, add));
     }
 
     /// Multiplies a row in place.

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::loops::softmax::{Row, at_least_row, whole_len};
 use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -24,65 +25,146 @@ pub(super) struct Eval<'a, P> {
 impl<P: Prim> Eval<'_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) -> f64 {
-        let n = self.values.len();
-        let (targets, weights) = (&self.targets[..n], &self.weights[..n]);
-        let (values, positions) = (&mut self.values[..n], &mut self.positions[..n]);
-        let (zero, one, last) = (R::zero(), R::one(), R::new(self.last));
-        let scales = [R::new(self.scales[0]), R::new(self.scales[1])];
-        let bins = self.tile.len() / n;
-        let clamp = |y: R| y.at_least(zero).at_most(last);
-
-        let mut largest = [P::of(f64::NEG_INFINITY); super::PIXELS];
+        let n = whole_len(self.values.len());
+        let Self {
+            tile,
+            targets,
+            weights,
+            values,
+            positions,
+            ..
+        } = self;
+        let last = R::new(self.last);
+        let mut largest = Row::filled(P::of(f64::NEG_INFINITY));
         let largest = &mut largest[..n];
-        for bin in 0..bins {
-            let row = &self.tile[bin * n..][..n];
-            for i in 0..n {
-                largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
-            }
+        for row in tile.chunks_exact(n) {
+            at_least_row::<R>(row, largest);
         }
-        let mut total = [P::default(); super::PIXELS];
+        let mut total = Row::new();
         let total = &mut total[..n];
         values.fill(P::default());
         positions.fill(P::default());
-        for bin in 0..bins {
-            let row = &mut self.tile[bin * n..][..n];
-            let c = R::of(bin as f64);
-            for i in 0..n {
-                let x = R::new(row[i]) - R::new(largest[i]);
-                let gap = clamp(R::new(targets[i])) - c;
-                let weight = (one - gap.abs()).at_least(zero);
-                // A logit of −∞ that does not count must not make 0 · ∞.
-                let term = R::select(weight == zero, zero, weight * x);
-                values[i] = (R::new(values[i]) - term).get();
-                let side = R::select(gap > zero, x, R::select(gap < zero, -x, zero));
-                let side = R::select(weight == zero, zero, side);
-                positions[i] = (R::new(positions[i]) + side).get();
-                let e = x.exp_nonpositive();
-                total[i] = (R::new(total[i]) + e).get();
-                row[i] = e.get();
-            }
+        for (bin, row) in tile.chunks_exact_mut(n).enumerate() {
+            let bin = Bin::new(bin, last);
+            subtract::<R>(largest, row);
+            bin.add([row, targets], values, positions);
+            add_exponentials::<R>(row, total);
         }
+        let [of_logits, of_targets] = self.scales.map(R::new);
+        finish(
+            last,
+            of_targets,
+            [targets, weights],
+            values,
+            positions,
+            total,
+        );
+        for (bin, row) in tile.chunks_exact_mut(n).enumerate() {
+            let rows = [targets, weights, total];
+            Bin::new(bin, last).slopes(of_logits, rows, row);
+        }
+        sum::<R>(&values[..n])
+    }
+}
+
+/// A bin, and the largest target that counts.
+struct Bin<R> {
+    c: R,
+    last: R,
+}
+
+impl<R: Real> Bin<R> {
+    #[inline(always)]
+    fn new(bin: usize, last: R) -> Self {
+        Self {
+            c: R::of(bin as f64),
+            last,
+        }
+    }
+
+    /// How far a target is above the bin, and the bin's weight.
+    #[inline(always)]
+    fn weigh(&self, target: R::Prim) -> (R, R) {
+        let clamped = R::new(target).at_least(R::zero()).at_most(self.last);
+        let gap = clamped - self.c;
+        (gap, (R::one() - gap.abs()).at_least(R::zero()))
+    }
+
+    /// Adds the bin's part of the values, and of their slopes with respect to the targets.
+    #[inline(always)]
+    fn add(&self, rows: [&[R::Prim]; 2], values: &mut [R::Prim], positions: &mut [R::Prim]) {
+        let n = whole_len(values.len());
+        let [logits, targets] = rows.map(|row| &row[..n]);
+        let (values, positions) = (&mut values[..n], &mut positions[..n]);
+        let zero = R::zero();
         for i in 0..n {
-            let w = R::new(weights[i]);
-            let y = R::new(targets[i]);
-            let is_outside = y < zero || y > last;
-            let sum = R::new(total[i]);
-            values[i] = ((R::new(values[i]) + sum.ln()) * w).get();
-            let slope = R::select(is_outside, zero, R::new(positions[i]));
-            positions[i] = (slope * (w * scales[1])).get();
-            total[i] = (one / sum).get();
+            let x = R::new(logits[i]);
+            let (gap, weight) = self.weigh(targets[i]);
+            // A logit of −∞ that does not count must not make 0 · ∞.
+            let term = R::select(weight == zero, zero, weight * x);
+            values[i] = (R::new(values[i]) - term).get();
+            let side = R::select(gap > zero, x, R::select(gap < zero, -x, zero));
+            let side = R::select(weight == zero, zero, side);
+            positions[i] = (R::new(positions[i]) + side).get();
         }
-        for bin in 0..bins {
-            let row = &mut self.tile[bin * n..][..n];
-            let c = R::of(bin as f64);
-            for i in 0..n {
-                let gap = clamp(R::new(targets[i])) - c;
-                let weight = (one - gap.abs()).at_least(zero);
-                let p = R::new(row[i]) * R::new(total[i]);
-                row[i] = ((p - weight) * (R::new(weights[i]) * scales[0])).get();
-            }
+    }
+
+    /// Slopes in place of exponentials.
+    #[inline(always)]
+    fn slopes(&self, scale: R, rows: [&[R::Prim]; 3], e: &mut [R::Prim]) {
+        let n = e.len();
+        let [targets, weights, one_over_sum] = rows.map(|row| &row[..n]);
+        for i in 0..n {
+            let (_, weight) = self.weigh(targets[i]);
+            let p = R::new(e[i]) * R::new(one_over_sum[i]);
+            e[i] = ((p - weight) * (R::new(weights[i]) * scale)).get();
         }
-        sum::<R>(values)
+    }
+}
+
+#[inline(always)]
+fn subtract<R: Real>(largest: &[R::Prim], logits: &mut [R::Prim]) {
+    let n = logits.len();
+    let largest = &largest[..n];
+    for i in 0..n {
+        logits[i] = (R::new(logits[i]) - R::new(largest[i])).get();
+    }
+}
+
+/// Exponentials in place of logits, and their sum.
+#[inline(always)]
+fn add_exponentials<R: Real>(logits: &mut [R::Prim], total: &mut [R::Prim]) {
+    let n = total.len();
+    let logits = &mut logits[..n];
+    for i in 0..n {
+        let e = R::new(logits[i]).exp_nonpositive();
+        total[i] = (R::new(total[i]) + e).get();
+        logits[i] = e.get();
+    }
+}
+
+/// Values and slopes with respect to targets, weighed; one over sums in place of sums.
+#[inline(always)]
+fn finish<R: Real>(
+    last: R,
+    scale: R,
+    rows: [&[R::Prim]; 2],
+    values: &mut [R::Prim],
+    positions: &mut [R::Prim],
+    total: &mut [R::Prim],
+) {
+    let n = whole_len(values.len());
+    let [targets, weights] = rows.map(|row| &row[..n]);
+    let (values, positions, total) = (&mut values[..n], &mut positions[..n], &mut total[..n]);
+    for i in 0..n {
+        let w = R::new(weights[i]);
+        let y = R::new(targets[i]);
+        let is_outside = y < R::zero() || y > last;
+        let sum = R::new(total[i]);
+        values[i] = ((R::new(values[i]) + sum.ln()) * w).get();
+        let slope = R::select(is_outside, R::zero(), R::new(positions[i]));
+        positions[i] = (slope * (w * scale)).get();
+        total[i] = (R::one() / sum).get();
     }
 }
 

@@ -6,7 +6,7 @@ mod cpu;
 
 use crate::error::{Error, Result, check_shape};
 use crate::loops::boxes::{Denominator, Gradients};
-use crate::loops::softmax::{PIXELS, cut, cut_mut, pieces, tile_pixels};
+use crate::loops::softmax::{Row, WHOLE, cut, cut_mut, pieces, tile_pixels};
 use crate::options::{Gradient, Reduction};
 use crate::parallel::{self, parts};
 use crate::scalar::{Prim, in_precision, with_scratch};
@@ -185,7 +185,8 @@ impl Piece<'_, '_, '_> {
             for n in 0..items {
                 for start in (0..space).step_by(stride) {
                     let points = stride.min(space - start);
-                    total += self.tile(&mut tile[..bins * points], points, n, start);
+                    let len = bins * points.next_multiple_of(WHOLE);
+                    total += self.tile(&mut tile[..len], points, n, start);
                 }
             }
             total
@@ -193,29 +194,42 @@ impl Piece<'_, '_, '_> {
     }
 
     fn tile<P: Prim>(&mut self, tile: &mut [P], points: usize, n: usize, start: usize) -> f64 {
-        let zero = P::default();
-        let (mut targets, mut weights) = ([zero; PIXELS], [P::of(1.0); PIXELS]);
-        let (mut values, mut positions) = ([zero; PIXELS], [zero; PIXELS]);
+        let len = points.next_multiple_of(WHOLE);
+        let (mut targets, mut weights) = (Row::new(), Row::new());
+        let (mut values, mut positions) = (Row::new(), Row::new());
         self.target.read_row(n, 0, start, &mut targets[..points]);
-        if let Some(weight) = &self.weight {
-            weight.read_row(n, 0, start, &mut weights[..points]);
+        // What is beyond the last point has weight 0.
+        match &self.weight {
+            Some(weight) => weight.read_row(n, 0, start, &mut weights[..points]),
+            None => weights[..points].fill(P::of(1.0)),
         }
-        for (bin, row) in tile.chunks_exact_mut(points).enumerate() {
-            self.input.read_row(n, bin, start, row);
+        if self.input.is_channels_last() {
+            self.input.read_pixels(n, start, points, tile);
+        } else {
+            for (bin, row) in tile.chunks_exact_mut(len).enumerate() {
+                self.input.read_row(n, bin, start, &mut row[..points]);
+                row[points..].fill(P::default());
+            }
         }
         let total = dispatch(Eval {
             tile: &mut *tile,
-            targets: &targets[..points],
-            weights: &weights[..points],
-            values: &mut values[..points],
-            positions: &mut positions[..points],
+            targets: &targets[..len],
+            weights: &weights[..len],
+            values: &mut values[..len],
+            positions: &mut positions[..len],
             last: P::of(self.last),
             scales: [self.to_input.0, self.to_target.0].map(P::of),
         });
-        if let Some(view) = &mut self.slopes {
-            for (bin, row) in tile.chunks_exact(points).enumerate() {
-                view.write_row(n, bin, start, row, self.to_input.1);
+        match &mut self.slopes {
+            Some(view) if view.is_channels_last() => {
+                view.write_pixels(n, start, points, tile, self.to_input.1);
             }
+            Some(view) => {
+                for (bin, row) in tile.chunks_exact(len).enumerate() {
+                    view.write_row(n, bin, start, &row[..points], self.to_input.1);
+                }
+            }
+            None => {}
         }
         if let Some(view) = &mut self.position_slopes {
             view.write_row(n, 0, start, &positions[..points], self.to_target.1);

@@ -210,19 +210,16 @@ impl<P: Prim> Task for Cross<'_, P> {
                 let out = &mut self.out[start..start + width];
                 let own = row(z, y);
                 out.copy_from_slice(own);
-                add::<P::Lane<I>>(&mut out[1..], own);
-                add::<P::Lane<I>>(out, &own[1..]);
-                if y > 0 {
-                    add::<P::Lane<I>>(out, row(z, y - 1));
-                }
-                if y + 1 < height {
-                    add::<P::Lane<I>>(out, row(z, y + 1));
-                }
-                if z > 0 {
-                    add::<P::Lane<I>>(out, row(z - 1, y));
-                }
-                if z + 1 < depth {
-                    add::<P::Lane<I>>(out, row(z + 1, y));
+                let near = [
+                    own,
+                    &own[1..],
+                    if y > 0 { row(z, y - 1) } else { &[] },
+                    if y + 1 < height { row(z, y + 1) } else { &[] },
+                    if z > 0 { row(z - 1, y) } else { &[] },
+                    if z + 1 < depth { row(z + 1, y) } else { &[] },
+                ];
+                for (i, from) in near.into_iter().enumerate() {
+                    add::<P::Lane<I>>(&mut out[usize::from(i == 0)..], from);
                 }
                 for x in out {
                     *x = (P::Lane::<I>::new(*x) * weight).get();

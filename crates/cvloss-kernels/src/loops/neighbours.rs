@@ -47,8 +47,19 @@ impl Grid {
     /// The smallest of each point and its neighbours along every axis: a soft erosion. `from` and `to` have whole slabs.
     /// Of equal points, the first counts: the middle one, then by axis.
     pub(crate) fn erode<P: Prim, const TRACK: bool>(&self, from: &Field<P>, to: &mut Field<P>) {
-        let grid = self;
-        dispatch(Erode::<P, TRACK> { grid, from, to });
+        let (slab, total) = (self.slab, from.values.len());
+        for at in (0..total).step_by(slab.max(1)) {
+            to.copy::<TRACK>(at, from, at, slab);
+            if at > 0 {
+                to.meet::<TRACK, false>(at, from, at - slab, slab);
+            }
+            if at + slab < total {
+                to.meet::<TRACK, false>(at, from, at + slab, slab);
+            }
+            for axis in &self.axes {
+                to.meet_neighbours::<TRACK, false>(at, from, at, slab, *axis);
+            }
+        }
     }
 
     /// The largest of the points in a cube of three along each axis, for one slab: a soft dilation. Ties as in
@@ -56,17 +67,23 @@ impl Grid {
     pub(crate) fn dilate<P: Prim, const TRACK: bool>(
         &self,
         from: &Field<P>,
-        slab: usize,
+        index: usize,
         to: &mut Field<P>,
         work: &mut Field<P>,
     ) {
-        dispatch(Dilate::<P, TRACK> {
-            grid: self,
-            from,
-            slab,
-            to,
-            work,
-        });
+        let slab = self.slab;
+        let at = index * slab;
+        to.copy::<TRACK>(0, from, at, slab);
+        if at > 0 {
+            to.meet::<TRACK, true>(0, from, at - slab, slab);
+        }
+        if at + slab < from.values.len() {
+            to.meet::<TRACK, true>(0, from, at + slab, slab);
+        }
+        for axis in &self.axes {
+            work.copy::<TRACK>(0, to, 0, slab);
+            to.meet_neighbours::<TRACK, true>(0, work, 0, slab, *axis);
+        }
     }
 }
 
@@ -95,7 +112,6 @@ impl<P: Prim> Field<P> {
         }
     }
 
-    #[inline(always)]
     fn copy<const TRACK: bool>(&mut self, start: usize, from: &Self, at: usize, len: usize) {
         self.values[start..start + len].copy_from_slice(&from.values[at..at + len]);
         if TRACK {
@@ -104,7 +120,6 @@ impl<P: Prim> Field<P> {
     }
 
     /// Takes over the points that are larger, or smaller.
-    #[inline(always)]
     fn meet<const TRACK: bool, const LARGEST: bool>(
         &mut self,
         start: usize,
@@ -112,32 +127,22 @@ impl<P: Prim> Field<P> {
         at: usize,
         len: usize,
     ) {
-        let to = &mut self.values[start..start + len];
-        let from_values = &from.values[at..at + len];
-        if !TRACK {
-            for (to, from) in to.iter_mut().zip(from_values) {
-                *to = if beats::<P, LARGEST>(*to, *from) {
-                    *from
-                } else {
-                    *to
-                };
-            }
-            return;
-        }
-        let sources = &mut self.sources[start..start + len];
-        let from_sources = &from.sources[at..at + len];
-        let into = to.chunks_mut(BLOCK).zip(sources.chunks_mut(BLOCK));
-        let from = from_values.chunks(BLOCK).zip(from_sources.chunks(BLOCK));
-        for ((to, sources), (from, from_sources)) in into.zip(from) {
-            match to.len() {
-                BLOCK => take_block::<P, LARGEST>(to, sources, from, from_sources),
-                _ => take::<P, LARGEST>(to, sources, from, from_sources),
-            }
+        let values = (
+            &mut self.values[start..start + len],
+            &from.values[at..at + len],
+        );
+        if TRACK {
+            let sources = (
+                &mut self.sources[start..start + len],
+                &from.sources[at..at + len],
+            );
+            dispatch(MeetAndTrack::<P, LARGEST> { values, sources });
+        } else {
+            dispatch(Meet::<P, LARGEST>(values.0, values.1));
         }
     }
 
     /// The extreme of what is here and the neighbours along an axis, which lie in the slab that starts at `at`.
-    #[inline(always)]
     fn meet_neighbours<const TRACK: bool, const LARGEST: bool>(
         &mut self,
         base: usize,
@@ -146,13 +151,54 @@ impl<P: Prim> Field<P> {
         slab: usize,
         axis: Along,
     ) {
-        // No closures: one that is not inlined would be compiled without the instruction set.
         let Along { len, stride } = axis;
         let line = (len * stride).max(1);
         for start in (0..slab).step_by(line) {
             let (start, at, count) = (base + start, at + start, line - stride);
             self.meet::<TRACK, LARGEST>(start + stride, from, at, count);
             self.meet::<TRACK, LARGEST>(start, from, at + stride, count);
+        }
+    }
+}
+
+/// See [`Field::meet`].
+struct Meet<'a, P, const LARGEST: bool>(&'a mut [P], &'a [P]);
+
+impl<P: Prim, const LARGEST: bool> Task for Meet<'_, P, LARGEST> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (to, from) in self.0.iter_mut().zip(self.1) {
+            *to = if beats::<P, LARGEST>(*to, *from) {
+                *from
+            } else {
+                *to
+            };
+        }
+    }
+}
+
+/// As [`Meet`], with the points' sources.
+struct MeetAndTrack<'a, P, const LARGEST: bool> {
+    values: (&'a mut [P], &'a [P]),
+    sources: (&'a mut [u32], &'a [u32]),
+}
+
+impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let (to, from) = self.values;
+        let (sources, from_sources) = self.sources;
+        let into = to.chunks_mut(BLOCK).zip(sources.chunks_mut(BLOCK));
+        let from = from.chunks(BLOCK).zip(from_sources.chunks(BLOCK));
+        for ((to, sources), (from, from_sources)) in into.zip(from) {
+            match to.len() {
+                BLOCK => take_block::<P, LARGEST>(to, sources, from, from_sources),
+                _ => take::<P, LARGEST>(to, sources, from, from_sources),
+            }
         }
     }
 }
@@ -202,69 +248,4 @@ fn take<P: Prim, const LARGEST: bool>(
 #[inline(always)]
 fn beats<P: Prim, const LARGEST: bool>(a: P, b: P) -> bool {
     if LARGEST { b > a } else { b < a }
-}
-
-struct Erode<'a, P, const TRACK: bool> {
-    grid: &'a Grid,
-    from: &'a Field<P>,
-    to: &'a mut Field<P>,
-}
-
-impl<P: Prim, const TRACK: bool> Task for Erode<'_, P, TRACK> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let Self { grid, from, to } = self;
-        let slab = grid.slab;
-        let total = from.values.len();
-        for at in (0..total).step_by(slab.max(1)) {
-            to.copy::<TRACK>(at, from, at, slab);
-            if at > 0 {
-                to.meet::<TRACK, false>(at, from, at - slab, slab);
-            }
-            if at + slab < total {
-                to.meet::<TRACK, false>(at, from, at + slab, slab);
-            }
-            for axis in &grid.axes {
-                to.meet_neighbours::<TRACK, false>(at, from, at, slab, *axis);
-            }
-        }
-    }
-}
-
-struct Dilate<'a, P, const TRACK: bool> {
-    grid: &'a Grid,
-    from: &'a Field<P>,
-    slab: usize,
-    to: &'a mut Field<P>,
-    work: &'a mut Field<P>,
-}
-
-impl<P: Prim, const TRACK: bool> Task for Dilate<'_, P, TRACK> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        let Self {
-            grid,
-            from,
-            slab: index,
-            to,
-            work,
-        } = self;
-        let slab = grid.slab;
-        let at = index * slab;
-        to.copy::<TRACK>(0, from, at, slab);
-        if at > 0 {
-            to.meet::<TRACK, true>(0, from, at - slab, slab);
-        }
-        if at + slab < from.values.len() {
-            to.meet::<TRACK, true>(0, from, at + slab, slab);
-        }
-        for axis in &grid.axes {
-            work.copy::<TRACK>(0, to, 0, slab);
-            to.meet_neighbours::<TRACK, true>(0, work, 0, slab, *axis);
-        }
-    }
 }

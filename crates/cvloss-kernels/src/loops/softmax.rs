@@ -27,8 +27,9 @@ pub(crate) fn largest_logits<R: Real>(
     }
 }
 
+/// The larger of each, in place of `largest`.
 #[inline(always)]
-fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
+pub(crate) fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
     let n = largest.len();
     let row = &row[..n];
     for i in 0..n {
