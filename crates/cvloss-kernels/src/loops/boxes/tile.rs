@@ -110,9 +110,9 @@ impl<F: Pair<D>, P: Prim, const D: usize> Task for Under<'_, F, P, D> {
             let [a, b] = tile.boxes_at::<P::Lane<I>>(i);
             let (value, slopes) = formula.eval(a, b);
             tile.values[i] = value.get();
-            for (rows, slopes) in tile.slopes.iter_mut().zip(slopes) {
+            for k in 0..2 {
                 for d in 0..D {
-                    rows[d][i] = slopes[d].get();
+                    tile.slopes[k][d][i] = slopes[k][d].get();
                 }
             }
         }
