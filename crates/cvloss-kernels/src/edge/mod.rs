@@ -13,6 +13,7 @@ mod rows;
 
 use crate::error::{Result, check_shape};
 use crate::loops::pointwise::Difference;
+use crate::loops::sum::Total;
 use crate::options::{Gradient, Gradients, Reduction};
 use crate::parallel;
 use crate::pixel::{Charbonnier, L1, L2, TINY, check_positive};
@@ -22,7 +23,7 @@ use crate::view::{View, ViewMut, check_view};
 
 pub use filter::EdgeFilter;
 use filter::Kernel;
-use rows::{Add, Respond, Scale, Subtract, Transpose};
+use rows::{Add, Respond, Row, Scale, Subtract, Transpose};
 
 /// What a response costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -136,43 +137,30 @@ impl Pair<'_> {
         gradients: Gradients<'_>,
     ) -> Result<f64> {
         match self.options.penalty {
-            EdgePenalty::Absolute => Ok(self.filter::<_, P>(L1, values, gradients)),
-            EdgePenalty::Square => Ok(self.filter::<_, P>(L2, values, gradients)),
+            EdgePenalty::Absolute => Ok(self.sweep::<P>(&respond(L1), values, gradients)),
+            EdgePenalty::Square => Ok(self.sweep::<P>(&respond(L2), values, gradients)),
             EdgePenalty::Charbonnier(eps) => {
                 check_positive("eps", eps)?;
-                let eps = eps.max(TINY);
-                Ok(self.filter::<_, P>(Charbonnier { eps }, values, gradients))
+                let penalty = Charbonnier { eps: eps.max(TINY) };
+                Ok(self.sweep::<P>(&respond(penalty), values, gradients))
             }
         }
     }
 
-    /// With one filter or two known to the compiler.
-    fn filter<D: Difference, P: Prim>(
-        self,
-        penalty: D,
-        values: Option<ViewMut<'_>>,
-        gradients: Gradients<'_>,
-    ) -> f64 {
+    /// The filters, times what the options say.
+    fn kernels(self) -> Vec<Kernel> {
         let filter = self.options.filter;
         let factor = match self.options.scale {
             EdgeScale::Unit => 1.0 / filter.norm(),
             EdgeScale::Integer => 1.0,
         };
         let scaled = |kernel: Kernel| kernel.map(|row| row.map(|k| k * factor));
-        match filter.kernels() {
-            [one] => self.sweep::<_, P, 1>(penalty, [scaled(*one)], values, gradients),
-            [one, two, ..] => {
-                let kernels = [scaled(*one), scaled(*two)];
-                self.sweep::<_, P, 2>(penalty, kernels, values, gradients)
-            }
-            [] => 0.0,
-        }
+        filter.kernels().iter().copied().map(scaled).collect()
     }
 
-    fn sweep<D: Difference, P: Prim, const K: usize>(
+    fn sweep<P: Prim>(
         self,
-        penalty: D,
-        kernels: [Kernel; K],
+        respond: Responder<'_, P>,
         mut values: Option<ViewMut<'_>>,
         gradients: Gradients<'_>,
     ) -> f64 {
@@ -195,10 +183,11 @@ impl Pair<'_> {
             None => (0.0, false),
         };
         let into = [of(&gradients.input, 1.0), of(&gradients.target, -1.0)];
+        let kernels = self.kernels();
         let strips = self.strips(gradients);
         let owners: Vec<_> = strips.iter().map(|strip| strip.n).collect();
         let sums = parallel::map(strips, |strip| {
-            self.strip::<D, P, K>(penalty, &kernels, strip, into)
+            self.strip::<P>(respond, &kernels, strip, into)
         });
         let mut totals = vec![0.0; items];
         for (n, sum) in owners.into_iter().zip(sums) {
@@ -242,10 +231,10 @@ impl Pair<'_> {
         strips
     }
 
-    fn strip<D: Difference, P: Prim, const K: usize>(
+    fn strip<P: Prim>(
         self,
-        penalty: D,
-        kernels: &[Kernel; K],
+        respond: Responder<'_, P>,
+        kernels: &[Kernel],
         mut strip: Strip<'_>,
         into: [(f64, bool); 2],
     ) -> f64 {
@@ -259,10 +248,11 @@ impl Pair<'_> {
         let first = strip.start.saturating_sub(margin);
         let last = (strip.end + margin).min(height);
         let (wide, rows) = (width + 2, last - first);
-        let len = (rows + 2) * wide + K * (rows + 2) * wide + 4 * wide;
+        let all = kernels.len() * (rows + 2) * wide;
+        let len = (rows + 2) * wide + all + 4 * wide;
         with_scratch::<P, _>(len, |memory| {
             let (differences, rest) = memory.split_at_mut((rows + 2) * wide);
-            let (slopes, rest) = rest.split_at_mut(K * (rows + 2) * wide);
+            let (slopes, rest) = rest.split_at_mut(all);
             let (weight, rest) = rest.split_at_mut(wide);
             let (values, rest) = rest.split_at_mut(wide);
             let (out, folded) = rest.split_at_mut(wide);
@@ -287,21 +277,24 @@ impl Pair<'_> {
                     weight[0] = P::default();
                     weight[width - 1] = P::default();
                 }
-                let mut of_filter = slopes.chunks_exact_mut((rows + 2) * wide);
-                let sum = dispatch(Respond {
-                    penalty,
-                    kernels,
-                    rows: &differences[at..at + 3 * wide],
-                    weight,
-                    slopes: std::array::from_fn(|_| match of_filter.next() {
-                        Some(slopes) => &mut slopes[at + wide + 1..at + wide + 1 + width],
-                        None => &mut [],
-                    }),
-                    values: &mut values[..width],
-                    is_valid: self.options.border == EdgeBorder::Valid,
-                });
+                let values = &mut values[..width];
+                values.fill(P::default());
+                let of_filter = slopes.chunks_exact_mut((rows + 2) * wide);
+                for (kernel, slopes) in kernels.iter().zip(of_filter) {
+                    respond(Row {
+                        kernel,
+                        differences: &differences[at..at + 3 * wide],
+                        weight,
+                        slopes: &mut slopes[at + wide + 1..at + wide + 1 + width],
+                        values: &mut *values,
+                        is_valid: self.options.border == EdgeBorder::Valid,
+                    });
+                }
                 if (strip.start..strip.end).contains(&y) {
-                    total += sum;
+                    total += values
+                        .chunks(PART)
+                        .map(|part| dispatch(Total(part)))
+                        .sum::<f64>();
                 }
             }
             if has_gradient {
@@ -359,9 +352,9 @@ impl Pair<'_> {
     }
 
     /// The gradient of the strip's rows.
-    fn gather<P: Prim, const K: usize>(
+    fn gather<P: Prim>(
         self,
-        kernels: &[Kernel; K],
+        kernels: &[Kernel],
         slopes: &Slopes<'_, P>,
         strip: &mut Strip<'_>,
         into: [(f64, bool); 2],
@@ -402,6 +395,15 @@ impl Pair<'_> {
     }
 }
 
+/// Responses of a row by a penalty. All else is compiled once, not per penalty.
+type Responder<'r, P> = &'r (dyn Fn(Row<'_, P>) + Sync);
+
+fn respond<D: Difference, P: Prim>(penalty: D) -> impl Fn(Row<'_, P>) + Sync {
+    move |row| dispatch(Respond { penalty, row })
+}
+
+/// Rows are summed in parts of this length.
+const PART: usize = 1024;
 /// Pixels of a strip: differences and slopes stay in the second-level cache.
 const PIXELS: usize = 16 * 1024;
 /// The least number of rows of a strip.
@@ -433,7 +435,7 @@ struct Slopes<'a, P> {
 
 impl<P: Prim> Slopes<'_, P> {
     /// The transposed filters at padded row `y` (−1 if none), over all padded columns.
-    fn transpose<const K: usize>(&self, kernels: &[Kernel; K], y: Option<usize>, out: &mut [P]) {
+    fn transpose(&self, kernels: &[Kernel], y: Option<usize>, out: &mut [P]) {
         out.fill(P::default());
         // The responses that read row y lie in rows y − 1, y, y + 1.
         let y = y.map_or(-1, |y| y as isize);

@@ -4,7 +4,6 @@
 
 use super::filter::Kernel;
 use crate::loops::pointwise::Difference;
-use crate::loops::sum::sum;
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
@@ -59,67 +58,83 @@ impl<P: Prim> Task for Scale<'_, P> {
     }
 }
 
-/// Responses of a row, their cost and its slopes.
-pub(super) struct Respond<'a, D, P, const K: usize> {
-    pub(super) penalty: D,
-    pub(super) kernels: &'a [Kernel; K],
-    /// Three padded rows of differences.
-    pub(super) rows: &'a [P],
+/// A row that a filter responds to.
+pub(super) struct Row<'a, P> {
+    pub(super) kernel: &'a Kernel,
+    /// Three padded rows.
+    pub(super) differences: &'a [P],
     pub(super) weight: &'a [P],
-    pub(super) slopes: [&'a mut [P]; K],
+    /// Where slopes of the cost go.
+    pub(super) slopes: &'a mut [P],
+    /// What costs are added to.
     pub(super) values: &'a mut [P],
     /// The first and last column have no response.
     pub(super) is_valid: bool,
 }
 
-impl<D: Difference, P: Prim, const K: usize> Task for Respond<'_, D, P, K> {
+/// The cost of responses, and its slopes.
+pub(super) struct Respond<'a, D, P> {
+    pub(super) penalty: D,
+    pub(super) row: Row<'a, P>,
+}
+
+impl<D: Difference, P: Prim> Task for Respond<'_, D, P> {
     type Prim = P;
-    type Output = f64;
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
-        type R<P, I> = <P as Prim>::Lane<I>;
-        let new = R::<P, I>::new;
-        let n = self.values.len();
-        let wide = n + 2;
-        let (above, rest) = self.rows.split_at(wide);
-        let (own, below) = rest.split_at(wide);
-        let (above, own, below) = (&above[..n + 2], &own[..n + 2], &below[..n + 2]);
-        let (weight, values) = (&self.weight[..n], &mut self.values[..n]);
-        values.fill(P::default());
-        for (kernel, slopes) in self.kernels.iter().zip(self.slopes) {
-            let slopes = &mut slopes[..n];
-            let k = kernel.map(|row| row.map(R::<P, I>::of));
-            for i in 0..n {
-                let mut response = k[0][0] * new(above[i]);
-                response = k[0][1].mul_add(new(above[i + 1]), response);
-                response = k[0][2].mul_add(new(above[i + 2]), response);
-                response = k[1][0].mul_add(new(own[i]), response);
-                response = k[1][1].mul_add(new(own[i + 1]), response);
-                response = k[1][2].mul_add(new(own[i + 2]), response);
-                response = k[2][0].mul_add(new(below[i]), response);
-                response = k[2][1].mul_add(new(below[i + 1]), response);
-                response = k[2][2].mul_add(new(below[i + 2]), response);
-                let (value, slope) = self.penalty.eval(response);
-                let w = new(weight[i]);
-                values[i] = (new(values[i]) + value * w).get();
-                slopes[i] = (slope * w).get();
-            }
-            if self.is_valid {
-                // What the padding gave may be NaN, and counts nothing.
-                slopes[0] = P::default();
-                slopes[n - 1] = P::default();
+    fn run<I: Isa>(self) {
+        let Row {
+            kernel,
+            differences,
+            weight,
+            slopes,
+            values,
+            is_valid,
+        } = self.row;
+        let rows = [differences, weight];
+        respond::<D, P::Lane<I>>(self.penalty, kernel, rows, slopes, values);
+        if is_valid {
+            // What the padding gave may be NaN, and counts nothing.
+            let last = values.len() - 1;
+            for row in [slopes, values] {
+                row[0] = P::default();
+                row[last] = P::default();
             }
         }
-        if self.is_valid {
-            values[0] = P::default();
-            values[n - 1] = P::default();
-        }
-        values.chunks(PART).map(sum::<R<P, I>>).sum()
     }
 }
 
-/// Rows are summed in parts of this length.
-const PART: usize = 1024;
+#[inline(always)]
+fn respond<D: Difference, R: Real>(
+    penalty: D,
+    kernel: &Kernel,
+    [differences, weight]: [&[R::Prim]; 2],
+    slopes: &mut [R::Prim],
+    values: &mut [R::Prim],
+) {
+    let n = values.len();
+    let wide = n + 2;
+    let (above, rest) = differences.split_at(wide);
+    let (own, below) = rest.split_at(wide);
+    let (above, own, below) = (&above[..wide], &own[..wide], &below[..wide]);
+    let (weight, slopes) = (&weight[..n], &mut slopes[..n]);
+    let k = kernel.map(|row| row.map(R::of));
+    for i in 0..n {
+        let mut response = k[0][0] * R::new(above[i]);
+        response = k[0][1].mul_add(R::new(above[i + 1]), response);
+        response = k[0][2].mul_add(R::new(above[i + 2]), response);
+        response = k[1][0].mul_add(R::new(own[i]), response);
+        response = k[1][1].mul_add(R::new(own[i + 1]), response);
+        response = k[1][2].mul_add(R::new(own[i + 2]), response);
+        response = k[2][0].mul_add(R::new(below[i]), response);
+        response = k[2][1].mul_add(R::new(below[i + 1]), response);
+        response = k[2][2].mul_add(R::new(below[i + 2]), response);
+        let (value, slope) = penalty.eval(response);
+        let w = R::new(weight[i]);
+        values[i] = (R::new(values[i]) + value * w).get();
+        slopes[i] = (slope * w).get();
+    }
+}
 
 /// Adds one row of slopes to the padded gradient: `out[p] += Σ_j k_j s[p − j]`.
 pub(super) struct Transpose<'a, P> {
