@@ -152,9 +152,9 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
     extras: Extras<M, S>,
     operands: &Operands<'_>,
 ) -> Result<Vec<ItemStatistics>> {
-    match extras.riders() {
-        Some(riders) => first_sweep(options, riders, operands, None),
-        None => first_sweep(options, &ALONE, operands, None),
+    match extras.riders(operands.input.is_channels_last()) {
+        Some(riders) => first_sweep::<_, true>(options, riders, operands, None),
+        None => first_sweep::<_, false>(options, &ALONE, operands, None),
     }
 }
 
@@ -179,9 +179,9 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
             Activation::Identity => false,
         };
     let stash = stashes.then(|| gradient.view.reborrow());
-    let found = match extras.riders() {
-        Some(riders) => first_sweep(options, riders, operands, stash),
-        None => first_sweep(options, &ALONE, operands, stash),
+    let found = match extras.riders(operands.input.is_channels_last()) {
+        Some(riders) => first_sweep::<_, true>(options, riders, operands, stash),
+        None => first_sweep::<_, false>(options, &ALONE, operands, stash),
     }?;
     Ok((found, stashes))
 }
@@ -192,7 +192,8 @@ fn is_simple<M: SoftmaxExtra>(options: &Options, extra: &M, target: &View<'_>) -
     target.dtype().is_index() && !options.squared && extra.hard().is_some()
 }
 
-fn first_sweep<R: Riders + ?Sized>(
+/// See [`statistics`]. Unless it `TURNS`, tiles are read where they lie.
+fn first_sweep<R: Riders + ?Sized, const TURNS: bool>(
     options: &Options,
     riders: &R,
     operands: &Operands<'_>,
@@ -208,8 +209,8 @@ fn first_sweep<R: Riders + ?Sized>(
         .collect();
     let is_f64 = operands.input.dtype() == DType::F64;
     let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
-        true => block.statistics::<f64, R>(riders, stash),
-        false => block.statistics::<f32, R>(riders, stash),
+        true => block.statistics::<f64, R, TURNS>(riders, stash),
+        false => block.statistics::<f32, R, TURNS>(riders, stash),
     });
     let mut all = vec![ItemStatistics::empty(classes); items];
     let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
@@ -242,13 +243,15 @@ pub(crate) fn second_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
     gradient: Gradient<'_>,
     stashed: bool,
 ) -> Result<()> {
-    match extras.riders() {
-        Some(riders) => sweep_back(options, riders, operands, slopes, gradient, stashed),
-        None => sweep_back(options, &ALONE, operands, slopes, gradient, stashed),
+    let turns = operands.input.is_channels_last() || gradient.view.is_channels_last();
+    match extras.riders(turns) {
+        Some(riders) => sweep_back::<_, true>(options, riders, operands, slopes, gradient, stashed),
+        None => sweep_back::<_, false>(options, &ALONE, operands, slopes, gradient, stashed),
     }
 }
 
-fn sweep_back<R: Riders + ?Sized>(
+/// See [`second_sweep`]. Unless it `TURNS`, tiles are read and written where they lie.
+fn sweep_back<R: Riders + ?Sized, const TURNS: bool>(
     options: &Options,
     riders: &R,
     operands: &Operands<'_>,
@@ -273,9 +276,9 @@ fn sweep_back<R: Riders + ?Sized>(
         let slopes = &slopes[index / per_row * cut_items..];
         let how = (scale, accumulate, stashed);
         if block.input.dtype() == DType::F64 {
-            block.gradient::<f64, R>(riders, &mut view, slopes, how);
+            block.gradient::<f64, R, TURNS>(riders, &mut view, slopes, how);
         } else {
-            block.gradient::<f32, R>(riders, &mut view, slopes, how);
+            block.gradient::<f32, R, TURNS>(riders, &mut view, slopes, how);
         }
     };
     parallel::map(work, run);
@@ -337,7 +340,7 @@ impl<'i> Block<'i> {
             .collect()
     }
 
-    fn statistics<P: Prim, R: RidersIn<P> + ?Sized>(
+    fn statistics<P: Prim, R: RidersIn<P> + ?Sized, const TURNS: bool>(
         self,
         riders: &R,
         mut stash: Option<ViewMut<'_>>,
@@ -345,7 +348,7 @@ impl<'i> Block<'i> {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut work = Work::new();
-        self.tiles(false, |site: Site<'_, '_, P>, tile, _| {
+        self.tiles::<P, TURNS>(false, |site: &Site<'_, '_, P>, tile, _| {
             let place = site.place;
             let found = &mut all[place.n];
             found.points += site.points.kept;
@@ -365,7 +368,7 @@ impl<'i> Block<'i> {
         all.into_iter().map(ItemSums::total).collect()
     }
 
-    fn gradient<P: Prim, R: RidersIn<P> + ?Sized>(
+    fn gradient<P: Prim, R: RidersIn<P> + ?Sized, const TURNS: bool>(
         self,
         riders: &R,
         view: &mut ViewMut<'_>,
@@ -383,23 +386,30 @@ impl<'i> Block<'i> {
         };
         let items = if self.is_simple() { items } else { 0 };
         let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
-        self.tiles(
-            view.is_channels_last(),
-            |site: Site<'_, '_, P>, tile, turned| {
-                let place = site.place;
-                write_turned(view, place, accumulate, turned, |into| {
-                    riders.pull(Pulled {
-                        site,
-                        tile,
-                        work: &mut work,
-                        slopes: &slopes[place.n],
-                        hard_slopes: hard_slopes.get(place.n).map_or(&[], Vec::as_slice),
-                        scale,
-                        into,
-                        stashed,
-                    });
+        let turns = view.is_channels_last();
+        self.tiles::<P, TURNS>(turns, |site: &Site<'_, '_, P>, tile, turned| {
+            let place = site.place;
+            let mut pull = |into: Sink<'_, '_>| {
+                riders.pull(Pulled {
+                    site,
+                    tile: &mut *tile,
+                    work: &mut work,
+                    slopes: &slopes[place.n],
+                    hard_slopes: hard_slopes.get(place.n).map_or(&[], Vec::as_slice),
+                    scale,
+                    into,
+                    stashed,
                 });
-            },
-        );
+            };
+            if TURNS {
+                write_turned(view, place, accumulate, turned, &mut pull);
+            } else {
+                pull(Sink {
+                    view: &mut *view,
+                    place,
+                    accumulate,
+                });
+            }
+        });
     }
 }

@@ -138,6 +138,8 @@ fn pad<P: Prim, const N: usize>(rest: &[P], with: P) -> [P; N] {
     block
 }
 
+/// Vectors that straddle cache lines would wait longer for themselves.
+#[repr(align(64))]
 struct Sums<R> {
     both: [R; LANES],
     p: [R; LANES],

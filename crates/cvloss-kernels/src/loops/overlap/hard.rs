@@ -15,7 +15,7 @@ use super::{HardExtra, ItemSums, Site, Work};
 pub(super) use gradient::HardGradient;
 
 pub(super) struct HardStatistics<'a, 'i, 'o, E, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
@@ -34,10 +34,10 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
             found,
             stash,
         } = self;
-        exponentials(&site, E::PRESENT, tile, work);
+        exponentials(site, E::PRESENT, tile, work);
         if E::PRESENT {
             let values = &mut work.output[..site.len()];
-            by_class(&site, &extra, values);
+            by_class(site, &extra, values);
             dispatch(Values {
                 extra,
                 weights: &site.points.weights,
@@ -220,7 +220,7 @@ fn evaluate<E: HardExtra, R: Real>(extra: E, rows: [&[R::Prim]; 4], values: &mut
 
 /// The sums of each class.
 struct ClassSums<'a, 'i, 'o, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     tile: &'a [P],
     work: &'a mut Work<P>,
     found: &'a mut ItemSums,

@@ -12,7 +12,7 @@ use super::{Activation, ItemSlopes, ItemSums, Sink};
 
 /// A tile of the first sweep.
 pub(super) struct Summed<'a, 'i, 'o, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
@@ -22,7 +22,7 @@ pub(super) struct Summed<'a, 'i, 'o, P> {
 
 /// A tile of the second sweep.
 pub(super) struct Pulled<'a, 'i, 'o, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
     pub(super) slopes: &'a ItemSlopes,
@@ -58,8 +58,9 @@ pub(super) const ALONE: Extras<NoExtra, NoExtra> = Extras {
 };
 
 impl<M: SoftmaxExtra, S: SigmoidExtra> Extras<M, S> {
-    pub(super) fn riders(&self) -> Option<&dyn Riders> {
-        if M::PRESENT || S::PRESENT {
+    /// What the sweeps are given, unless nothing rides along and no tile has to be turned round.
+    pub(super) fn riders(&self, turns: bool) -> Option<&dyn Riders> {
+        if M::PRESENT || S::PRESENT || turns {
             Some(self)
         } else {
             None

@@ -10,7 +10,7 @@ use super::terms::Shape;
 use super::{ItemSlopes, ItemSums, SigmoidExtra, Site, Work};
 
 pub(super) struct RowStatistics<'a, 'i, 'o, E, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
@@ -30,7 +30,7 @@ impl<E: SigmoidExtra, P: Prim> RowStatistics<'_, '_, '_, E, P> {
         } = self;
         if E::PRESENT {
             dispatch(Values {
-                site: &site,
+                site,
                 extra,
                 work: &mut *work,
                 found: &mut *found,
@@ -107,7 +107,7 @@ fn value_row<E: SigmoidExtra, R: Real>(
 
 /// The sums of each channel.
 struct RowSums<'a, 'i, 'o, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     work: &'a mut Work<P>,
     found: &'a mut ItemSums,
     /// Through a sigmoid, or as they are.
@@ -222,7 +222,7 @@ fn drop_weightless<R: Real>(weights: &[R::Prim], p: &mut [R::Prim]) {
 }
 
 pub(super) struct RowGradient<'a, 'i, 'o, E, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) slopes: &'a ItemSlopes,
@@ -266,7 +266,7 @@ impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
 }
 
 struct FromInput<'a, 'i, 'o, E, P, const LOGITS: bool> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     extra: E,
     work: &'a mut Work<P>,
     slopes: &'a ItemSlopes,
@@ -359,7 +359,7 @@ fn slope_row<E: SigmoidExtra, R: Real, const LOGITS: bool>(
 
 /// A gradient in place of the odds that were left there.
 struct FromOdds<'a, 'i, 'o, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     work: &'a mut Work<P>,
     slopes: &'a ItemSlopes,
     scale: f64,

@@ -203,7 +203,7 @@ fn slopes<E: SoftmaxExtra, R: Real>(extra: E, factor: R, len: usize, sums: &mut 
 }
 
 pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) tile: &'a mut [P],
     pub(super) found: &'a mut ItemSums,
@@ -217,7 +217,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
             tile,
             found,
         } = self;
-        let mut sums = Sums::new(&site, &extra, tile);
+        let mut sums = Sums::new(site, &extra, tile);
         if E::PRESENT {
             dispatch(Along {
                 extra,
@@ -256,7 +256,7 @@ fn multiply<R: Real>(by: &[R::Prim], row: &mut [R::Prim]) {
 
 /// The sums of each class. `one_over_sum` comes as the sum.
 struct ClassSums<'a, 'i, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     tile: &'a mut [P],
     one_over_sum: &'a mut Row<P>,
     found: &'a mut ItemSums,
@@ -297,7 +297,7 @@ impl<P: Prim> ClassSums<'_, '_, P> {
 }
 
 pub(super) struct SoftmaxGradient<'a, 'i, 'o, E, P> {
-    pub(super) site: Site<'a, 'i, P>,
+    pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) tile: &'a mut [P],
     pub(super) slopes: &'a ItemSlopes,
@@ -315,7 +315,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
             scale,
             into,
         } = self;
-        let mut sums = Sums::new(&site, &extra, tile);
+        let mut sums = Sums::new(site, &extra, tile);
         if E::PRESENT {
             dispatch(Along {
                 extra,
@@ -340,7 +340,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxGradient<'_, '_, '_, E, P> {
 
 /// The gradient, from exponentials and their sums.
 struct Slopes<'a, 'i, 'o, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     shares: Option<&'a dyn Shares>,
     tile: &'a mut [P],
     slopes: &'a [[f64; 2]],

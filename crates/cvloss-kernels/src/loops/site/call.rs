@@ -211,27 +211,31 @@ impl Piece<'_, '_, '_> {
         labels[pixels..].fill(P::of(IGNORED));
         weights[pixels..].fill(P::default());
         let turned = turn(&self.input, place, turned);
-        let mut kernel = |gradient: Option<Sink<'_, '_>>| {
-            kernel(Tile {
+        let mut total = 0.0;
+        let mut evaluate = |gradient: Option<Sink<'_, '_>>| {
+            total = kernel(Tile {
                 input: Source::new(turned.as_ref(), &self.input, place),
                 place,
-                memory,
+                memory: &mut *memory,
                 target: &self.target,
                 class_weights: self.class_weights,
                 labels,
                 ignores: self.target.ignores(),
-                weights,
+                weights: &mut *weights,
                 scale: P::of(self.scale),
                 values: &mut *values,
                 gradient,
-            })
+            });
         };
-        let total = match &mut self.gradient {
-            Some(view) => write_turned(view, place, self.accumulate, turned_gradient, |sink| {
-                kernel(Some(sink))
-            }),
-            None => kernel(None),
-        };
+        match &mut self.gradient {
+            Some(view) => {
+                let accumulate = self.accumulate;
+                write_turned(view, place, accumulate, turned_gradient, &mut |sink| {
+                    evaluate(Some(sink));
+                });
+            }
+            None => evaluate(None),
+        }
         if let Some(view) = &mut self.values {
             view.write_row(n, 0, start, &values[..pixels], false);
         }

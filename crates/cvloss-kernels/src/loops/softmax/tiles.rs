@@ -127,46 +127,47 @@ pub(crate) fn turn<'m, P: Prim>(
     place: Place,
     memory: &'m mut [P],
 ) -> Option<View<'m>> {
-    let classes = view.shape()[1];
-    let len = memory.len() / classes.max(1);
-    if len == 0 {
+    if memory.is_empty() {
         return None;
     }
+    let classes = view.shape()[1];
+    let shape = [1, classes, memory.len() / classes];
     view.read_pixels(place.n, place.start, place.pixels, memory);
-    View::of(memory, [1, classes, len]).ok()
+    View::of(memory, shape).ok()
 }
 
 /// Has `write` write a tile of `view`: there, or if there is any into `memory`, whence it is turned round.
-pub(crate) fn write_turned<P: Prim, T>(
+pub(crate) fn write_turned<P: Prim>(
     view: &mut ViewMut<'_>,
     place: Place,
     accumulate: bool,
     memory: &mut [P],
-    write: impl FnOnce(Sink<'_, '_>) -> T,
-) -> T {
-    let shape @ [_, classes, len] = [1, view.shape()[1], memory.len() / view.shape()[1].max(1)];
-    let mut direct = view.reborrow();
-    let mut turned = match len * classes {
-        0 => None,
-        _ => ViewMut::of(&mut *memory, shape).ok(),
-    };
-    let is_turned = turned.is_some();
-    let result = write(match &mut turned {
-        Some(view) => Sink {
-            view,
-            place: Place::all(shape),
-            accumulate: false,
-        },
-        None => Sink {
-            view: &mut direct,
-            place,
-            accumulate,
-        },
-    });
-    if is_turned {
-        view.write_pixels(place.n, place.start, place.pixels, memory, accumulate);
+    write: &mut dyn FnMut(Sink<'_, '_>),
+) {
+    let mut turned = None;
+    if !memory.is_empty() {
+        let classes = view.shape()[1];
+        let shape = [1, classes, memory.len() / classes];
+        turned = ViewMut::of(&mut *memory, shape).ok();
     }
-    result
+    match &mut turned {
+        Some(turned) => {
+            let place = Place::all(turned.shape());
+            write(Sink {
+                view: turned,
+                place,
+                accumulate: false,
+            });
+        }
+        None => {
+            return write(Sink {
+                view,
+                place,
+                accumulate,
+            });
+        }
+    }
+    view.write_pixels(place.n, place.start, place.pixels, memory, accumulate);
 }
 
 /// Where a tile reads, every class; what is asked for beyond its pixels is 0.

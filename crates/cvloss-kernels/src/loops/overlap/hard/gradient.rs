@@ -8,7 +8,7 @@ use crate::simd::{Isa, Task, dispatch};
 use super::{HardExtra, Site, Work, by_class, exponentials};
 
 pub(in super::super) struct HardGradient<'a, 'i, 'o, E, P> {
-    pub(in super::super) site: Site<'a, 'i, P>,
+    pub(in super::super) site: &'a Site<'a, 'i, P>,
     pub(in super::super) extra: E,
     pub(in super::super) tile: &'a mut [P],
     pub(in super::super) work: &'a mut Work<P>,
@@ -36,10 +36,10 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
         } = self;
         let n = site.len();
         if !stashed {
-            exponentials(&site, E::PRESENT, tile, work);
+            exponentials(site, E::PRESENT, tile, work);
         }
         dispatch(Dot {
-            site: &site,
+            site,
             tile: &mut *tile,
             work: &mut *work,
             slopes,
@@ -54,7 +54,7 @@ impl<E: HardExtra, P: Prim> HardGradient<'_, '_, '_, E, P> {
         } = work;
         let (dot, pull) = (&mut terms.i[..n], &mut output[..n]);
         if E::PRESENT {
-            by_class(&site, &extra, pull);
+            by_class(site, &extra, pull);
             dispatch(Pull {
                 extra,
                 factor,
@@ -262,7 +262,7 @@ fn pull<E: HardExtra, R: Real>(
 
 /// The gradient, from probabilities.
 struct Slopes<'a, 'i, 'o, P> {
-    site: Site<'a, 'i, P>,
+    site: &'a Site<'a, 'i, P>,
     tile: &'a [P],
     slopes: &'a [[P; 2]],
     dot: &'a [P],
