@@ -118,8 +118,15 @@ fn every_loss_is_wrapped() -> Result<()> {
         read("include/cvloss.hpp")?,
         read("examples/python/cvloss_torch.py")?,
     );
-    let hostile = read("crates/cvloss-capi/tests/c/hostile.c")?
-        + &read("crates/cvloss-capi/tests/c/networks.c")?;
+    let mut hostile = String::new();
+    for file in [
+        "hostile.c",
+        "hostile_call.h",
+        "hostile_options.h",
+        "networks.c",
+    ] {
+        hostile += &read(&format!("crates/cvloss-capi/tests/c/{file}"))?;
+    }
     let support = package().join("tests/support");
     let mut entries = std::fs::read_to_string(support.join("entries.rs"))?
         + &std::fs::read_to_string(support.join("networks.rs"))?;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod normalise;
 mod tile;
 
 use crate::error::{Error, Result, check_share};
