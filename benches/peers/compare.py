@@ -397,6 +397,14 @@ CASES = [
         segmentation,
         {"torch": function("torch.nn.functional.cross_entropy")},
     ),
+    # Of a classifier: classes lie side by side.
+    Case(
+        "cross_entropy_rows",
+        (4096, 1000),
+        segmentation,
+        {"torch": function("torch.nn.functional.cross_entropy")},
+        small=(32, 1000),
+    ),
     Case(
         "focal_softmax",
         SEGMENTATION,

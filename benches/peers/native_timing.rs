@@ -64,7 +64,7 @@ fn main() -> Result<()> {
 fn loss(key: &str, preset: Option<&str>) -> Result<Box<dyn Loss>> {
     Ok(match (key, preset) {
         ("focal_sigmoid", _) => Box::new(FocalLoss::default()),
-        ("cross_entropy", _) => Box::new(CrossEntropyLoss::default()),
+        ("cross_entropy" | "cross_entropy_rows", _) => Box::new(CrossEntropyLoss::default()),
         ("focal_softmax", _) => Box::new(SoftmaxFocalLoss::default()),
         ("dice_multiclass", Some("kornia")) => Box::new(DiceLoss::kornia()),
         ("dice_multiclass", Some("smp")) => Box::new(DiceLoss::smp()),
