@@ -83,7 +83,14 @@ fn installed() -> Result<()> {
     let folder = tempdir()?;
     let prefix = folder.path().join("prefix");
     run(Command::new("cargo-cinstall")
-        .args(["cinstall", "--release", "--locked", "--libdir", "lib"])
+        .args([
+            "cinstall",
+            "--profile",
+            "dist",
+            "--locked",
+            "--libdir",
+            "lib",
+        ])
         .arg("--manifest-path")
         .arg(root().join("crates/cvloss-capi/Cargo.toml"))
         .arg("--prefix")
@@ -101,6 +108,8 @@ fn installed() -> Result<()> {
     for file in installed {
         ensure!(prefix.join(file).is_file(), "{file} is not installed");
     }
+    let size = prefix.join("lib/libcvloss.so").metadata()?.len();
+    ensure!(size < 6_000_000, "libcvloss.so has {size} bytes");
     soname(&prefix)?;
     through_pkg_config(&prefix)?;
     through_cmake(&prefix)
