@@ -2,10 +2,7 @@
 //! values and gradients as of logits whose pixels do.
 
 use cvloss_kernels::loops::{boxes::Gradients, site};
-use cvloss_kernels::region::{
-    self, Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, Pooling, Score,
-    Smooth, Transform,
-};
+use cvloss_kernels::region::{self, Activation, Score};
 use cvloss_kernels::{
     Gradient, Normalizer, Reduction, Result, View, ViewMut, cross_entropy, distribution_focal,
 };
@@ -156,26 +153,7 @@ fn dice_is_the_same() -> Result<()> {
         let labels = labels(shape);
         let options = region::Options {
             activation,
-            intersection: Intersection::Product,
-            score: Score::DICE,
-            background: None,
-            squared: false,
-            smooth: Smooth {
-                numerator: 1.0,
-                denominator: 1.0,
-                floor: 0.0,
-            },
-            transform: Transform::Linear,
-            power: 1.0,
-            pooling: Pooling::Image,
-            average: Average::Macro,
-            absent: Absent::Count,
-            classes: Classes::All,
-            class_weights: None,
-            class_average: ClassAverage::Count,
-            reduction: Reduction::Mean,
-            weight: 1.0,
-            extra: Extra::None,
+            ..region::Options::new(Score::DICE)
         };
         // One layout has probabilities left by the first sweep, another evaluates them again.
         compare(1e-6, shape, &|input, gradient| {

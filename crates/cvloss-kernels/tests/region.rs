@@ -1,36 +1,14 @@
 //! A region loss that refuses its arguments leaves the gradient alone, though its first sweep uses that memory.
 
-use cvloss_kernels::region::{
-    self, Absent, Activation, Average, ClassAverage, Classes, Extra, Intersection, Operands,
-    Options, Pooling, Score, Smooth, Transform,
-};
+use cvloss_kernels::region::{self, Operands, Options, Score};
 use cvloss_kernels::{Gradient, Reduction, Result, View, ViewMut};
 
 const SHAPE: [usize; 3] = [2, 3, 4];
 
 fn options() -> Options {
     Options {
-        activation: Activation::Softmax,
-        intersection: Intersection::Product,
-        score: Score::DICE,
-        background: None,
-        squared: false,
-        smooth: Smooth {
-            numerator: 1e-5,
-            denominator: 1e-5,
-            floor: 0.0,
-        },
-        transform: Transform::Linear,
-        power: 1.0,
-        pooling: Pooling::Image,
-        average: Average::Macro,
-        absent: Absent::Count,
-        classes: Classes::All,
-        class_weights: None,
-        class_average: ClassAverage::Count,
         reduction: Reduction::None,
-        weight: 1.0,
-        extra: Extra::None,
+        ..Options::new(Score::DICE)
     }
 }
 

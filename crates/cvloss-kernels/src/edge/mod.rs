@@ -17,13 +17,13 @@ use crate::loops::sum::Total;
 use crate::options::{Gradient, Gradients, Reduction};
 use crate::parallel;
 use crate::pixel::{Charbonnier, L1, L2, TINY, check_positive};
-use crate::scalar::{Prim, in_precision, with_scratch};
+use crate::scalar::{Prim, Scalar, in_precision, with_scratch};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut, check_view};
 
 pub use filter::EdgeFilter;
 use filter::Kernel;
-use rows::{Add, Respond, Row, Scale, Subtract, Transpose};
+use rows::{Respond, Row, Scale, Subtract, Transpose};
 
 /// What a response costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -368,10 +368,7 @@ impl Pair<'_> {
             for beyond in [None, Some(height)] {
                 if self.source(beyond, height) == Some(y) {
                     slopes.transpose(kernels, beyond, folded);
-                    dispatch(Add {
-                        to: out,
-                        from: folded,
-                    });
+                    Scalar::add_slice(folded, out);
                 }
             }
             for (from, beyond) in [(0, None), (width + 1, Some(width))] {

@@ -24,22 +24,6 @@ impl<P: Prim> Task for Subtract<'_, P> {
     }
 }
 
-/// A row is added to another.
-pub(super) struct Add<'a, P> {
-    pub(super) to: &'a mut [P],
-    pub(super) from: &'a [P],
-}
-impl<P: Prim> Task for Add<'_, P> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for (to, from) in self.to.iter_mut().zip(self.from) {
-            *to = (<P::Lane<I>>::new(*to) + <P::Lane<I>>::new(*from)).get();
-        }
-    }
-}
-
 /// A row times a number.
 pub(super) struct Scale<'a, P> {
     pub(super) from: &'a [P],

@@ -5,7 +5,7 @@ use ndarray::ArrayView3;
 use crate::math::Real;
 use crate::options::Gradient;
 use crate::parallel;
-use crate::scalar::Prim;
+use crate::scalar::{Prim, Scalar};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::{View, ViewMut};
 
@@ -50,10 +50,7 @@ pub(super) fn average<P: Prim>(grid: &[Cells; 3], from: &View<'_>, into: ViewMut
                     for dy in 0..high.size(y) {
                         let line = (z * deep.factor + dz) * high.len + y * high.factor + dy;
                         from.read_row(n, c, line * wide.len, &mut row);
-                        dispatch(Add {
-                            row: &row,
-                            sums: &mut sums,
-                        });
+                        Scalar::add_slice(&row, &mut sums);
                     }
                 }
                 let lines = deep.size(z) * high.size(y);
@@ -130,23 +127,6 @@ pub(super) fn spread<P: Prim>(grid: &[Cells; 3], slopes: &View<'_>, gradient: Gr
             }
         },
     );
-}
-
-/// `sums = sums + row`.
-struct Add<'a, P> {
-    row: &'a [P],
-    sums: &'a mut [P],
-}
-
-impl<P: Prim> Task for Add<'_, P> {
-    type Prim = P;
-    type Output = ();
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for (sum, x) in self.sums.iter_mut().zip(self.row) {
-            *sum = (P::Lane::<I>::new(*sum) + P::Lane::<I>::new(*x)).get();
-        }
-    }
 }
 
 /// Means of cells, of sums over `lines` lines.

@@ -7,7 +7,7 @@ use super::super::maps::Maps;
 use super::super::product::DEPTH;
 use super::Network;
 use crate::math::Real;
-use crate::scalar::Prim;
+use crate::scalar::{Prim, Scalar};
 use crate::simd::{self, Isa, Task};
 
 impl<T: Prim> Network<T> {
@@ -15,7 +15,7 @@ impl<T: Prim> Network<T> {
         let numbers = sum.numbers_mut().par_chunks_mut(PIECE);
         numbers
             .zip(other.numbers().par_chunks(PIECE))
-            .for_each(|(sum, other)| simd::dispatch(Add { sum, other }));
+            .for_each(|(sum, other)| Scalar::add_slice(other, sum));
         self.reuse(other);
         sum
     }
@@ -72,23 +72,6 @@ impl<T: Prim> Task for Rectify<'_, T> {
     fn run<I: Isa>(self) {
         for x in self.0 {
             *x = <T::Lane<I>>::new(*x).at_least(<T::Lane<I>>::zero()).get();
-        }
-    }
-}
-
-struct Add<'a, T> {
-    sum: &'a mut [T],
-    other: &'a [T],
-}
-
-impl<T: Prim> Task for Add<'_, T> {
-    type Prim = T;
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self) {
-        for (x, y) in self.sum.iter_mut().zip(self.other) {
-            *x = (<T::Lane<I>>::new(*x) + <T::Lane<I>>::new(*y)).get();
         }
     }
 }
