@@ -21,7 +21,7 @@ use crate::view::{View, ViewMut};
 
 use block::{Block, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
-use riders::{ALONE, Pulled, Riders, RidersIn, Summed};
+use riders::{Pulled, Riders, RidersIn, Summed};
 
 use super::softmax::{Sink, cut, cut_mut, pieces, write_turned};
 use super::sum::Lanes;
@@ -152,10 +152,7 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
     extras: Extras<M, S>,
     operands: &Operands<'_>,
 ) -> Result<Vec<ItemStatistics>> {
-    match extras.riders(operands.input.is_channels_last()) {
-        Some(riders) => first_sweep::<_, true>(options, riders, operands, None),
-        None => first_sweep::<_, false>(options, &ALONE, operands, None),
-    }
+    first_sweep(options, &extras, operands, None)
 }
 
 /// As [`statistics`]; and leaves the probabilities in the memory of the gradient, where it can, so that the second sweep
@@ -179,10 +176,7 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
             Activation::Identity => false,
         };
     let stash = stashes.then(|| gradient.view.reborrow());
-    let found = match extras.riders(operands.input.is_channels_last()) {
-        Some(riders) => first_sweep::<_, true>(options, riders, operands, stash),
-        None => first_sweep::<_, false>(options, &ALONE, operands, stash),
-    }?;
+    let found = first_sweep(options, &extras, operands, stash)?;
     Ok((found, stashes))
 }
 
@@ -192,10 +186,9 @@ fn is_simple<M: SoftmaxExtra>(options: &Options, extra: &M, target: &View<'_>) -
     target.dtype().is_index() && !options.squared && extra.hard().is_some()
 }
 
-/// See [`statistics`]. Unless it `TURNS`, tiles are read where they lie.
-fn first_sweep<R: Riders + ?Sized, const TURNS: bool>(
+fn first_sweep(
     options: &Options,
-    riders: &R,
+    riders: &dyn Riders,
     operands: &Operands<'_>,
     stash: Option<ViewMut<'_>>,
 ) -> Result<Vec<ItemStatistics>> {
@@ -209,8 +202,8 @@ fn first_sweep<R: Riders + ?Sized, const TURNS: bool>(
         .collect();
     let is_f64 = operands.input.dtype() == DType::F64;
     let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
-        true => block.statistics::<f64, R, TURNS>(riders, stash),
-        false => block.statistics::<f32, R, TURNS>(riders, stash),
+        true => block.statistics::<f64>(riders, stash),
+        false => block.statistics::<f32>(riders, stash),
     });
     let mut all = vec![ItemStatistics::empty(classes); items];
     let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
@@ -243,17 +236,12 @@ pub(crate) fn second_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
     gradient: Gradient<'_>,
     stashed: bool,
 ) -> Result<()> {
-    let turns = operands.input.is_channels_last() || gradient.view.is_channels_last();
-    match extras.riders(turns) {
-        Some(riders) => sweep_back::<_, true>(options, riders, operands, slopes, gradient, stashed),
-        None => sweep_back::<_, false>(options, &ALONE, operands, slopes, gradient, stashed),
-    }
+    sweep_back(options, &extras, operands, slopes, gradient, stashed)
 }
 
-/// See [`second_sweep`]. Unless it `TURNS`, tiles are read and written where they lie.
-fn sweep_back<R: Riders + ?Sized, const TURNS: bool>(
+fn sweep_back(
     options: &Options,
-    riders: &R,
+    riders: &dyn Riders,
     operands: &Operands<'_>,
     slopes: &[ItemSlopes],
     gradient: Gradient<'_>,
@@ -276,9 +264,9 @@ fn sweep_back<R: Riders + ?Sized, const TURNS: bool>(
         let slopes = &slopes[index / per_row * cut_items..];
         let how = (scale, accumulate, stashed);
         if block.input.dtype() == DType::F64 {
-            block.gradient::<f64, R, TURNS>(riders, &mut view, slopes, how);
+            block.gradient::<f64>(riders, &mut view, slopes, how);
         } else {
-            block.gradient::<f32, R, TURNS>(riders, &mut view, slopes, how);
+            block.gradient::<f32>(riders, &mut view, slopes, how);
         }
     };
     parallel::map(work, run);
@@ -340,15 +328,15 @@ impl<'i> Block<'i> {
             .collect()
     }
 
-    fn statistics<P: Prim, R: RidersIn<P> + ?Sized, const TURNS: bool>(
+    fn statistics<P: Prim>(
         self,
-        riders: &R,
+        riders: &dyn RidersIn<P>,
         mut stash: Option<ViewMut<'_>>,
     ) -> Vec<ItemStatistics> {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut work = Work::new();
-        self.tiles::<P, TURNS>(false, |site: &Site<'_, '_, P>, tile, _| {
+        self.tiles::<P>(false, |site: &Site<'_, '_, P>, tile, _| {
             let place = site.place;
             let found = &mut all[place.n];
             found.points += site.points.kept;
@@ -368,9 +356,9 @@ impl<'i> Block<'i> {
         all.into_iter().map(ItemSums::total).collect()
     }
 
-    fn gradient<P: Prim, R: RidersIn<P> + ?Sized, const TURNS: bool>(
+    fn gradient<P: Prim>(
         self,
-        riders: &R,
+        riders: &dyn RidersIn<P>,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
         (scale, accumulate, stashed): (f64, bool, bool),
@@ -387,7 +375,7 @@ impl<'i> Block<'i> {
         let items = if self.is_simple() { items } else { 0 };
         let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
         let turns = view.is_channels_last();
-        self.tiles::<P, TURNS>(turns, |site: &Site<'_, '_, P>, tile, turned| {
+        self.tiles::<P>(turns, |site: &Site<'_, '_, P>, tile, turned| {
             let place = site.place;
             let mut pull = |into: Sink<'_, '_>| {
                 riders.pull(Pulled {
@@ -401,15 +389,7 @@ impl<'i> Block<'i> {
                     stashed,
                 });
             };
-            if TURNS {
-                write_turned(view, place, accumulate, turned, &mut pull);
-            } else {
-                pull(Sink {
-                    view: &mut *view,
-                    place,
-                    accumulate,
-                });
-            }
+            write_turned(view, place, accumulate, turned, &mut pull);
         });
     }
 }

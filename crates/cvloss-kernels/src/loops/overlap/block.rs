@@ -57,7 +57,7 @@ impl Block<'_> {
 
     /// Visits every tile: its surroundings, work memory for one number per class and pixel, and as much as said for its
     /// gradient to be turned round.
-    pub(super) fn tiles<P: Prim, const TURNS: bool>(
+    pub(super) fn tiles<P: Prim>(
         &self,
         turns_gradient: bool,
         mut visit: impl FnMut(&Site<'_, '_, P>, &mut [P], &mut [P]),
@@ -67,8 +67,8 @@ impl Block<'_> {
             Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
             Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
         };
-        let turned_input = turned_len(TURNS && self.input.is_channels_last(), classes, stride);
-        let turned_gradient = turned_len(TURNS && turns_gradient, classes, stride);
+        let turned_input = turned_len(self.input.is_channels_last(), classes, stride);
+        let turned_gradient = turned_len(turns_gradient, classes, stride);
         let mut points = Points {
             labels: Row::new(),
             weights: Row::filled(P::of(1.0)),
@@ -88,10 +88,7 @@ impl Block<'_> {
                         let len = classes * rows.end;
                         points.labels[rows.clone()].fill(P::of(IGNORED));
                         points.weights[rows.clone()].fill(P::default());
-                        let turned = match TURNS {
-                            true => turn(&self.input, place, &mut input[..len.min(turned_input)]),
-                            false => None,
-                        };
+                        let turned = turn(&self.input, place, &mut input[..len.min(turned_input)]);
                         let site = Site {
                             block: self,
                             points: &points,

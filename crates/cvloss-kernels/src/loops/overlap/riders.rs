@@ -1,5 +1,4 @@
-//! A tile of either sweep, by what rides along. The sweeps around it are compiled once for all that may ride along, through
-//! a trait object, and once for nothing: a tile of a small tensor is so short that the call would show.
+//! A tile of either sweep, by what rides along. The sweeps around it are compiled once for all.
 
 use crate::scalar::Prim;
 
@@ -51,22 +50,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra> Riders for Extras<M, S> {
     }
 }
 
-/// Nothing rides along.
-pub(super) const ALONE: Extras<NoExtra, NoExtra> = Extras {
-    softmax: NoExtra,
-    sigmoid: NoExtra,
-};
-
 impl<M: SoftmaxExtra, S: SigmoidExtra> Extras<M, S> {
-    /// What the sweeps are given, unless nothing rides along and no tile has to be turned round.
-    pub(super) fn riders(&self, turns: bool) -> Option<&dyn Riders> {
-        if M::PRESENT || S::PRESENT || turns {
-            Some(self)
-        } else {
-            None
-        }
-    }
-
     fn hard(&self, block: &Block<'_>) -> Option<M::Hard> {
         self.softmax.hard().filter(|_| block.is_simple())
     }
