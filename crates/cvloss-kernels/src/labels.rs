@@ -50,6 +50,23 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// As [`new`](Self::new) of what was checked, and `occurs` if it does.
+    pub(crate) fn known(view: &'a View<'_>, occurs: Option<i64>) -> Self {
+        if view.dtype().is_index() {
+            Self::Indices(view.reborrow(), occurs)
+        } else {
+            Self::Soft(view.reborrow())
+        }
+    }
+
+    /// The index that is ignored, if it occurs.
+    pub(crate) fn occurring(&self) -> Option<i64> {
+        match self {
+            Self::Indices(_, occurs) => *occurs,
+            Self::Soft(_) => None,
+        }
+    }
+
     /// (1, C, N) from (N, C, 1): see [`View::swap_items_and_space`].
     pub(crate) fn swap_items_and_space(self) -> Self {
         match self {
@@ -76,7 +93,7 @@ impl<'a> Target<'a> {
 
     /// Whether any point may be ignored.
     pub(crate) fn ignores(&self) -> bool {
-        matches!(self, Self::Indices(_, Some(_)))
+        self.occurring().is_some()
     }
 
     /// Reads indices, [`IGNORED`] where a point is ignored. Leaves the row alone for soft targets, which ignore
@@ -104,8 +121,12 @@ fn read<T: Scalar + Into<i64>, P: Prim>(
     match labels.to_slice() {
         Some(labels) => {
             let (labels, behind) = labels.split_at(row.len());
-            prefetch(&behind[..behind.len().min(row.len())]);
-            dispatch(ReadTask(labels, ignore, row));
+            dispatch(ReadTask {
+                labels,
+                behind,
+                ignore,
+                row,
+            });
         }
         None => {
             for (to, label) in row.iter_mut().zip(labels) {
@@ -114,6 +135,9 @@ fn read<T: Scalar + Into<i64>, P: Prim>(
         }
     }
 }
+
+/// Labels between which some of those behind them are brought into the cache.
+const PART: usize = 64;
 
 /// A class, which fits 32 bits where it was checked, costs less to convert than 64 bits do.
 #[inline(always)]
@@ -125,16 +149,30 @@ fn number<P: Prim>(label: i64, ignore: Option<i64>) -> P {
     }
 }
 
-struct ReadTask<'a, T, P>(&'a [T], Option<i64>, &'a mut [P]);
+struct ReadTask<'a, T, P> {
+    labels: &'a [T],
+    behind: &'a [T],
+    ignore: Option<i64>,
+    row: &'a mut [P],
+}
 
 impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self(labels, ignore, row) = self;
-        for (to, label) in row.iter_mut().zip(labels) {
-            *to = number((*label).into(), ignore);
+        let Self {
+            labels,
+            behind,
+            ignore,
+            row,
+        } = self;
+        let mut behind = behind.chunks(PART);
+        for (row, labels) in row.chunks_mut(PART).zip(labels.chunks(PART)) {
+            prefetch(behind.next().unwrap_or_default());
+            for (to, label) in row.iter_mut().zip(labels) {
+                *to = number((*label).into(), ignore);
+            }
         }
     }
 }

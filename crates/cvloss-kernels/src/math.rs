@@ -53,6 +53,8 @@ pub trait Real:
     fn exp_moderate(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
     fn ln(self) -> Self;
+    /// Natural logarithm of a positive normal number; NaN of NaN and ∞. Cheaper than [`ln`](Self::ln).
+    fn ln_normal(self) -> Self;
     /// `ln(1 + self)` for `self` in `[0, 1]`, accurate relative to the result.
     fn ln_1p_unit(self) -> Self;
     /// Arc tangent for `self` in `[1 − √2, √2 − 1]`.

@@ -1,5 +1,6 @@
 //! Deterministic parallelism: work is cut by shape alone, and results come back in order.
 
+use crate::simd::settle;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 /// The most pieces that a tensor is cut into; bounds the memory for partial sums.
@@ -33,6 +34,7 @@ trait Run: Send {
 impl<T: Send, R: Send, F: Fn(T) -> R + Sync> Run for Slot<'_, T, R, F> {
     fn run(&mut self) {
         self.result = self.piece.take().map(self.work);
+        settle();
     }
 }
 

@@ -102,7 +102,7 @@ pub trait Prim: Scalar + PartialOrd {
 }
 
 /// Bytes of a cache line, where vectors are read and written whole.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Lends `len` numbers of this thread's work memory, of any content, from the start of a cache line.
 pub(crate) fn with_scratch<P: Prim, T>(len: usize, work: impl FnOnce(&mut [P]) -> T) -> T {

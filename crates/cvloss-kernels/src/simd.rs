@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::math::{Lane, Real};
-use crate::scalar::Prim;
+use crate::scalar::{LINE, Prim};
 
 /// An instruction set, as the types of its arithmetic.
 pub trait Isa: Send + Sync + 'static {
@@ -157,7 +157,6 @@ pub(crate) fn prefetch<T>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        const LINE: usize = 64;
         let start = row.as_ptr().cast::<i8>();
         for offset in (0..size_of_val(row)).step_by(LINE) {
             // SAFETY: a prefetch reads nothing, and `offset` lies inside `row`.
@@ -168,21 +167,43 @@ pub(crate) fn prefetch<T>(row: &[T]) {
     let _ = row;
 }
 
-/// As [`prefetch`], to be written.
+/// As [`prefetch`], of the first and the last number where they lie within a cache line.
 #[inline(always)]
-pub(crate) fn prefetch_mut<T>(row: &mut [T]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        const LINE: usize = 64;
-        let start = row.as_ptr().cast::<i8>();
-        for offset in (0..size_of_val(row)).step_by(LINE) {
-            // SAFETY: a prefetch reads nothing, and `offset` lies inside `row`.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(start.add(offset)) };
-        }
+pub(crate) fn prefetch_ends<T>(row: &[T]) {
+    let [start, end] = [row.as_ptr_range().start, row.as_ptr_range().end];
+    if !start.addr().is_multiple_of(LINE) {
+        prefetch(&row[..row.len().min(1)]);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+    if !end.addr().is_multiple_of(LINE) {
+        prefetch(&row[row.len().saturating_sub(1)..]);
+    }
+}
+
+/// Copies `from` to `to`, of the same length, past the caches where the target can: what is written whole lines at a time
+/// need not be read first, and drives nothing out.
+///
+/// Another thread may see it late, unless [`settle`] comes before what it waits for: each piece of
+/// [`parallel::map`](crate::parallel::map) ends with that.
+pub(crate) fn stream<P: Prim>(from: &[P], to: &mut [P]) {
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        // SAFETY: `level` returned it, so AVX-512 F was detected on this machine.
+        Level::Avx512 => return unsafe { x86::stream_avx512(from, to) },
+        // SAFETY: as above, of AVX2; or this crate itself is compiled for it.
+        Level::Fma => return unsafe { x86::stream_avx2(from, to) },
+        Level::Portable => {}
+    }
+    to.copy_from_slice(from);
+}
+
+/// Has all that was [streamed](stream) seen before what is written from here on.
+#[inline]
+pub(crate) fn settle() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
 }
 
 /// `to[i] = Σ_t taps[t] · from[i + t]`, or added to what is there, for the first few of `to`: returns for how many. They
@@ -203,9 +224,54 @@ pub(crate) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> us
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m512, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps,
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        __m256i, __m512, _mm256_loadu_si256, _mm256_stream_si256, _mm512_add_ps,
+        _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+        _mm512_stream_si512,
     };
+
+    use crate::scalar::{LINE, Prim};
+
+    /// A cache line.
+    #[repr(align(64))]
+    struct Line([u8; LINE]);
+
+    /// [`super::stream`], given how a line is copied.
+    macro_rules! stream {
+        ($name:ident, $features:literal, $copy:expr) => {
+            #[target_feature(enable = $features)]
+            pub(super) fn $name<P: Prim>(from: &[P], to: &mut [P]) {
+                assert_eq!(from.len(), to.len());
+                // SAFETY: every content of a line is a `P`, which is `f32` or `f64`, and the other way round.
+                let (head, lines, tail) = unsafe { to.align_to_mut::<Line>() };
+                let (from_head, from) = from.split_at(head.len());
+                let (from, from_tail) = from.split_at(from.len() - tail.len());
+                // Copies of nothing, the common case, would be calls.
+                if !head.is_empty() {
+                    head.copy_from_slice(from_head);
+                }
+                if !tail.is_empty() {
+                    tail.copy_from_slice(from_tail);
+                }
+                for (from, to) in from.chunks_exact(LINE / size_of::<P>()).zip(lines) {
+                    // SAFETY: both are as long as a line, and the second starts where lines do.
+                    unsafe { $copy(from.as_ptr().cast(), (&raw mut to.0).cast()) };
+                }
+            }
+        };
+    }
+    stream!(stream_avx512, "avx512f", |from, to| _mm512_stream_si512(
+        to,
+        _mm512_loadu_si512(from)
+    ));
+    stream!(
+        stream_avx2,
+        "avx2",
+        |from: *const __m256i, to: *mut __m256i| {
+            _mm256_stream_si256(to, _mm256_loadu_si256(from));
+            _mm256_stream_si256(to.add(1), _mm256_loadu_si256(from.add(1)));
+        }
+    );
 
     /// Numbers in a vector.
     const LANES: usize = 16;

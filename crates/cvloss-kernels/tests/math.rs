@@ -101,6 +101,14 @@ accuracy! {
         1.0: bits_f64(0.5, 2.0),
         1.0: bits_f64(5e-324, f64::MIN_POSITIVE),
     }
+    ln_normal_f32: worst_f32, Real::ln_normal, f64::ln, {
+        1.0: bits_f32(f32::MIN_POSITIVE, f32::MAX),
+        1.0: bits_f32(0.5, 2.0),
+    }
+    ln_normal_f64: worst_f64, Real::ln_normal, f64::ln, {
+        1.0: bits_f64(f64::MIN_POSITIVE, f64::MAX),
+        1.0: bits_f64(0.5, 2.0),
+    }
     ln_1p_unit_f32: worst_f32, Real::ln_1p_unit, f64::ln_1p, {
         2.0: bits_f32(1e-45, 1.0),
         2.0: bits_f32(1e-3, 1.0),
@@ -187,6 +195,9 @@ macro_rules! edges {
             assert!(apply(L::ln, -infinity).is_nan());
             assert!(apply(L::ln, -<$t>::MIN_POSITIVE).is_nan());
 
+            assert_eq!(apply(L::ln_normal, 1.0), 0.0);
+            assert!(apply(L::ln_normal, infinity).is_nan());
+
             assert_eq!(apply(L::ln_1p_unit, 0.0), 0.0);
             assert_eq!(apply(L::ln_1p_unit, <$t>::MIN_POSITIVE), <$t>::MIN_POSITIVE);
 
@@ -200,6 +211,7 @@ macro_rules! edges {
                 ("exp", L::exp as fn(L) -> L),
                 ("exp_nonpositive", L::exp_nonpositive),
                 ("ln", L::ln),
+                ("ln_normal", L::ln_normal),
                 ("ln_1p_unit", L::ln_1p_unit),
                 ("exp_m1", exp_m1),
                 ("ln_1p", ln_1p),

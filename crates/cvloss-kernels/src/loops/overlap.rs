@@ -23,7 +23,7 @@ use block::{Block, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
 use riders::{Pulled, Riders, RidersIn, Summed};
 
-use super::softmax::{Sink, cut, cut_mut, pieces, write_turned};
+use super::softmax::{Sink, Store, cut, cut_mut, pieces, write_turned};
 use super::sum::Lanes;
 
 /// How the input becomes probabilities.
@@ -152,17 +152,26 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
     extras: Extras<M, S>,
     operands: &Operands<'_>,
 ) -> Result<Vec<ItemStatistics>> {
-    first_sweep(options, &extras, operands, None)
+    Ok(first_sweep(options, &extras, operands, None)?.0)
+}
+
+/// What the first sweep found, for the second of the same operands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// The index that is ignored, if it occurs: each target was looked at.
+    ignored: Option<i64>,
+    /// Probabilities are in the gradient's memory.
+    stashed: bool,
 }
 
 /// As [`statistics`]; and leaves the probabilities in the memory of the gradient, where it can, so that the second sweep
-/// need not evaluate them again. Says whether it did.
+/// need not evaluate them again.
 pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
     options: &Options,
     extras: Extras<M, S>,
     operands: &Operands<'_>,
     gradient: &mut Gradient<'_>,
-) -> Result<(Vec<ItemStatistics>, bool)> {
+) -> Result<(Vec<ItemStatistics>, Known)> {
     check_shape("gradient", operands.input.shape(), gradient.view.shape())?;
     let lends = match operands.input.dtype() {
         DType::F64 => gradient.view.lends::<f64>(),
@@ -171,19 +180,16 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
     let stashes = !gradient.accumulate
         && lends
         && match options.activation {
-            Activation::Softmax => is_simple(options, &extras.softmax, &operands.target),
+            Activation::Softmax | Activation::Identity => false,
             Activation::Sigmoid => !S::PRESENT,
-            Activation::Identity => false,
         };
     let stash = stashes.then(|| gradient.view.reborrow());
-    let found = first_sweep(options, &extras, operands, stash)?;
-    Ok((found, stashes))
-}
-
-/// Whether `I`, `P` and `T` are sums of probabilities over labelled pixels, and what rides along is a term of the true
-/// class: the common case.
-fn is_simple<M: SoftmaxExtra>(options: &Options, extra: &M, target: &View<'_>) -> bool {
-    target.dtype().is_index() && !options.squared && extra.hard().is_some()
+    let (found, occurs) = first_sweep(options, &extras, operands, stash)?;
+    let known = Known {
+        ignored: occurs,
+        stashed: stashes,
+    };
+    Ok((found, known))
 }
 
 fn first_sweep(
@@ -191,8 +197,9 @@ fn first_sweep(
     riders: &dyn Riders,
     operands: &Operands<'_>,
     stash: Option<ViewMut<'_>>,
-) -> Result<Vec<ItemStatistics>> {
-    let block = check(options, riders.are_present(), operands)?;
+) -> Result<(Vec<ItemStatistics>, Option<i64>)> {
+    let block = check(options, riders.are_present(), operands, None)?;
+    let occurs = block.target.occurring();
     let [items, classes, space] = operands.input.shape();
     let cuts @ (cut_items, cut_pixels) = pieces([items, classes, space]);
     let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
@@ -213,7 +220,7 @@ fn first_sweep(
             item.merge(found);
         }
     }
-    Ok(all)
+    Ok((all, occurs))
 }
 
 /// The second sweep: the gradient, from each item's slopes.
@@ -224,19 +231,19 @@ pub fn gradient<M: SoftmaxExtra, S: SigmoidExtra>(
     slopes: &[ItemSlopes],
     gradient: Gradient<'_>,
 ) -> Result<()> {
-    second_sweep(options, extras, operands, slopes, gradient, false)
+    second_sweep(options, extras, operands, slopes, gradient, None)
 }
 
-/// As [`gradient`], from what [`statistics_and_stash`] left there if it `stashed`.
+/// As [`gradient`], with what [`statistics_and_stash`] says if that came before.
 pub(crate) fn second_sweep<M: SoftmaxExtra, S: SigmoidExtra>(
     options: &Options,
     extras: Extras<M, S>,
     operands: &Operands<'_>,
     slopes: &[ItemSlopes],
     gradient: Gradient<'_>,
-    stashed: bool,
+    known: Option<Known>,
 ) -> Result<()> {
-    sweep_back(options, &extras, operands, slopes, gradient, stashed)
+    sweep_back(options, &extras, operands, slopes, gradient, known)
 }
 
 fn sweep_back(
@@ -245,14 +252,20 @@ fn sweep_back(
     operands: &Operands<'_>,
     slopes: &[ItemSlopes],
     gradient: Gradient<'_>,
-    stashed: bool,
+    known: Option<Known>,
 ) -> Result<()> {
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
-    let block = check(options, riders.are_present(), operands)?;
+    let block = check(options, riders.are_present(), operands, known)?;
+    let stashed = known.is_some_and(|known| known.stashed);
     let cuts @ (cut_items, cut_pixels) = pieces(shape);
     let per_row = shape[2].div_ceil(cut_pixels.max(1)).max(1);
-    let (scale, accumulate) = (gradient.scale, gradient.accumulate);
+    let scale = gradient.scale;
+    let store = match stashed {
+        // What is there has just been read.
+        true => Store::Write,
+        false => Store::new(shape, gradient.accumulate),
+    };
     let views = cut_mut(gradient.view, cuts);
     let work = block
         .split(cuts)
@@ -262,7 +275,7 @@ fn sweep_back(
         .collect();
     let run = |(index, (block, mut view)): (usize, (Block<'_>, ViewMut<'_>))| {
         let slopes = &slopes[index / per_row * cut_items..];
-        let how = (scale, accumulate, stashed);
+        let how = (scale, store, stashed);
         if block.input.dtype() == DType::F64 {
             block.gradient::<f64>(riders, &mut view, slopes, how);
         } else {
@@ -274,7 +287,12 @@ fn sweep_back(
 }
 
 /// What is to be swept.
-fn check<'i>(options: &Options, are_riders: bool, operands: &'i Operands<'_>) -> Result<Block<'i>> {
+fn check<'i>(
+    options: &Options,
+    are_riders: bool,
+    operands: &'i Operands<'_>,
+    known: Option<Known>,
+) -> Result<Block<'i>> {
     let shape @ [items, classes, space] = operands.input.shape();
     let input = operands.input.reborrow();
     if input.dtype().is_index() {
@@ -303,7 +321,10 @@ fn check<'i>(options: &Options, are_riders: bool, operands: &'i Operands<'_>) ->
         None => None,
     };
     // One channel is foreground (1) against background (0).
-    let (target, _) = Target::new(&operands.target, shape, classes.max(2), operands.ignore)?;
+    let target = match known {
+        Some(known) => Target::known(&operands.target, known.ignored),
+        None => Target::new(&operands.target, shape, classes.max(2), operands.ignore)?.0,
+    };
     Ok(Block {
         options: *options,
         input,
@@ -343,7 +364,7 @@ impl<'i> Block<'i> {
             let stash = stash.as_mut().map(|view| Sink {
                 view,
                 place,
-                accumulate: false,
+                store: Store::Write,
             });
             riders.sum(Summed {
                 site,
@@ -361,7 +382,7 @@ impl<'i> Block<'i> {
         riders: &dyn RidersIn<P>,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
-        (scale, accumulate, stashed): (f64, bool, bool),
+        (scale, store, stashed): (f64, Store, bool),
     ) {
         let items = self.input.shape()[0];
         let mut work = Work::new();
@@ -389,7 +410,7 @@ impl<'i> Block<'i> {
                     stashed,
                 });
             };
-            write_turned(view, place, accumulate, turned, &mut pull);
+            write_turned(view, place, store, turned, &mut pull);
         });
     }
 }

@@ -16,7 +16,7 @@ use crate::scalar::{DType, Prim, not_float};
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
 
-use super::softmax::{Place, Sink, Source};
+use super::softmax::{Place, Row, Sink, Source};
 use call::Call;
 use each::Each;
 pub use each::Others;
@@ -77,6 +77,8 @@ pub(crate) struct Tile<'a, 'i, 'o, P> {
     pub(crate) place: Place,
     /// Work memory: [`Formula::ROWS`] numbers per class and pixel, of any content.
     pub(crate) memory: &'a mut [P],
+    /// As above, numbers per pixel.
+    pub(crate) rows: &'a mut [Row<P>; 4],
     pub(crate) target: &'a Target<'i>,
     pub(crate) class_weights: Option<&'a [f64]>,
     pub(crate) labels: &'a [P],
@@ -127,6 +129,7 @@ impl<T: Term> Formula for OfTrueClass<T> {
             term: self.0,
             input: tile.input,
             tile: tile.memory,
+            rows: tile.rows,
             labels: tile.labels,
             ignores: tile.ignores,
             weights: tile.weights,

@@ -8,8 +8,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::View;
 
 pub(crate) use tiles::{
-    AHEAD, PIXELS, Place, Row, Sink, Source, WHOLE, clear_columns, cut, cut_mut, pieces,
-    tile_pixels, turn, turned_len, whole_len, write_turned,
+    AHEAD, PIXELS, Place, Row, Sink, Source, Store, WHOLE, clear_columns, cut, cut_mut, pieces,
+    prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
@@ -73,7 +73,7 @@ impl<R: Real> TrueClass<R> {
         // itself comes back by the slope of the logarithm there, which is p.
         let inner = R::select(is_sane, ratio + R::one(), sum);
         let lost = (ratio - (inner - R::one())) * p;
-        let minus_ln_p = inner.ln() + R::select(is_sane, lost, -d);
+        let minus_ln_p = inner.ln_normal() + R::select(is_sane, lost, -d);
         Self {
             sum,
             one_over_sum,
@@ -139,14 +139,14 @@ impl<P: Prim> Exponentials<'_, '_, P> {
             apart.own.fill(P::default());
         }
         for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            source.prefetch::<P>(c + AHEAD);
+            let (ahead, _) = source.ahead::<P>(c + AHEAD).as_chunks();
             let logits = source.row(c, &mut buffer[..n]);
             match &mut self.apart {
+                None => add_exponentials::<R, SHIFTED>([logits, largest], ahead, e, self.sum),
                 Some(Apart { labels, own }) => {
                     let rows = [logits, largest, labels];
-                    add_apart::<R, SHIFTED>(P::of(c as f64), rows, e, own, self.sum);
+                    add_apart::<R, SHIFTED>(P::of(c as f64), rows, ahead, e, own, self.sum);
                 }
-                None => add_exponentials::<R, SHIFTED>(logits, largest, e, self.sum),
             }
         }
     }
@@ -157,37 +157,51 @@ impl<P: Prim> Exponentials<'_, '_, P> {
 fn add_apart<R: Real, const SHIFTED: bool>(
     class: R::Prim,
     rows: [&[R::Prim]; 3],
+    ahead: &[[R::Prim; WHOLE]],
     e: &mut [R::Prim],
     own: &mut [R::Prim],
     rest: &mut [R::Prim],
 ) {
     let n = whole_len(e.len());
-    let [logits, largest, labels] = rows.map(|row| &row[..n]);
-    let (e, own, rest) = (&mut e[..n], &mut own[..n], &mut rest[..n]);
-    for i in 0..n {
-        let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-        let is_own = labels[i] == class;
-        own[i] = R::select(is_own, d, R::new(own[i])).get();
-        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
-        e[i] = y.get();
+    let [logits, largest, labels] = rows.map(|row| row[..n].as_chunks::<WHOLE>().0);
+    let (e, _) = e[..n].as_chunks_mut::<WHOLE>();
+    let (own, _) = own[..n].as_chunks_mut::<WHOLE>();
+    let (rest, _) = rest[..n].as_chunks_mut::<WHOLE>();
+    for k in 0..n / WHOLE {
+        prefetch_part(ahead, k);
+        let (logits, largest, labels) = (&logits[k], &largest[k], &labels[k]);
+        let (e, own, rest) = (&mut e[k], &mut own[k], &mut rest[k]);
+        for i in 0..WHOLE {
+            let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+            let is_own = labels[i] == class;
+            own[i] = R::select(is_own, d, R::new(own[i])).get();
+            rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
+            e[i] = y.get();
+        }
     }
 }
 
 /// A class's exponentials, and what they add to the sum of all classes.
 #[inline(always)]
 fn add_exponentials<R: Real, const SHIFTED: bool>(
-    logits: &[R::Prim],
-    largest: &[R::Prim],
+    rows: [&[R::Prim]; 2],
+    ahead: &[[R::Prim; WHOLE]],
     e: &mut [R::Prim],
     sum: &mut [R::Prim],
 ) {
     let n = whole_len(e.len());
-    let (logits, largest) = (&logits[..n], &largest[..n]);
-    let (e, sum) = (&mut e[..n], &mut sum[..n]);
-    for i in 0..n {
-        let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-        sum[i] = (R::new(sum[i]) + y).get();
-        e[i] = y.get();
+    let [logits, largest] = rows.map(|row| row[..n].as_chunks::<WHOLE>().0);
+    let (e, _) = e[..n].as_chunks_mut::<WHOLE>();
+    let (sum, _) = sum[..n].as_chunks_mut::<WHOLE>();
+    for k in 0..n / WHOLE {
+        prefetch_part(ahead, k);
+        let (logits, largest) = (&logits[k], &largest[k]);
+        let (e, sum) = (&mut e[k], &mut sum[k]);
+        for i in 0..WHOLE {
+            let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+            sum[i] = (R::new(sum[i]) + y).get();
+            e[i] = y.get();
+        }
     }
 }
 

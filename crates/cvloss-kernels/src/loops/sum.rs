@@ -85,29 +85,24 @@ fn add_block<R: Real>(sum: &mut [R; LANES], block: &[R::Prim; LANES]) {
 /// waits for itself.
 const BLOCK: usize = 4 * LANES;
 
-/// Sets a short row of probabilities `p = e f`, and adds `[Σ p w where label = class, Σ p w, Σ w where label = class]`.
-/// Unless `WEIGHTED`, each `w` is 1.
+/// Adds `[Σ p w where label = class, Σ p w, Σ w where label = class]` of short rows of whole blocks, with `p = e f`. Unless
+/// `WEIGHTED`, each `w` is 1.
 #[inline(always)]
 pub(crate) fn add_class<R: Real, const WEIGHTED: bool>(
     into: &mut [Lanes; 3],
-    [e, f, w, labels]: [&[R::Prim]; 4],
+    rows: [&[R::Prim]; 4],
     class: R::Prim,
-    p: &mut [R::Prim],
 ) {
     let mut sums = Sums::<R>::new();
-    let [(e, e_rest), (f, f_rest), (w, w_rest), (labels, labels_rest)] =
-        [e, f, w, labels].map(<[R::Prim]>::as_chunks::<BLOCK>);
-    let (p, p_rest) = p.as_chunks_mut::<BLOCK>();
-    for ((((e, f), w), labels), p) in e.iter().zip(f).zip(w).zip(labels).zip(p) {
-        sums.add_class::<WEIGHTED>([e, f, w, labels], class, p);
+    let [e, f, w, labels] = rows.map(|row| row.as_chunks::<BLOCK>().0);
+    for (((e, f), w), labels) in e.iter().zip(f).zip(w).zip(labels) {
+        sums.add_class::<WEIGHTED>([e, f, w, labels], class);
     }
-    if !p_rest.is_empty() {
-        let zero = R::Prim::default();
-        let (e, f, w) = (pad(e_rest, zero), pad(f_rest, zero), pad(w_rest, zero));
-        let labels = pad(labels_rest, R::Prim::of(IGNORED));
-        let mut p = [zero; BLOCK];
-        sums.add_class::<WEIGHTED>([&e, &f, &w, &labels], class, &mut p);
-        p_rest.copy_from_slice(&p[..p_rest.len()]);
+    let [(_, e), (_, f), (_, w), (_, labels)] = rows.map(<[R::Prim]>::as_chunks::<BLOCK>);
+    if !e.is_empty() {
+        let [e, f, w] = [e, f, w].map(|rest| pad(rest, R::Prim::default()));
+        let labels = pad(labels, R::Prim::of(IGNORED));
+        sums.add_class::<WEIGHTED>([&e, &f, &w, &labels], class);
     }
     sums.widen(into);
 }
@@ -162,19 +157,21 @@ impl<R: Real> Sums<R> {
         &mut self,
         [e, f, w, labels]: [&[R::Prim; BLOCK]; 4],
         class: R::Prim,
-        p: &mut [R::Prim; BLOCK],
     ) {
         for k in 0..LANES {
-            let mut terms = [[R::zero(); 3]; BLOCK / LANES];
-            for (j, term) in terms.iter_mut().enumerate() {
+            let [mut both, mut p, mut t] = [R::zero(); 3];
+            for j in 0..BLOCK / LANES {
                 let i = j * LANES + k;
-                let x = R::new(e[i]) * R::new(f[i]);
-                p[i] = x.get();
-                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
                 let own = |x| R::select(labels[i] == class, x, R::zero());
-                *term = [own(x * w), x * w, own(w)];
+                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
+                let (e, f) = (R::new(e[i]), R::new(f[i]) * w);
+                both = own(e).mul_add(f, both);
+                p = e.mul_add(f, p);
+                t += own(w);
             }
-            self.add(k, terms);
+            self.both[k] += both;
+            self.p[k] += p;
+            self.t[k] += t;
         }
     }
 

@@ -148,14 +148,21 @@ macro_rules! split_exponent {
         let tiny = $x < Self(<$t>::MIN_POSITIVE);
         let lift = Self((1u64 << $mantissa) as $t);
         let x = Self::select(tiny, $x * lift, $x);
-        let bits = x.0.to_bits();
+        let (k, f) = split_normal!(x, $t, $bits, $signed, mantissa: $mantissa, magic: $magic, sqrt_half: $sqrt_half);
+        (Self::select(tiny, k - Self($mantissa as $t), k), f)
+    }};
+}
+
+/// As `split_exponent`, of a normal `x`.
+macro_rules! split_normal {
+    ($x:expr, $t:ty, $bits:ty, $signed:ty, mantissa: $mantissa:expr, magic: $magic:expr, sqrt_half: $sqrt_half:expr) => {{
+        let bits = $x.0.to_bits();
         let k = (bits.wrapping_sub($sqrt_half) as $signed) >> $mantissa;
         let m = <$t>::from_bits(bits.wrapping_sub((k as $bits) << $mantissa));
         // Integer to float through the mantissa of a large constant: vector code on every instruction set.
         let k = Self(<$t>::from_bits(
             (k as $bits).wrapping_add(($magic as $t).to_bits()),
         )) - Self($magic);
-        let k = Self::select(tiny, k - Self($mantissa as $t), k);
         (k, Self(m) - Self(1.0))
     }};
 }
@@ -207,6 +214,28 @@ impl<const F: bool> Lane<f32, F> {
             ln2: (0.693_359_4, -2.121_944_4e-4),
             terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
     }
+
+    /// `ln(2^k (1 + f))`.
+    #[inline(always)]
+    fn ln_of(k: Self, f: Self) -> Self {
+        let q = polynomial(
+            f,
+            [
+                -0.499_999_999_4,
+                0.333_333_227_9,
+                -0.250_000_109_4,
+                0.200_014_467_2,
+                -0.166_675_367_7,
+                0.142_323_178_6,
+                -0.124_208_144_7,
+                0.118_121_361_4,
+                -0.115_572_878_8,
+                0.067_690_241_14,
+            ],
+        );
+        let small = k.mul_add(Self(-2.121_944_4e-4), f * f * q);
+        k.mul_add(Self(0.693_359_4), small + f)
+    }
 }
 
 impl<const F: bool> Real for Lane<f32, F> {
@@ -235,24 +264,13 @@ impl<const F: bool> Real for Lane<f32, F> {
     #[inline(always)]
     fn ln(self) -> Self {
         let (k, f) = split_exponent!(self, f32, u32, i32, mantissa: 23, magic: 12_582_912.0, sqrt_half: 0x3f35_04f3u32);
-        let q = polynomial(
-            f,
-            [
-                -0.499_999_999_4,
-                0.333_333_227_9,
-                -0.250_000_109_4,
-                0.200_014_467_2,
-                -0.166_675_367_7,
-                0.142_323_178_6,
-                -0.124_208_144_7,
-                0.118_121_361_4,
-                -0.115_572_878_8,
-                0.067_690_241_14,
-            ],
-        );
-        let small = k.mul_add(Self(-2.121_944_4e-4), f * f * q);
-        let y = k.mul_add(Self(0.693_359_4), small + f);
-        ln_edges(self, y)
+        ln_edges(self, Self::ln_of(k, f))
+    }
+
+    #[inline(always)]
+    fn ln_normal(self) -> Self {
+        let (k, f) = split_normal!(self, f32, u32, i32, mantissa: 23, magic: 12_582_912.0, sqrt_half: 0x3f35_04f3u32);
+        Self::ln_of(k, f) + (self - self)
     }
 
     /// `e + e²·q(e)`.
@@ -353,6 +371,11 @@ impl<const F: bool> Real for Lane<f64, F> {
         let small = k.mul_add(Self(1.908_214_929_270_587_7e-10), -(s * (f - z * q)));
         let y = k.mul_add(Self(0.693_147_180_369_123_8), small + f);
         ln_edges(self, y)
+    }
+
+    #[inline(always)]
+    fn ln_normal(self) -> Self {
+        self.ln() + (self - self)
     }
 
     #[inline(always)]

@@ -14,7 +14,7 @@ mod policies;
 mod score;
 
 use crate::error::{Error, Result, check_class_weights, check_share, check_weight};
-use crate::loops::overlap::{self, Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
+use crate::loops::overlap::{self, Extras, Known, NoExtra, SigmoidExtra, SoftmaxExtra};
 use crate::options::{Gradient, Reduction};
 use crate::scalar::DType;
 use crate::view::ViewMut;
@@ -135,14 +135,14 @@ pub fn evaluate(
         let statistics = with_extras(options, operands, Statistics)?;
         return finish(options, operands, &statistics, values, None);
     };
-    let (statistics, stashed) = with_extras(
+    let (statistics, known) = with_extras(
         options,
         operands,
         StatisticsAndStash {
             gradient: &mut gradient,
         },
     )?;
-    let gradient = Some((gradient, stashed));
+    let gradient = Some((gradient, Some(known)));
     finish(options, operands, &statistics, values, gradient)
 }
 
@@ -172,17 +172,17 @@ pub fn value_and_grad(
             format!("{items} items of {classes} classes"),
         ));
     }
-    let gradient = gradient.map(|gradient| (gradient, false));
+    let gradient = gradient.map(|gradient| (gradient, None));
     finish(options, operands, statistics, values, gradient)
 }
 
-/// From sums to the value, and the second sweep if a gradient is wanted, which may have been stashed in.
+/// From sums to the value, and the second sweep if a gradient is wanted, with what the first may have found.
 fn finish(
     options: &Options,
     operands: &Operands<'_>,
     statistics: &[ItemStatistics],
     values: Option<ViewMut<'_>>,
-    gradient: Option<(Gradient<'_>, bool)>,
+    gradient: Option<(Gradient<'_>, Option<Known>)>,
 ) -> Result<f64> {
     let Assessment {
         value,
@@ -195,14 +195,14 @@ fn finish(
             values.write_row(n, 0, 0, &[*value], false);
         }
     }
-    if let Some((gradient, stashed)) = gradient {
+    if let Some((gradient, known)) = gradient {
         with_extras(
             options,
             operands,
             Slopes {
                 slopes: &slopes,
                 gradient,
-                stashed,
+                known,
             },
         )?;
     }
@@ -311,7 +311,7 @@ struct StatisticsAndStash<'a, 'g> {
     gradient: &'a mut Gradient<'g>,
 }
 impl Sweep for StatisticsAndStash<'_, '_> {
-    type Output = (Vec<ItemStatistics>, bool);
+    type Output = (Vec<ItemStatistics>, Known);
     fn run<M: SoftmaxExtra, S: SigmoidExtra>(
         self,
         options: &overlap::Options,
@@ -325,7 +325,7 @@ impl Sweep for StatisticsAndStash<'_, '_> {
 struct Slopes<'a, 'g> {
     slopes: &'a [overlap::ItemSlopes],
     gradient: Gradient<'g>,
-    stashed: bool,
+    known: Option<Known>,
 }
 impl Sweep for Slopes<'_, '_> {
     type Output = ();
@@ -338,9 +338,9 @@ impl Sweep for Slopes<'_, '_> {
         let Self {
             slopes,
             gradient,
-            stashed,
+            known,
         } = self;
-        overlap::second_sweep(options, extras, operands, slopes, gradient, stashed)
+        overlap::second_sweep(options, extras, operands, slopes, gradient, known)
     }
 }
 

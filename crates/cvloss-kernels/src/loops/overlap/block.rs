@@ -27,6 +27,7 @@ pub(super) struct Work<P> {
     pub(super) input: Row<P>,
     pub(super) target: Row<P>,
     pub(super) output: Row<P>,
+    pub(super) dot: Row<P>,
     pub(super) terms: Terms<P>,
 }
 
@@ -37,6 +38,7 @@ impl<P: Prim> Work<P> {
             input: zeros,
             target: zeros,
             output: zeros,
+            dot: zeros,
             terms: Terms::new(),
         }
     }

@@ -1,9 +1,8 @@
-//! Class indices and plain sums over a softmax, the common case: one exponential per logit over both sweeps, where the
-//! first may leave probabilities in the gradient's memory.
+//! Class indices and plain sums over a softmax, the common case.
 
 mod gradient;
 
-use crate::loops::softmax::{AHEAD, Apart, Exponentials, Sink, TrueClass, is_moderate, whole_len};
+use crate::loops::softmax::{Apart, Exponentials, TrueClass, is_moderate, whole_len};
 use crate::loops::sum::{Lanes, add_class};
 use crate::math::Real;
 use crate::scalar::Prim;
@@ -14,17 +13,15 @@ use super::{HardExtra, ItemSums, Site, Work};
 
 pub(super) use gradient::HardGradient;
 
-pub(super) struct HardStatistics<'a, 'i, 'o, E, P> {
+pub(super) struct HardStatistics<'a, 'i, E, P> {
     pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
-    /// Where probabilities are to be left; it lends its rows.
-    pub(super) stash: Option<Sink<'a, 'o>>,
 }
 
-impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
+impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, E, P> {
     pub(super) fn evaluate(self) {
         let Self {
             site,
@@ -32,7 +29,6 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
             tile,
             work,
             found,
-            stash,
         } = self;
         exponentials(site, E::PRESENT, tile, work);
         if E::PRESENT {
@@ -49,16 +45,15 @@ impl<E: HardExtra, P: Prim> HardStatistics<'_, '_, '_, E, P> {
         dispatch(ClassSums {
             site,
             tile,
-            work,
+            one_over_sum: &work.target[..site.len()],
             found,
-            stash,
         });
     }
 }
 
 /// Fills the tile with exponentials, and `work.target` with one over their sums.
 ///
-/// Where something rides along, `work.terms` has `−ln p`, `p` and `1 − p` of the true class.
+/// If asked for, `work.terms` has `−ln p`, `p` and `1 − p` of the true class.
 fn exponentials<P: Prim>(
     site: &Site<'_, '_, P>,
     with_true_class: bool,
@@ -73,6 +68,7 @@ fn exponentials<P: Prim>(
             target,
             output,
             terms,
+            ..
         } = &mut *work;
         let sums = &mut target[..n];
         dispatch(Exponentials {
@@ -165,6 +161,16 @@ fn invert<R: Real>(weights: &[R::Prim], sums: &mut [R::Prim]) -> bool {
     outside == 0
 }
 
+/// Products, in place of `row`.
+#[inline(always)]
+fn multiply<R: Real>(by: &[R::Prim], row: &mut [R::Prim]) {
+    let n = whole_len(row.len());
+    let (by, row) = (&by[..n], &mut row[..n]);
+    for i in 0..n {
+        row[i] = (R::new(row[i]) * R::new(by[i])).get();
+    }
+}
+
 /// The weight of each pixel's class in what rides along.
 fn by_class<E: HardExtra, P: Prim>(site: &Site<'_, '_, P>, extra: &E, weights: &mut [P]) {
     match extra.weights() {
@@ -219,15 +225,14 @@ fn evaluate<E: HardExtra, R: Real>(extra: E, rows: [&[R::Prim]; 4], values: &mut
 }
 
 /// The sums of each class.
-struct ClassSums<'a, 'i, 'o, P> {
+struct ClassSums<'a, 'i, P> {
     site: &'a Site<'a, 'i, P>,
     tile: &'a [P],
-    work: &'a mut Work<P>,
+    one_over_sum: &'a [P],
     found: &'a mut ItemSums,
-    stash: Option<Sink<'a, 'o>>,
 }
 
-impl<P: Prim> Task for ClassSums<'_, '_, '_, P> {
+impl<P: Prim> Task for ClassSums<'_, '_, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -236,38 +241,20 @@ impl<P: Prim> Task for ClassSums<'_, '_, '_, P> {
     }
 }
 
-impl<P: Prim> ClassSums<'_, '_, '_, P> {
+impl<P: Prim> ClassSums<'_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
-        let Self {
-            site,
-            tile,
-            work,
-            found,
-            mut stash,
-        } = self;
+        let (site, found) = (self.site, self.found);
         let n = site.len();
         let (labels, weights) = (&site.points.labels[..n], &site.points.weights[..n]);
         site.add_mass::<R>(&mut found.mass);
-        let one_over_sum = &work.target[..n];
-        for ((c, e), found) in tile.chunks_exact(n).enumerate().zip(&mut found.classes) {
-            let class = P::of(c as f64);
-            let buffer = &mut work.input[..n];
-            let p = match &mut stash {
-                Some(stash) => {
-                    stash.prefetch::<P>(c + AHEAD);
-                    stash.row(c, buffer)
-                }
-                None => &mut *buffer,
-            };
-            let (rows, p) = ([e, one_over_sum, weights, labels], &mut p[..n]);
+        let tile = self.tile.chunks_exact(n);
+        for ((c, e), found) in tile.enumerate().zip(&mut found.classes) {
+            let (class, rows) = (P::of(c as f64), [e, self.one_over_sum, weights, labels]);
             if site.is_weighted() {
-                add_class::<R, true>(found, rows, class, p);
+                add_class::<R, true>(found, rows, class);
             } else {
-                add_class::<R, false>(found, rows, class, p);
-            }
-            if let Some(stash) = &mut stash {
-                stash.flush(c, buffer);
+                add_class::<R, false>(found, rows, class);
             }
         }
     }

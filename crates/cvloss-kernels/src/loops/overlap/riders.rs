@@ -73,7 +73,6 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
                     tile,
                     work,
                     found,
-                    stash,
                 }
                 .evaluate(),
                 None => SoftmaxStatistics {
@@ -124,7 +123,6 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
                     slopes: hard_slopes,
                     factor: P::of(slopes.extra * scale),
                     into,
-                    stashed,
                 }
                 .evaluate(),
                 None => SoftmaxGradient {

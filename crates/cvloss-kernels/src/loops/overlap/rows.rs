@@ -158,6 +158,7 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
             target,
             output,
             terms,
+            ..
         } = work;
         let output = &mut output[..n];
         let weights = &site.points.weights[..n];

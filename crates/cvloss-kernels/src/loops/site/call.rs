@@ -2,8 +2,8 @@
 
 use crate::labels::{IGNORED, Target};
 use crate::loops::softmax::{
-    PIXELS, Place, Row, Sink, Source, WHOLE, cut, cut_mut, pieces, tile_pixels, turn, turned_len,
-    write_turned,
+    PIXELS, Place, Row, Sink, Source, Store, WHOLE, cut, cut_mut, pieces, tile_pixels, turn,
+    turned_len, write_turned,
 };
 use crate::options::{Gradient, Normalizer, Reduction};
 use crate::parallel;
@@ -117,9 +117,12 @@ impl Call<'_, '_, '_> {
 
     fn run<P: Prim>(self, kernel: Kernel<'_, P>) -> f64 {
         let cuts = pieces(self.input.shape());
-        let (scale, accumulate) = match &self.gradient {
-            Some(gradient) => (gradient.scale, gradient.accumulate),
-            None => (0.0, false),
+        let (scale, store) = match &self.gradient {
+            Some(gradient) => (
+                gradient.scale,
+                Store::new(self.input.shape(), gradient.accumulate),
+            ),
+            None => (0.0, Store::Write),
         };
         let mut weight = self.weight.map(|view| cut(view, cuts).into_iter());
         let mut values = self.values.map(|view| cut_mut(view, cuts).into_iter());
@@ -135,7 +138,7 @@ impl Call<'_, '_, '_> {
                 values: values.as_mut().and_then(Iterator::next),
                 gradient: gradient.as_mut().and_then(Iterator::next),
                 scale,
-                accumulate,
+                store,
             })
             .collect();
         let sums = parallel::map(pieces, |piece| piece.run(kernel));
@@ -153,7 +156,27 @@ struct Piece<'i, 'v, 'g> {
     values: Option<ViewMut<'v>>,
     gradient: Option<ViewMut<'g>>,
     scale: f64,
-    accumulate: bool,
+    store: Store,
+}
+
+/// Numbers per pixel of a tile, made once per piece: clearing them for each tile would show.
+struct Rows<P> {
+    labels: Row<P>,
+    weights: Row<P>,
+    values: Row<P>,
+    work: [Row<P>; 4],
+}
+
+impl<P: Prim> Rows<P> {
+    fn new() -> Self {
+        let zeros = Row::new();
+        Self {
+            labels: zeros,
+            weights: zeros,
+            values: zeros,
+            work: [zeros; 4],
+        }
+    }
 }
 
 impl Piece<'_, '_, '_> {
@@ -170,6 +193,7 @@ impl Piece<'_, '_, '_> {
             len + turned_input + turned_gradient,
             |memory: &mut [P]| {
                 let (memory, turned) = memory.split_at_mut(len);
+                let mut rows = Rows::new();
                 let mut total = 0.0;
                 for n in 0..items {
                     for start in (0..space).step_by(stride) {
@@ -181,7 +205,8 @@ impl Piece<'_, '_, '_> {
                             &mut input[..len.min(turned_input)],
                             &mut gradient[..len.min(turned_gradient)],
                         ];
-                        total += self.tile(kernel, &mut memory[..self.rows * len], turned, place);
+                        let memory = &mut memory[..self.rows * len];
+                        total += self.tile(kernel, memory, &mut rows, turned, place);
                     }
                 }
                 total
@@ -194,20 +219,27 @@ impl Piece<'_, '_, '_> {
         &mut self,
         kernel: Kernel<'_, P>,
         memory: &mut [P],
+        rows: &mut Rows<P>,
         [turned, turned_gradient]: [&mut [P]; 2],
         place: Place,
     ) -> f64 {
         let Place { n, start, pixels } = place;
         let len = pixels.next_multiple_of(WHOLE);
-        let mut labels = Row::new();
-        let mut weights = Row::filled(P::of(1.0));
-        let mut values = Row::new();
+        let Rows {
+            labels,
+            weights,
+            values,
+            work,
+        } = rows;
         let (labels, weights, values) =
             (&mut labels[..len], &mut weights[..len], &mut values[..len]);
         self.target.read_labels(n, start, &mut labels[..pixels]);
         if let Some(weight) = &self.weight {
             weight.read_row(n, 0, start, &mut weights[..pixels]);
+        } else {
+            weights.fill(P::of(1.0));
         }
+        values.fill(P::default());
         labels[pixels..].fill(P::of(IGNORED));
         weights[pixels..].fill(P::default());
         let turned = turn(&self.input, place, turned);
@@ -217,6 +249,7 @@ impl Piece<'_, '_, '_> {
                 input: Source::new(turned.as_ref(), &self.input, place),
                 place,
                 memory: &mut *memory,
+                rows: &mut *work,
                 target: &self.target,
                 class_weights: self.class_weights,
                 labels,
@@ -229,8 +262,8 @@ impl Piece<'_, '_, '_> {
         };
         match &mut self.gradient {
             Some(view) => {
-                let accumulate = self.accumulate;
-                write_turned(view, place, accumulate, turned_gradient, &mut |sink| {
+                let store = self.store;
+                write_turned(view, place, store, turned_gradient, &mut |sink| {
                     evaluate(Some(sink));
                 });
             }
@@ -239,6 +272,8 @@ impl Piece<'_, '_, '_> {
         if let Some(view) = &mut self.values {
             view.write_row(n, 0, start, &values[..pixels], false);
         }
+        // With distributions, no label is read over these.
+        labels[pixels..].fill(P::default());
         total
     }
 }

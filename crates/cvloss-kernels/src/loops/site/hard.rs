@@ -2,7 +2,7 @@
 
 use crate::labels::IGNORED;
 use crate::loops::softmax::{
-    AHEAD, Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate, whole_len,
+    Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate, whole_len,
 };
 use crate::loops::sum::Total;
 use crate::math::Real;
@@ -16,6 +16,7 @@ pub(super) struct Hard<'a, 'i, 'o, T, P> {
     pub(super) term: T,
     pub(super) input: Source<'a, 'i>,
     pub(super) tile: &'a mut [P],
+    pub(super) rows: &'a mut [Row<P>; 4],
     pub(super) labels: &'a [P],
     pub(super) ignores: bool,
     pub(super) weights: &'a [P],
@@ -30,6 +31,7 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
             term,
             input,
             tile,
+            rows,
             labels,
             ignores,
             weights,
@@ -38,10 +40,7 @@ impl<T: Term, P: Prim> Hard<'_, '_, '_, T, P> {
             gradient,
         } = self;
         let n = values.len();
-        let zeros = Row::new();
-        let (mut largest, mut buffer, mut own, mut rest) = (zeros, zeros, zeros, zeros);
-        let (largest, buffer) = (&mut largest[..n], &mut buffer[..n]);
-        let (own, rest) = (&mut own[..n], &mut rest[..n]);
+        let [largest, buffer, own, rest] = rows.each_mut().map(|row| &mut row[..n]);
         for shifts in [false, true] {
             dispatch(Exponentials {
                 source: input,
@@ -161,7 +160,6 @@ impl<P: Prim> Task for Slopes<'_, '_, P> {
         let (mut gradient, buffer) = (self.gradient, self.buffer);
         let n = whole_len(buffer.len());
         for (c, e) in self.tile.chunks_exact(n).enumerate() {
-            gradient.prefetch::<P>(c + AHEAD);
             let rows = [e, self.labels, self.own_slope, self.pull_over_sum];
             slope_row::<P::Lane<I>>(P::of(c as f64), rows, gradient.row(c, buffer));
             gradient.flush(c, buffer);

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::parallel;
 use crate::scalar::Prim;
-use crate::simd::{prefetch, prefetch_mut};
+use crate::simd::{prefetch, prefetch_ends, stream};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -140,7 +140,7 @@ pub(crate) fn turn<'m, P: Prim>(
 pub(crate) fn write_turned<P: Prim>(
     view: &mut ViewMut<'_>,
     place: Place,
-    accumulate: bool,
+    store: Store,
     memory: &mut [P],
     write: &mut dyn FnMut(Sink<'_, '_>),
 ) {
@@ -156,18 +156,15 @@ pub(crate) fn write_turned<P: Prim>(
             write(Sink {
                 view: turned,
                 place,
-                accumulate: false,
+                store: Store::Write,
             });
         }
         None => {
-            return write(Sink {
-                view,
-                place,
-                accumulate,
-            });
+            return write(Sink { view, place, store });
         }
     }
-    view.write_pixels(place.n, place.start, place.pixels, memory, accumulate);
+    let add = store == Store::Add;
+    view.write_pixels(place.n, place.start, place.pixels, memory, add);
 }
 
 /// Where a tile reads, every class; what is asked for beyond its pixels is 0.
@@ -210,14 +207,13 @@ impl<'a, 'i> Source<'a, 'i> {
         beyond.fill(P::default());
     }
 
-    /// Brings the pixels of class `c` into the cache, those behind the last class being the next tile's: rows of
-    /// different classes lie far apart, where hardware does not foresee them.
+    /// The pixels of class `c`, those behind the last class being the next tile's, to be brought into the cache: rows of
+    /// different classes lie far apart, where hardware does not foresee them. None if they are not to be read as they are.
     #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(self, c: usize) {
+    pub(crate) fn ahead<P: Prim>(self, c: usize) -> &'a [P] {
         let (c, start, len) = ahead(self.view.shape(), c, self.place);
-        if let Some(row) = self.view.row::<P>(self.place.n, c, start, len) {
-            prefetch(row);
-        }
+        let row = self.view.row::<P>(self.place.n, c, start, len);
+        row.unwrap_or_default()
     }
 }
 
@@ -236,11 +232,39 @@ fn ahead(
     }
 }
 
+/// How results are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// In place of what is there.
+    Write,
+    /// As `Write`, past the caches.
+    Stream,
+    /// Added to what is there.
+    Add,
+}
+
+/// Elements of a result that is stored past the caches: it would not stay there until it is read.
+const STREAM: usize = 1 << 20;
+
+impl Store {
+    pub(crate) fn new(shape: [usize; 3], accumulate: bool) -> Self {
+        let large = std::env::var("CVSTREAM")
+            .ok()
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(STREAM);
+        match accumulate {
+            true => Self::Add,
+            false if shape.iter().product::<usize>() < large => Self::Write,
+            false => Self::Stream,
+        }
+    }
+}
+
 /// Where a tile writes, every class; what is written beyond its pixels is dropped.
 pub(crate) struct Sink<'a, 'o> {
     pub(crate) view: &'a mut ViewMut<'o>,
     pub(crate) place: Place,
-    pub(crate) accumulate: bool,
+    pub(crate) store: Store,
 }
 
 // Rows are lent and flushed, not filled by a closure: a closure is compiled without the instruction set of its caller.
@@ -248,7 +272,10 @@ impl Sink<'_, '_> {
     /// Where class `c` is to be written: in place, or `buffer`, whose length counts. [`flush`](Self::flush) it after.
     #[inline(always)]
     pub(crate) fn row<'b, P: Prim>(&'b mut self, c: usize, buffer: &'b mut [P]) -> &'b mut [P] {
-        if self.accumulate || buffer.len() > self.place.pixels {
+        if self.store == Store::Stream {
+            self.prefetch_ends::<P>(c + AHEAD_OF_ENDS);
+        }
+        if self.store != Store::Write || buffer.len() > self.place.pixels {
             return buffer;
         }
         match self
@@ -272,33 +299,48 @@ impl Sink<'_, '_> {
                 .view
                 .row(self.place.n, c, self.place.start, self.place.pixels)
         {
-            buffer[..self.place.pixels].copy_from_slice(row);
+            buffer[..row.len()].copy_from_slice(row);
         }
         self.row(c, buffer)
     }
 
-    /// As [`Source::prefetch`], to be written.
+    /// Brings the ends of class `c` into the cache where they are parts of lines, which [`stream`] must read.
     #[inline(always)]
-    pub(crate) fn prefetch<P: Prim>(&mut self, c: usize) {
+    fn prefetch_ends<P: Prim>(&mut self, c: usize) {
         let (c, start, len) = ahead(self.view.shape(), c, self.place);
         if let Some(row) = self.view.row::<P>(self.place.n, c, start, len) {
-            prefetch_mut(row);
+            prefetch_ends(row);
         }
     }
 
     /// Stores `buffer`, unless [`row`](Self::row) lent the place itself.
     #[inline(always)]
     pub(crate) fn flush<P: Prim>(&mut self, c: usize, buffer: &[P]) {
-        if self.accumulate || buffer.len() > self.place.pixels || !self.view.lends::<P>() {
-            let row = &buffer[..self.place.pixels];
-            self.view
-                .write_row(self.place.n, c, self.place.start, row, self.accumulate);
+        let Place { n, start, pixels } = self.place;
+        let row = &buffer[..pixels.min(buffer.len())];
+        let store = self.store;
+        if store == Store::Stream
+            && let Some(to) = self.view.row(n, c, start, row.len())
+        {
+            stream(row, to);
+        } else if store == Store::Add || buffer.len() > pixels || !self.view.lends::<P>() {
+            self.view.write_row(n, c, start, row, store == Store::Add);
         }
     }
 }
 
 /// How many classes ahead rows are brought into the cache.
 pub(crate) const AHEAD: usize = 3;
+const AHEAD_OF_ENDS: usize = 6;
+
+/// Brings part `k` of a row to come, in parts of [`WHOLE`], into the cache. Part by part, between those of a loop: all at once
+/// they would keep the loop waiting.
+#[inline(always)]
+pub(crate) fn prefetch_part<P>(row: &[[P; WHOLE]], k: usize) {
+    if let Some(part) = row.get(k) {
+        prefetch(part);
+    }
+}
 
 /// Sets the pixels that `drop` names to 0 in every row of a tile, unless none `may_be` there: a multiplication by 0 would
 /// keep NaN.
