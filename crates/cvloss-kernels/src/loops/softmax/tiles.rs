@@ -243,18 +243,15 @@ pub(crate) enum Store {
     Add,
 }
 
-/// Elements of a result that is stored past the caches: it would not stay there until it is read.
-const STREAM: usize = 1 << 20;
+/// Elements of a gradient from which on it is stored past the caches: it would be driven out before it is read.
+const LARGE: usize = 2 << 20;
 
 impl Store {
+    /// For a gradient of this shape.
     pub(crate) fn new(shape: [usize; 3], accumulate: bool) -> Self {
-        let large = std::env::var("CVSTREAM")
-            .ok()
-            .and_then(|s| s.parse().ok())
-            .unwrap_or(STREAM);
         match accumulate {
             true => Self::Add,
-            false if shape.iter().product::<usize>() < large => Self::Write,
+            false if shape.iter().product::<usize>() < LARGE => Self::Write,
             false => Self::Stream,
         }
     }
@@ -331,10 +328,11 @@ impl Sink<'_, '_> {
 
 /// How many classes ahead rows are brought into the cache.
 pub(crate) const AHEAD: usize = 3;
+/// As [`AHEAD`], of rows that are written, which takes less time than reading them.
 const AHEAD_OF_ENDS: usize = 6;
 
-/// Brings part `k` of a row to come, in parts of [`WHOLE`], into the cache. Part by part, between those of a loop: all at once
-/// they would keep the loop waiting.
+/// Brings part `k` of a row to come, in parts of [`WHOLE`], into the cache, between those of a loop: all at once, they would
+/// keep it waiting.
 #[inline(always)]
 pub(crate) fn prefetch_part<P>(row: &[[P; WHOLE]], k: usize) {
     if let Some(part) = row.get(k) {
