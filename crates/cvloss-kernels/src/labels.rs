@@ -179,6 +179,11 @@ impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
 
 /// Counts ignored indices; fails on the first that is neither a class nor ignored.
 fn count_ignored(view: &View<'_>, classes: usize, ignore: Option<i64>) -> Result<usize> {
+    // One long row, not a piece for each of many short ones.
+    let view = match view.reborrow().flatten() {
+        view if view.shape()[2] == 1 => view.swap_items_and_space(),
+        view => view,
+    };
     let [items, _, space] = view.shape();
     let pieces: Vec<_> = (0..items)
         .flat_map(|n| (0..space).step_by(PIECE).map(move |start| (n, start)))
@@ -186,7 +191,7 @@ fn count_ignored(view: &View<'_>, classes: usize, ignore: Option<i64>) -> Result
     let counts = parallel::map(pieces, |(n, start)| {
         let range = start..space.min(start + PIECE);
         let count = Count { classes, ignore };
-        match view {
+        match &view {
             View::U8(labels) => count.run(labels.slice(s![n, 0, range])),
             View::U32(labels) => count.run(labels.slice(s![n, 0, range])),
             View::I64(labels) => count.run(labels.slice(s![n, 0, range])),

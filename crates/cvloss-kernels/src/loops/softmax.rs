@@ -8,8 +8,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::View;
 
 pub(crate) use tiles::{
-    AHEAD, PIXELS, Place, Row, Sink, Source, Store, WHOLE, clear_columns, cut, cut_mut, pieces,
-    prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
+    AHEAD, PART, PIXELS, Place, Row, Sink, Source, Store, WHOLE, clear_columns, cut, cut_mut,
+    pieces, prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
@@ -139,39 +139,52 @@ impl<P: Prim> Exponentials<'_, '_, P> {
             apart.own.fill(P::default());
         }
         for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            let (ahead, _) = source.ahead::<P>(c + AHEAD).as_chunks();
+            let ahead = source.ahead::<P>(c + AHEAD);
             let logits = source.row(c, &mut buffer[..n]);
             match &mut self.apart {
-                None => add_exponentials::<R, SHIFTED>([logits, largest], ahead, e, self.sum),
                 Some(Apart { labels, own }) => {
-                    let rows = [logits, largest, labels];
-                    add_apart::<R, SHIFTED>(P::of(c as f64), rows, ahead, e, own, self.sum);
+                    let (class, rows) = (P::of(c as f64), [logits, largest, labels]);
+                    if n.is_multiple_of(PART) {
+                        add_apart::<R, SHIFTED, PART>(class, rows, ahead, e, own, self.sum);
+                    } else {
+                        add_apart::<R, SHIFTED, WHOLE>(class, rows, ahead, e, own, self.sum);
+                    }
+                }
+                None => {
+                    let rows = [logits, largest];
+                    if n.is_multiple_of(PART) {
+                        add_exponentials::<R, SHIFTED, PART>(rows, ahead, e, self.sum);
+                    } else {
+                        add_exponentials::<R, SHIFTED, WHOLE>(rows, ahead, e, self.sum);
+                    }
                 }
             }
         }
     }
 }
 
-/// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes.
+/// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes. Rows are of whole
+/// parts of `N`.
 #[inline(always)]
-fn add_apart<R: Real, const SHIFTED: bool>(
+fn add_apart<R: Real, const SHIFTED: bool, const N: usize>(
     class: R::Prim,
     rows: [&[R::Prim]; 3],
-    ahead: &[[R::Prim; WHOLE]],
+    ahead: &[R::Prim],
     e: &mut [R::Prim],
     own: &mut [R::Prim],
     rest: &mut [R::Prim],
 ) {
-    let n = whole_len(e.len());
-    let [logits, largest, labels] = rows.map(|row| row[..n].as_chunks::<WHOLE>().0);
-    let (e, _) = e[..n].as_chunks_mut::<WHOLE>();
-    let (own, _) = own[..n].as_chunks_mut::<WHOLE>();
-    let (rest, _) = rest[..n].as_chunks_mut::<WHOLE>();
-    for k in 0..n / WHOLE {
+    let n = e.len() / N * N;
+    let [logits, largest, labels] = rows.map(|row| row[..n].as_chunks::<N>().0);
+    let (e, _) = e[..n].as_chunks_mut::<N>();
+    let (own, _) = own[..n].as_chunks_mut::<N>();
+    let (rest, _) = rest[..n].as_chunks_mut::<N>();
+    let (ahead, _) = ahead.as_chunks::<N>();
+    for k in 0..n / N {
         prefetch_part(ahead, k);
         let (logits, largest, labels) = (&logits[k], &largest[k], &labels[k]);
         let (e, own, rest) = (&mut e[k], &mut own[k], &mut rest[k]);
-        for i in 0..WHOLE {
+        for i in 0..N {
             let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
             let is_own = labels[i] == class;
             own[i] = R::select(is_own, d, R::new(own[i])).get();
@@ -183,21 +196,22 @@ fn add_apart<R: Real, const SHIFTED: bool>(
 
 /// A class's exponentials, and what they add to the sum of all classes.
 #[inline(always)]
-fn add_exponentials<R: Real, const SHIFTED: bool>(
+fn add_exponentials<R: Real, const SHIFTED: bool, const N: usize>(
     rows: [&[R::Prim]; 2],
-    ahead: &[[R::Prim; WHOLE]],
+    ahead: &[R::Prim],
     e: &mut [R::Prim],
     sum: &mut [R::Prim],
 ) {
-    let n = whole_len(e.len());
-    let [logits, largest] = rows.map(|row| row[..n].as_chunks::<WHOLE>().0);
-    let (e, _) = e[..n].as_chunks_mut::<WHOLE>();
-    let (sum, _) = sum[..n].as_chunks_mut::<WHOLE>();
-    for k in 0..n / WHOLE {
+    let n = e.len() / N * N;
+    let [logits, largest] = rows.map(|row| row[..n].as_chunks::<N>().0);
+    let (e, _) = e[..n].as_chunks_mut::<N>();
+    let (sum, _) = sum[..n].as_chunks_mut::<N>();
+    let (ahead, _) = ahead.as_chunks::<N>();
+    for k in 0..n / N {
         prefetch_part(ahead, k);
         let (logits, largest) = (&logits[k], &largest[k]);
         let (e, sum) = (&mut e[k], &mut sum[k]);
-        for i in 0..WHOLE {
+        for i in 0..N {
             let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
             sum[i] = (R::new(sum[i]) + y).get();
             e[i] = y.get();

@@ -3,7 +3,7 @@
 //! Rows are taken in blocks of [`LANES`]: arrays of a fixed size stay in registers and add up as vectors, which a plain
 //! sum does not.
 
-use crate::labels::IGNORED;
+use crate::loops::softmax::{PART, WHOLE};
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
@@ -81,46 +81,57 @@ fn add_block<R: Real>(sum: &mut [R; LANES], block: &[R::Prim; LANES]) {
     }
 }
 
-/// Elements that are added up before they meet the accumulators, which LLVM keeps in memory: it is there that a loop
-/// waits for itself.
-const BLOCK: usize = 4 * LANES;
-
-/// Adds `[Σ p w where label = class, Σ p w, Σ w where label = class]` of short rows of whole blocks, with `p = e f`. Unless
-/// `WEIGHTED`, each `w` is 1.
+/// Adds `[Σ p w where label = class, Σ p w, Σ w where label = class]` of a tile's rows, with `p = e f`. Unless `WEIGHTED`,
+/// each `w` is 1.
 #[inline(always)]
 pub(crate) fn add_class<R: Real, const WEIGHTED: bool>(
     into: &mut [Lanes; 3],
     rows: [&[R::Prim]; 4],
     class: R::Prim,
 ) {
-    let mut sums = Sums::<R>::new();
-    let [e, f, w, labels] = rows.map(|row| row.as_chunks::<BLOCK>().0);
-    for (((e, f), w), labels) in e.iter().zip(f).zip(w).zip(labels) {
-        sums.add_class::<WEIGHTED>([e, f, w, labels], class);
+    if rows[0].len().is_multiple_of(PART) {
+        add_class_parts::<R, WEIGHTED, PART>(into, rows, class);
+    } else {
+        add_class_parts::<R, WEIGHTED, WHOLE>(into, rows, class);
     }
-    let [(_, e), (_, f), (_, w), (_, labels)] = rows.map(<[R::Prim]>::as_chunks::<BLOCK>);
-    if !e.is_empty() {
-        let [e, f, w] = [e, f, w].map(|rest| pad(rest, R::Prim::default()));
-        let labels = pad(labels, R::Prim::of(IGNORED));
-        sums.add_class::<WEIGHTED>([&e, &f, &w, &labels], class);
+}
+
+#[inline(always)]
+fn add_class_parts<R: Real, const WEIGHTED: bool, const N: usize>(
+    into: &mut [Lanes; 3],
+    rows: [&[R::Prim]; 4],
+    class: R::Prim,
+) {
+    let mut sums = Sums::<R>::new();
+    let [e, f, w, labels] = rows.map(|row| row.as_chunks::<N>().0);
+    for (((e, f), w), labels) in e.iter().zip(f).zip(w).zip(labels) {
+        sums.add_class::<WEIGHTED, N>([e, f, w, labels], class);
     }
     sums.widen(into);
 }
 
-/// Adds `[Σ p t w, Σ p w, Σ t w]` of short rows. Unless `WEIGHTED`, each `w` is 1.
+/// Adds `[Σ p t w, Σ p w, Σ t w]` of a tile's rows. Unless `WEIGHTED`, each `w` is 1.
 #[inline(always)]
 pub(crate) fn add_plain<R: Real, const WEIGHTED: bool>(
     into: &mut [Lanes; 3],
-    [p, t, w]: [&[R::Prim]; 3],
+    rows: [&[R::Prim]; 3],
+) {
+    if rows[0].len().is_multiple_of(PART) {
+        add_plain_parts::<R, WEIGHTED, PART>(into, rows);
+    } else {
+        add_plain_parts::<R, WEIGHTED, WHOLE>(into, rows);
+    }
+}
+
+#[inline(always)]
+fn add_plain_parts<R: Real, const WEIGHTED: bool, const N: usize>(
+    into: &mut [Lanes; 3],
+    rows: [&[R::Prim]; 3],
 ) {
     let mut sums = Sums::<R>::new();
-    let [(p, p_rest), (t, t_rest), (w, w_rest)] = [p, t, w].map(<[R::Prim]>::as_chunks::<BLOCK>);
+    let [p, t, w] = rows.map(|row| row.as_chunks::<N>().0);
     for ((p, t), w) in p.iter().zip(t).zip(w) {
-        sums.add_plain::<WEIGHTED>([p, t, w]);
-    }
-    if !p_rest.is_empty() {
-        let [p, t, w] = [p_rest, t_rest, w_rest].map(|rest| pad(rest, R::Prim::default()));
-        sums.add_plain::<WEIGHTED>([&p, &t, &w]);
+        sums.add_plain::<WEIGHTED, N>([p, t, w]);
     }
     sums.widen(into);
 }
@@ -133,7 +144,8 @@ fn pad<P: Prim, const N: usize>(rest: &[P], with: P) -> [P; N] {
     block
 }
 
-/// Vectors that straddle cache lines would wait longer for themselves.
+/// LLVM keeps these in memory: it is there that a loop waits for itself, so that the numbers of a part are added up before
+/// they meet them. Vectors that straddle cache lines would wait longer.
 #[repr(align(64))]
 struct Sums<R> {
     both: [R; LANES],
@@ -153,15 +165,14 @@ impl<R: Real> Sums<R> {
     }
 
     #[inline(always)]
-    fn add_class<const WEIGHTED: bool>(
+    fn add_class<const WEIGHTED: bool, const N: usize>(
         &mut self,
-        [e, f, w, labels]: [&[R::Prim; BLOCK]; 4],
+        [e, f, w, labels]: [&[R::Prim; N]; 4],
         class: R::Prim,
     ) {
         for k in 0..LANES {
             let [mut both, mut p, mut t] = [R::zero(); 3];
-            for j in 0..BLOCK / LANES {
-                let i = j * LANES + k;
+            for i in (k..N).step_by(LANES) {
                 let own = |x| R::select(labels[i] == class, x, R::zero());
                 let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
                 let (e, f) = (R::new(e[i]), R::new(f[i]) * w);
@@ -169,31 +180,30 @@ impl<R: Real> Sums<R> {
                 p = e.mul_add(f, p);
                 t += own(w);
             }
-            self.both[k] += both;
-            self.p[k] += p;
-            self.t[k] += t;
+            self.add(k, [both, p, t]);
         }
     }
 
     #[inline(always)]
-    fn add_plain<const WEIGHTED: bool>(&mut self, [p, t, w]: [&[R::Prim; BLOCK]; 3]) {
+    fn add_plain<const WEIGHTED: bool, const N: usize>(&mut self, [p, t, w]: [&[R::Prim; N]; 3]) {
         for k in 0..LANES {
-            let mut terms = [[R::zero(); 3]; BLOCK / LANES];
-            for (j, term) in terms.iter_mut().enumerate() {
-                let i = j * LANES + k;
+            let [mut both, mut volume, mut target] = [R::zero(); 3];
+            for i in (k..N).step_by(LANES) {
                 let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
                 let (p, t) = (R::new(p[i]) * w, R::new(t[i]));
-                *term = [p * t, p, t * w];
+                both = p.mul_add(t, both);
+                volume += p;
+                target = t.mul_add(w, target);
             }
-            self.add(k, terms);
+            self.add(k, [both, volume, target]);
         }
     }
 
     #[inline(always)]
-    fn add(&mut self, k: usize, [a, b, c, d]: [[R; 3]; 4]) {
-        self.both[k] += (a[0] + b[0]) + (c[0] + d[0]);
-        self.p[k] += (a[1] + b[1]) + (c[1] + d[1]);
-        self.t[k] += (a[2] + b[2]) + (c[2] + d[2]);
+    fn add(&mut self, k: usize, [both, p, t]: [R; 3]) {
+        self.both[k] += both;
+        self.p[k] += p;
+        self.t[k] += t;
     }
 
     #[inline(always)]

@@ -46,15 +46,16 @@ impl<P> DerefMut for Row<P> {
 pub(crate) const WHOLE: usize = 32;
 /// Elements in a tile, where there are few enough classes: half of a first-level cache.
 const ELEMENTS: usize = 8 * 1024;
-/// The fewest pixels in a tile: what is done once per row would show.
-const FEWEST: usize = 64;
+/// Full tiles have a multiple of so many pixels, which loops take at a time; fewer in all, and what is done once per row
+/// would show.
+pub(crate) const PART: usize = 64;
 /// The least number of elements worth a thread.
 const LEAST: usize = 16 * 1024;
 
 /// Pixels per tile for so many classes.
 pub(crate) fn tile_pixels(classes: usize) -> usize {
     let fit = ELEMENTS / classes.max(1);
-    (fit / WHOLE * WHOLE).clamp(FEWEST, PIXELS)
+    (fit / PART * PART).clamp(PART, PIXELS)
 }
 
 /// The length of a tile's rows, so that the compiler knows it to be a multiple of [`WHOLE`].
@@ -331,10 +332,9 @@ pub(crate) const AHEAD: usize = 3;
 /// As [`AHEAD`], of rows that are written, which takes less time than reading them.
 const AHEAD_OF_ENDS: usize = 6;
 
-/// Brings part `k` of a row to come, in parts of [`WHOLE`], into the cache, between those of a loop: all at once, they would
-/// keep it waiting.
+/// Brings part `k` of a row to come into the cache, between those of a loop: all at once, they would keep it waiting.
 #[inline(always)]
-pub(crate) fn prefetch_part<P>(row: &[[P; WHOLE]], k: usize) {
+pub(crate) fn prefetch_part<P, const N: usize>(row: &[[P; N]], k: usize) {
     if let Some(part) = row.get(k) {
         prefetch(part);
     }
