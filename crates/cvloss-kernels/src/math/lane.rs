@@ -270,7 +270,8 @@ impl<const F: bool> Real for Lane<f32, F> {
     #[inline(always)]
     fn ln_normal(self) -> Self {
         let (k, f) = split_normal!(self, f32, u32, i32, mantissa: 23, magic: 12_582_912.0, sqrt_half: 0x3f35_04f3u32);
-        Self::ln_of(k, f) + (self - self)
+        // NaN where it is not finite.
+        self.mul_add(Self(0.0), Self::ln_of(k, f))
     }
 
     /// `e + e²·q(e)`.
@@ -375,7 +376,7 @@ impl<const F: bool> Real for Lane<f64, F> {
 
     #[inline(always)]
     fn ln_normal(self) -> Self {
-        self.ln() + (self - self)
+        self.mul_add(Self(0.0), self.ln())
     }
 
     #[inline(always)]
