@@ -161,16 +161,6 @@ fn invert<R: Real>(weights: &[R::Prim], sums: &mut [R::Prim]) -> bool {
     outside == 0
 }
 
-/// Products, in place of `row`.
-#[inline(always)]
-fn multiply<R: Real>(by: &[R::Prim], row: &mut [R::Prim]) {
-    let n = whole_len(row.len());
-    let (by, row) = (&by[..n], &mut row[..n]);
-    for i in 0..n {
-        row[i] = (R::new(row[i]) * R::new(by[i])).get();
-    }
-}
-
 /// The weight of each pixel's class in what rides along.
 fn by_class<E: HardExtra, P: Prim>(site: &Site<'_, '_, P>, extra: &E, weights: &mut [P]) {
     match extra.weights() {

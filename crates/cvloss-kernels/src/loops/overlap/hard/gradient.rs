@@ -6,7 +6,7 @@ use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
 use super::super::terms::Terms;
-use super::{HardExtra, Site, Work, by_class, exponentials, multiply};
+use super::{HardExtra, Site, Work, by_class, exponentials};
 
 pub(in super::super) struct HardGradient<'a, 'i, 'o, E, P> {
     pub(in super::super) site: &'a Site<'a, 'i, P>,
@@ -111,24 +111,27 @@ impl<P: Prim> Dot<'_, P> {
         self.dot.fill(P::default());
         for (c, e) in self.tile.chunks_exact(self.dot.len()).enumerate() {
             let (class, own, other) = slopes_of::<R>(self.slopes, c);
-            add_dot::<R>(class, [own, other], [e, self.labels], self.dot);
+            let rows = [e, self.one_over_sum, self.labels];
+            add_dot::<R>(class, [own, other], rows, self.dot);
         }
-        multiply::<R>(self.one_over_sum, self.dot);
     }
 }
 
+/// Adds `s p` of a class. Exponentials may be as large as 1e30: products with slopes, loss scales among them, might not be
+/// finite.
 #[inline(always)]
 fn add_dot<R: Real>(
     class: R::Prim,
     [own, other]: [R; 2],
-    rows: [&[R::Prim]; 2],
+    rows: [&[R::Prim]; 3],
     dot: &mut [R::Prim],
 ) {
     let n = whole_len(dot.len());
-    let ([e, labels], dot) = (rows.map(|row| &row[..n]), &mut dot[..n]);
+    let ([e, one_over_sum, labels], dot) = (rows.map(|row| &row[..n]), &mut dot[..n]);
     for i in 0..n {
         let slope = R::select(labels[i] == class, own, other);
-        dot[i] = slope.mul_add(R::new(e[i]), R::new(dot[i])).get();
+        let p = R::new(e[i]) * R::new(one_over_sum[i]);
+        dot[i] = slope.mul_add(p, R::new(dot[i])).get();
     }
 }
 
@@ -230,6 +233,16 @@ impl<P: Prim> Slopes<'_, '_, '_, P> {
     }
 }
 
+/// Products, in place of `row`.
+#[inline(always)]
+fn multiply<R: Real>(by: &[R::Prim], row: &mut [R::Prim]) {
+    let n = whole_len(row.len());
+    let (by, row) = (&by[..n], &mut row[..n]);
+    for i in 0..n {
+        row[i] = (R::new(row[i]) * R::new(by[i])).get();
+    }
+}
+
 /// A class's slopes. Unless it `PULLS`, nothing rides along.
 #[inline(always)]
 fn slope_row<R: Real, const PULLS: bool>(
@@ -245,7 +258,7 @@ fn slope_row<R: Real, const PULLS: bool>(
     for i in 0..n {
         let is_own = labels[i] == class;
         let slope = R::select(is_own, own, other) - R::new(dot[i]);
-        let part = R::new(e[i]) * (slope * R::new(factors[i]));
+        let part = R::new(e[i]) * R::new(factors[i]) * slope;
         slopes[i] = if PULLS {
             (part - R::select(is_own, R::new(pull[i]), R::zero())).get()
         } else {
