@@ -3,6 +3,7 @@
 use ndarray::{ArrayView1, s};
 
 use crate::error::{Error, Result};
+use crate::loops::softmax::PART;
 use crate::parallel;
 use crate::scalar::{DType, Prim, Scalar};
 use crate::simd::{Isa, Task, dispatch, prefetch};
@@ -135,9 +136,6 @@ fn read<T: Scalar + Into<i64>, P: Prim>(
         }
     }
 }
-
-/// Labels between which some of those behind them are brought into the cache.
-const PART: usize = 64;
 
 /// A class, which fits 32 bits where it was checked, costs less to convert than 64 bits do.
 #[inline(always)]

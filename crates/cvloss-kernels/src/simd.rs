@@ -246,7 +246,7 @@ mod x86 {
                 let (head, lines, tail) = unsafe { to.align_to_mut::<Line>() };
                 let (from_head, from) = from.split_at(head.len());
                 let (from, from_tail) = from.split_at(from.len() - tail.len());
-                // Copies of nothing, the common case, would be calls.
+                // A copy of nothing would be a call too.
                 if !head.is_empty() {
                     head.copy_from_slice(from_head);
                 }

@@ -333,27 +333,10 @@ impl<const F: bool> Lane<f64, F> {
             2.091_468_696_808_687_7e-9,
         ])
     }
-}
 
-impl<const F: bool> Real for Lane<f64, F> {
-    shared_methods!(f64);
-    exponentials!(f64, -708.396_418_532_264_1, 709.436_139_303_104_8);
-
+    /// `ln(2^k (1 + f))`: `ln m = 2 atanh(s)`, `s = f/(2 + f)`, and `2 atanh(s) = 2s + s·z·q(z)` with `z = s²`.
     #[inline(always)]
-    fn exp_nonpositive(self) -> Self {
-        self.at_least(Self(-708.0)).exp_in_range()
-    }
-
-    #[inline(always)]
-    fn exp_moderate(self) -> Self {
-        self.at_most(Self(700.0)).exp_nonpositive()
-    }
-
-    /// `ln m = 2 atanh(s)`, `s = f/(2 + f)`, and `2 atanh(s) = 2s + s·z·q(z)` with `z = s²`.
-    #[inline(always)]
-    fn ln(self) -> Self {
-        let (k, f) = split_exponent!(self, f64, u64, i64, mantissa: 52, magic: 6_755_399_441_055_744.0,
-            sqrt_half: 0x3fe6_a09e_667f_3bcdu64);
+    fn ln_of(k: Self, f: Self) -> Self {
         let s = f / (Self(2.0) + f);
         let z = s * s;
         let q = polynomial(
@@ -370,13 +353,36 @@ impl<const F: bool> Real for Lane<f64, F> {
         );
         // f − s·(f − z·q) is 2s + s·z·q without the rounding of 2s.
         let small = k.mul_add(Self(1.908_214_929_270_587_7e-10), -(s * (f - z * q)));
-        let y = k.mul_add(Self(0.693_147_180_369_123_8), small + f);
-        ln_edges(self, y)
+        k.mul_add(Self(0.693_147_180_369_123_8), small + f)
+    }
+}
+
+impl<const F: bool> Real for Lane<f64, F> {
+    shared_methods!(f64);
+    exponentials!(f64, -708.396_418_532_264_1, 709.436_139_303_104_8);
+
+    #[inline(always)]
+    fn exp_nonpositive(self) -> Self {
+        self.at_least(Self(-708.0)).exp_in_range()
+    }
+
+    #[inline(always)]
+    fn exp_moderate(self) -> Self {
+        self.at_most(Self(700.0)).exp_nonpositive()
+    }
+
+    #[inline(always)]
+    fn ln(self) -> Self {
+        let (k, f) = split_exponent!(self, f64, u64, i64, mantissa: 52, magic: 6_755_399_441_055_744.0,
+            sqrt_half: 0x3fe6_a09e_667f_3bcdu64);
+        ln_edges(self, Self::ln_of(k, f))
     }
 
     #[inline(always)]
     fn ln_normal(self) -> Self {
-        self.mul_add(Self(0.0), self.ln())
+        let (k, f) = split_normal!(self, f64, u64, i64, mantissa: 52, magic: 6_755_399_441_055_744.0,
+            sqrt_half: 0x3fe6_a09e_667f_3bcdu64);
+        self.mul_add(Self(0.0), Self::ln_of(k, f))
     }
 
     #[inline(always)]

@@ -239,6 +239,7 @@ impl Piece<'_, '_, '_> {
         } else {
             weights.fill(P::of(1.0));
         }
+        // Some formulas add to them.
         values.fill(P::default());
         labels[pixels..].fill(P::of(IGNORED));
         weights[pixels..].fill(P::default());
