@@ -41,6 +41,10 @@ pub trait Real:
     fn of(value: f64) -> Self;
     /// `self * factor + addend`; fused where the instruction set has it.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// 0 for `+0.0` alone. Marks are joined by `|`, where comparisons would have to be counted.
+    fn mark(self) -> u32;
+    /// Its magnitude, with the sign of another.
+    fn with_sign_of(self, other: Self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
     /// Square root.
@@ -49,6 +53,8 @@ pub trait Real:
     fn exp(self) -> Self;
     /// `e^self` for `self ≤ 0`, at least some 1e-38 (`f32`) or 1e-308 (`f64`); cheaper than [`exp`](Self::exp).
     fn exp_nonpositive(self) -> Self;
+    /// `e^−|self|`, as [`exp_nonpositive`](Self::exp_nonpositive).
+    fn exp_minus_abs(self) -> Self;
     /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
     fn exp_moderate(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
@@ -150,20 +156,35 @@ impl<R: Real> Odds<R> {
     /// Evaluates both at `x`.
     #[inline(always)]
     pub fn new(x: R) -> Self {
-        Self::with_exp(x, (-x.abs()).exp_nonpositive())
+        Self::with_exp(x, x.exp_minus_abs())
     }
 
     /// As [`new`](Self::new), given `e^(−|x|)`.
     #[inline(always)]
     fn with_exp(x: R, e: R) -> Self {
-        // A division, not Newton steps: its latency is less, and loops as long as these spend their time on that.
-        let larger = R::one() / (R::one() + e);
-        let smaller = e * larger;
+        let [smaller, larger] = Self::sorted(e);
         let is_positive = x > R::zero();
         Self {
             p: R::select(is_positive, larger, smaller),
             q: R::select(is_positive, smaller, larger),
         }
+    }
+}
+
+impl<R: Real> Odds<R> {
+    /// The smaller and the larger of both, given `e^(−|x|)`.
+    #[inline(always)]
+    fn sorted(e: R) -> [R; 2] {
+        // A division, not Newton steps: they take longer.
+        let larger = R::one() / (R::one() + e);
+        [e * larger, larger]
+    }
+
+    /// `p` and `p q`.
+    #[inline(always)]
+    pub(crate) fn with_product(x: R) -> [R; 2] {
+        let [smaller, larger] = Self::sorted(x.exp_minus_abs());
+        [R::select(x > R::zero(), larger, smaller), smaller * larger]
     }
 }
 
@@ -182,7 +203,7 @@ impl<R: Real> Logistic<R> {
     /// Evaluates all four at `x`.
     #[inline(always)]
     pub fn new(x: R) -> Self {
-        let e = (-x.abs()).exp_nonpositive();
+        let e = x.exp_minus_abs();
         let l = e.ln_1p_unit();
         Self {
             odds: Odds::with_exp(x, e),

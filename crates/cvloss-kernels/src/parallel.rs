@@ -4,16 +4,19 @@ use crate::simd::settle;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 /// The most pieces that a tensor is cut into; bounds the memory for partial sums.
-const MOST: usize = 128;
+const MOST: usize = 64;
 
 /// Maps over `pieces`, in parallel where there are several, keeping their order.
-pub(crate) fn map<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
-    let mut slots = Vec::with_capacity(pieces.len());
-    slots.extend(pieces.into_iter().map(|piece| Slot {
+pub(crate) fn map<T: Send, R: Send>(
+    pieces: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> R + Sync + Send,
+) -> Vec<R> {
+    let slots = pieces.into_iter().map(|piece| Slot {
         piece: Some(piece),
         result: None,
         work: &work,
-    }));
+    });
+    let mut slots: Vec<_> = slots.collect();
     run(slots.iter_mut().map(|slot| slot as _).collect());
     let mut results = Vec::with_capacity(slots.len());
     results.extend(slots.into_iter().filter_map(|slot| slot.result));

@@ -44,13 +44,10 @@ fn run(into: ViewMut<'_>, gradient: Option<View<'_>>, upstream: &View<'_>) -> Re
     let pieces = pieces
         .zip(upstream.split(axis, len))
         .map(|(into, upstream)| (into, gradient.as_mut().and_then(Iterator::next), upstream));
-    parallel::map(
-        pieces.collect(),
-        |(into, gradient, upstream)| match is_wide {
-            true => piece::<f64>(into, gradient, &upstream),
-            false => piece::<f32>(into, gradient, &upstream),
-        },
-    );
+    parallel::map(pieces, |(into, gradient, upstream)| match is_wide {
+        true => piece::<f64>(into, gradient, &upstream),
+        false => piece::<f32>(into, gradient, &upstream),
+    });
     Ok(())
 }
 

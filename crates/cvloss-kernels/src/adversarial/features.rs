@@ -157,7 +157,7 @@ fn column_sums(logits: &Logits<'_>, of_real: bool) -> Result<Vec<f64>> {
         Some(weight) => Some(weight.broadcast("weight", view.shape())?),
         None => None,
     };
-    let rows = parallel::map((0..channels).collect(), |c| {
+    let rows = parallel::map(0..channels, |c| {
         let mut sums = vec![0.0; space];
         let (mut row, mut weights) = (vec![0.0; space], vec![1.0; space]);
         for n in 0..items {

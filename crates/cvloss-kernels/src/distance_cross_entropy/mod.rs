@@ -115,7 +115,7 @@ pub fn evaluate(
     };
     let spacing = options.spacing_of(space.len());
     let mut map = vec![0.0; items * points];
-    let rows = map.chunks_mut(points.max(1)).enumerate().collect();
+    let rows = map.chunks_mut(points.max(1)).enumerate();
     let done = parallel::map(rows, |(n, row): (usize, &mut [f64])| {
         operands.target.read_row(n, 0, 0, row);
         let labels: Vec<_> = row.iter().map(|label| *label as i64).collect();

@@ -86,12 +86,9 @@ fn check(mask: &[bool], shape: &[usize], spacing: &[f64]) -> Result<()> {
 }
 
 fn roots(mut squares: Vec<f64>) -> Vec<f64> {
-    parallel::map(
-        squares.chunks_mut(LEAST).collect(),
-        |piece: &mut [f64]| {
-            piece.iter_mut().for_each(|x| *x = x.sqrt());
-        },
-    );
+    parallel::map(squares.chunks_mut(LEAST), |piece: &mut [f64]| {
+        piece.iter_mut().for_each(|x| *x = x.sqrt());
+    });
     squares
 }
 
@@ -141,7 +138,7 @@ fn squares(mask: &[bool], shape: &[usize], spacing: &[f64], sides: Sides) -> Vec
     }
     if shape.len() > 1 {
         let slabs = parallel::piece_len(first, 1, LEAST.div_ceil(inner)) * inner;
-        let pieces = out.chunks_mut(slabs).zip(mask.chunks(slabs)).collect();
+        let pieces = out.chunks_mut(slabs).zip(mask.chunks(slabs));
         parallel::map(pieces, |(piece, mask): (&mut [f64], &[bool])| {
             let mut line = Line::default();
             for (slab, mask) in piece.chunks_mut(inner).zip(mask.chunks(inner)) {

@@ -12,6 +12,8 @@ mod rows;
 mod soft;
 mod terms;
 
+use std::cell::Cell;
+
 use crate::error::{Error, Result, check_shape};
 use crate::labels::Target;
 use crate::options::Gradient;
@@ -22,6 +24,7 @@ use crate::view::{View, ViewMut};
 use block::{Block, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
 use riders::{Pulled, Riders, RidersIn, Summed};
+use rows::Left;
 
 use super::softmax::{Sink, Store, cut, cut_mut, pieces, write_turned};
 use super::sum::Lanes;
@@ -116,10 +119,19 @@ struct ItemSums {
     points: f64,
 }
 
+thread_local! {
+    /// Memory of an item's classes, kept between pieces: allocators give back this much, and page faults took a tenth of
+    /// the time.
+    static SPARE: Cell<Vec<[Lanes; 3]>> = const { Cell::new(Vec::new()) };
+}
+
 impl ItemSums {
-    fn empty(classes: usize) -> Self {
+    fn empty(count: usize) -> Self {
+        let mut classes = SPARE.take();
+        classes.clear();
+        classes.resize(count, [Lanes::default(); 3]);
         Self {
-            classes: vec![[Lanes::default(); 3]; classes],
+            classes,
             extra: Lanes::default(),
             mass: Lanes::default(),
             points: 0.0,
@@ -127,9 +139,11 @@ impl ItemSums {
     }
 
     fn total(self) -> ItemStatistics {
-        let classes = self.classes.into_iter();
+        let classes = self.classes.iter().map(|sums| sums.map(Lanes::total));
+        let classes = classes.collect();
+        SPARE.set(self.classes);
         ItemStatistics {
-            classes: classes.map(|sums| sums.map(Lanes::total)).collect(),
+            classes,
             extra: self.extra.total(),
             mass: self.mass.total(),
             points: self.points,
@@ -156,16 +170,16 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
 }
 
 /// What the first sweep found, for the second of the same operands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Known {
     /// The index that is ignored, if it occurs: each target was looked at.
     ignored: Option<i64>,
-    /// Probabilities are in the gradient's memory.
-    stashed: bool,
+    /// What is in the gradient's memory, if anything: of each piece, row by row.
+    left: Option<Vec<Vec<Left>>>,
 }
 
-/// As [`statistics`]; and leaves the probabilities in the memory of the gradient, where it can, so that the second sweep
-/// need not evaluate them again.
+/// As [`statistics`]; and leaves what it found of each probability in the memory of the gradient, where it can, so that
+/// the second sweep need not evaluate it again.
 pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
     options: &Options,
     extras: Extras<M, S>,
@@ -184,43 +198,43 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
             Activation::Sigmoid => !S::PRESENT,
         };
     let stash = stashes.then(|| gradient.view.reborrow());
-    let (found, occurs) = first_sweep(options, &extras, operands, stash)?;
-    let known = Known {
-        ignored: occurs,
-        stashed: stashes,
-    };
-    Ok((found, known))
+    let (found, ignored, left) = first_sweep(options, &extras, operands, stash)?;
+    let left = stashes.then_some(left);
+    Ok((found, Known { ignored, left }))
 }
+
+/// The sums of every item, the index that is ignored if it occurs, and what was left of each piece.
+type FirstSweep = (Vec<ItemStatistics>, Option<i64>, Vec<Vec<Left>>);
 
 fn first_sweep(
     options: &Options,
     riders: &dyn Riders,
     operands: &Operands<'_>,
     stash: Option<ViewMut<'_>>,
-) -> Result<(Vec<ItemStatistics>, Option<i64>)> {
+) -> Result<FirstSweep> {
     let block = check(options, riders.are_present(), operands, None)?;
     let occurs = block.target.occurring();
     let [items, classes, space] = operands.input.shape();
     let cuts @ (cut_items, cut_pixels) = pieces([items, classes, space]);
     let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
-    let work = block.split(cuts).into_iter();
-    let work = work
-        .map(|block| (block, stash.as_mut().and_then(Iterator::next)))
-        .collect();
+    let work = block.split(cuts);
+    let work = work.map(|block| (block, stash.as_mut().and_then(Iterator::next)));
     let is_f64 = operands.input.dtype() == DType::F64;
     let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
         true => block.statistics::<f64>(riders, stash),
         false => block.statistics::<f32>(riders, stash),
     });
+    let mut left = Vec::with_capacity(found.len());
     let mut all = vec![ItemStatistics::empty(classes); items];
     let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
-    for (piece, found) in found.iter().enumerate() {
+    for (piece, (found, left_there)) in found.into_iter().enumerate() {
         let first = piece / per_row * cut_items;
-        for (item, found) in all[first..].iter_mut().zip(found) {
+        for (item, found) in all[first..].iter_mut().zip(&found) {
             item.merge(found);
         }
+        left.push(left_there);
     }
-    Ok((all, occurs))
+    Ok((all, occurs, left))
 }
 
 /// The second sweep: the gradient, from each item's slopes.
@@ -256,26 +270,23 @@ fn sweep_back(
 ) -> Result<()> {
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
-    let block = check(options, riders.are_present(), operands, known)?;
-    let stashed = known.is_some_and(|known| known.stashed);
+    let block = check(options, riders.are_present(), operands, known.as_ref())?;
+    let left = known.and_then(|known| known.left);
     let cuts @ (cut_items, cut_pixels) = pieces(shape);
     let per_row = shape[2].div_ceil(cut_pixels.max(1)).max(1);
     let scale = gradient.scale;
-    let store = match stashed {
+    let store = match left {
         // What is there has just been read.
-        true => Store::Write,
-        false => Store::new(shape, gradient.accumulate),
+        Some(_) => Store::Write,
+        None => Store::new(shape, gradient.accumulate),
     };
+    let mut left = left.map(Vec::into_iter);
     let views = cut_mut(gradient.view, cuts);
-    let work = block
-        .split(cuts)
-        .into_iter()
-        .zip(views)
-        .enumerate()
-        .collect();
-    let run = |(index, (block, mut view)): (usize, (Block<'_>, ViewMut<'_>))| {
+    let work = block.split(cuts).zip(views).enumerate();
+    let work = work.map(|piece| (piece, left.as_mut().and_then(Iterator::next)));
+    let run = |((index, (block, mut view)), left): ((usize, (Block<'_>, ViewMut<'_>)), _)| {
         let slopes = &slopes[index / per_row * cut_items..];
-        let how = (scale, store, stashed);
+        let how = (scale, store, left);
         if block.input.dtype() == DType::F64 {
             block.gradient::<f64>(riders, &mut view, slopes, how);
         } else {
@@ -291,7 +302,7 @@ fn check<'i>(
     options: &Options,
     are_riders: bool,
     operands: &'i Operands<'_>,
-    known: Option<Known>,
+    known: Option<&Known>,
 ) -> Result<Block<'i>> {
     let shape @ [items, classes, space] = operands.input.shape();
     let input = operands.input.reborrow();
@@ -334,47 +345,45 @@ fn check<'i>(
 }
 
 impl<'i> Block<'i> {
-    fn split(self, cuts: (usize, usize)) -> Vec<Self> {
+    fn split(self, cuts: (usize, usize)) -> impl Iterator<Item = Self> {
         let options = self.options;
         let mut weight = self.weight.map(|view| cut(view, cuts).into_iter());
         let inputs = cut(self.input, cuts).into_iter();
         inputs
             .zip(self.target.cut(cuts))
-            .map(|(input, target)| Self {
+            .map(move |(input, target)| Self {
                 options,
                 input,
                 target,
                 weight: weight.as_mut().and_then(Iterator::next),
             })
-            .collect()
     }
 
     fn statistics<P: Prim>(
         self,
         riders: &dyn RidersIn<P>,
         mut stash: Option<ViewMut<'_>>,
-    ) -> Vec<ItemStatistics> {
+    ) -> (Vec<ItemStatistics>, Vec<Left>) {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
-        let mut work = Work::new();
-        self.tiles::<P>(false, |site: &Site<'_, '_, P>, tile, _| {
+        let mut left = Vec::new();
+        self.tiles::<P>(true, false, |site, tile, _, work| {
             let place = site.place;
             let found = &mut all[place.n];
             found.points += site.points.kept;
-            let stash = stash.as_mut().map(|view| Sink {
-                view,
-                place,
-                store: Store::Write,
-            });
+            let store = Store::Write;
+            let stash = stash
+                .as_mut()
+                .map(|view| (Sink { view, place, store }, &mut left));
             riders.sum(Summed {
                 site,
                 tile,
-                work: &mut work,
+                work,
                 found,
                 stash,
             });
         });
-        all.into_iter().map(ItemSums::total).collect()
+        (all.into_iter().map(ItemSums::total).collect(), left)
     }
 
     fn gradient<P: Prim>(
@@ -382,10 +391,9 @@ impl<'i> Block<'i> {
         riders: &dyn RidersIn<P>,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
-        (scale, store, stashed): (f64, Store, bool),
+        (scale, store, left): (f64, Store, Option<Vec<Left>>),
     ) {
         let items = self.input.shape()[0];
-        let mut work = Work::new();
         // ∂L/∂p is one of two numbers per class. Rounded here, or the compiler would do it in the loops.
         let hard_slopes = |item: &ItemSlopes| -> Vec<[P; 2]> {
             let classes = item.classes.iter();
@@ -393,21 +401,22 @@ impl<'i> Block<'i> {
                 .map(|[own, other]| [own + other, *other].map(|slope| P::of(slope * scale)))
                 .collect()
         };
-        let items = if self.is_simple() { items } else { 0 };
         let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
         let turns = view.is_channels_last();
-        self.tiles::<P>(turns, |site: &Site<'_, '_, P>, tile, turned| {
+        let reads = left.as_ref().is_none_or(|left| left.contains(&Left::Odds));
+        let mut left = left.map(Vec::into_iter);
+        self.tiles::<P>(reads, turns, |site, tile, turned, work| {
             let place = site.place;
             let mut pull = |into: Sink<'_, '_>| {
                 riders.pull(Pulled {
                     site,
                     tile: &mut *tile,
-                    work: &mut work,
+                    work,
                     slopes: &slopes[place.n],
-                    hard_slopes: hard_slopes.get(place.n).map_or(&[], Vec::as_slice),
+                    hard_slopes: &hard_slopes[place.n],
                     scale,
                     into,
-                    stashed,
+                    left: left.as_mut(),
                 });
             };
             write_turned(view, place, store, turned, &mut pull);

@@ -49,7 +49,7 @@ impl<'a, P: Prim> Planes<'a, P> {
         let work = ViewMut::of(&mut p, shape)?;
         let cuts = pieces(shape);
         let inputs = cut(operands.input.reborrow(), cuts).into_iter();
-        let work = inputs.zip(cut_mut(work, cuts)).collect();
+        let work = inputs.zip(cut_mut(work, cuts));
         parallel::map(work, |(input, mut work)| match activation {
             Activation::Softmax => probability_tiles::<P>(&input, |tile, n, start, pixels| {
                 for (c, p) in tile.chunks_exact(pixels).enumerate() {
@@ -80,7 +80,7 @@ impl<'a, P: Prim> Planes<'a, P> {
             return;
         }
         let target = &self.target;
-        let items = self.p.chunks_mut(classes * space).enumerate().collect();
+        let items = self.p.chunks_mut(classes * space).enumerate();
         parallel::map(items, |(n, planes): (usize, &mut [P])| {
             let mut labels = vec![P::default(); space];
             target.read_labels(n, 0, &mut labels);
@@ -182,48 +182,42 @@ impl<'a, P: Prim> Planes<'a, P> {
         let work = work
             .zip(cut_mut(slopes, cuts))
             .zip(cut_mut(gradient.view, cuts));
-        parallel::map(
-            work.enumerate().collect(),
-            |(index, ((p, mut slopes), mut into))| {
-                let first = index / per_row * cut_items;
-                let [items, classes, space] = p.shape();
-                let stride = tile_pixels(classes);
-                for n in 0..items {
-                    let factor = P::of(factors[first + n] * scale);
-                    for start in (0..space).step_by(stride) {
-                        let pixels = stride.min(space - start);
-                        let mut dot = [P::default(); PIXELS];
-                        let dot = &mut dot[..pixels];
-                        let rows = |c: usize,
-                                    slopes: &mut ViewMut<'_>,
-                                    dot: &mut [P],
-                                    back: bool| {
-                            let p = p.row::<P>(n, c, start, pixels);
-                            let (Some(p), Some(slopes)) = (p, slopes.row::<P>(n, c, start, pixels))
-                            else {
-                                return;
-                            };
-                            match (self.activation, back) {
-                                (Activation::Softmax, false) => {
-                                    dispatch(AddProducts { p, slopes, dot })
-                                }
-                                (Activation::Softmax, true) => dispatch(Back { p, slopes, dot }),
-                                (Activation::Sigmoid, true) => dispatch(BackSigmoid { p, slopes }),
-                                _ => {}
-                            }
+        parallel::map(work.enumerate(), |(index, ((p, mut slopes), mut into))| {
+            let first = index / per_row * cut_items;
+            let [items, classes, space] = p.shape();
+            let stride = tile_pixels(classes);
+            for n in 0..items {
+                let factor = P::of(factors[first + n] * scale);
+                for start in (0..space).step_by(stride) {
+                    let pixels = stride.min(space - start);
+                    let mut dot = [P::default(); PIXELS];
+                    let dot = &mut dot[..pixels];
+                    let rows = |c: usize, slopes: &mut ViewMut<'_>, dot: &mut [P], back: bool| {
+                        let p = p.row::<P>(n, c, start, pixels);
+                        let (Some(p), Some(slopes)) = (p, slopes.row::<P>(n, c, start, pixels))
+                        else {
+                            return;
                         };
-                        (0..classes).for_each(|c| rows(c, &mut slopes, dot, false));
-                        for c in 0..classes {
-                            rows(c, &mut slopes, dot, true);
-                            if let Some(row) = slopes.row::<P>(n, c, start, pixels) {
-                                dispatch(Times { row, factor });
-                                into.write_row(n, c, start, row, accumulate);
+                        match (self.activation, back) {
+                            (Activation::Softmax, false) => {
+                                dispatch(AddProducts { p, slopes, dot })
                             }
+                            (Activation::Softmax, true) => dispatch(Back { p, slopes, dot }),
+                            (Activation::Sigmoid, true) => dispatch(BackSigmoid { p, slopes }),
+                            _ => {}
+                        }
+                    };
+                    (0..classes).for_each(|c| rows(c, &mut slopes, dot, false));
+                    for c in 0..classes {
+                        rows(c, &mut slopes, dot, true);
+                        if let Some(row) = slopes.row::<P>(n, c, start, pixels) {
+                            dispatch(Times { row, factor });
+                            into.write_row(n, c, start, row, accumulate);
                         }
                     }
                 }
-            },
-        );
+            }
+        });
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use crate::simd::{Isa, Task, dispatch};
 use crate::view::View;
 
 pub(crate) use tiles::{
-    AHEAD, PART, PIXELS, Place, Row, Sink, Source, Store, WHOLE, clear_columns, cut, cut_mut,
-    pieces, prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
+    AHEAD, PART, PIXELS, Place, Row, RowOf, Sink, Source, Store, WHOLE, clear_columns, cut,
+    cut_mut, pieces, prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.

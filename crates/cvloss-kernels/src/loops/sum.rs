@@ -3,13 +3,13 @@
 //! Rows are taken in blocks of [`LANES`]: arrays of a fixed size stay in registers and add up as vectors, which a plain
 //! sum does not.
 
-use crate::loops::softmax::{PART, WHOLE};
+use crate::loops::softmax::{PART, PIXELS, WHOLE};
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
 
 /// Accumulators side by side: an AVX-512 register of `f32`.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Sums a short row (a tile), in an order that depends on its length alone.
 #[inline(always)]
@@ -36,18 +36,20 @@ impl<P: Prim> Task for Total<'_, P> {
 pub(crate) struct Lanes([f64; LANES]);
 
 impl Lanes {
-    /// Adds the numbers of a short row.
+    /// Adds the numbers of a row.
     #[inline(always)]
     pub(crate) fn add<R: Real>(&mut self, row: &[R::Prim]) {
-        let mut sum = [R::zero(); LANES];
-        let (blocks, rest) = row.as_chunks::<LANES>();
-        for block in blocks {
-            add_block(&mut sum, block);
+        for row in row.chunks(PIXELS) {
+            let mut sum = [R::zero(); LANES];
+            let (blocks, rest) = row.as_chunks::<LANES>();
+            for block in blocks {
+                add_block(&mut sum, block);
+            }
+            if !rest.is_empty() {
+                add_block(&mut sum, &pad(rest, R::Prim::default()));
+            }
+            self.widen(sum);
         }
-        if !rest.is_empty() {
-            add_block(&mut sum, &pad(rest, R::Prim::default()));
-        }
-        self.widen(sum);
     }
 
     /// Adds `count` ones.
@@ -110,28 +112,22 @@ fn add_class_parts<R: Real, const WEIGHTED: bool, const N: usize>(
     sums.widen(into);
 }
 
-/// Adds `[Σ p t w, Σ p w, Σ t w]` of a tile's rows. Unless `WEIGHTED`, each `w` is 1.
+/// Adds `[Σ p t w, Σ p w, Σ t w]` of a tile's rows.
 #[inline(always)]
-pub(crate) fn add_plain<R: Real, const WEIGHTED: bool>(
-    into: &mut [Lanes; 3],
-    rows: [&[R::Prim]; 3],
-) {
+pub(crate) fn add_plain<R: Real>(into: &mut [Lanes; 3], rows: [&[R::Prim]; 3]) {
     if rows[0].len().is_multiple_of(PART) {
-        add_plain_parts::<R, WEIGHTED, PART>(into, rows);
+        add_plain_parts::<R, PART>(into, rows);
     } else {
-        add_plain_parts::<R, WEIGHTED, WHOLE>(into, rows);
+        add_plain_parts::<R, WHOLE>(into, rows);
     }
 }
 
 #[inline(always)]
-fn add_plain_parts<R: Real, const WEIGHTED: bool, const N: usize>(
-    into: &mut [Lanes; 3],
-    rows: [&[R::Prim]; 3],
-) {
+fn add_plain_parts<R: Real, const N: usize>(into: &mut [Lanes; 3], rows: [&[R::Prim]; 3]) {
     let mut sums = Sums::<R>::new();
     let [p, t, w] = rows.map(|row| row.as_chunks::<N>().0);
     for ((p, t), w) in p.iter().zip(t).zip(w) {
-        sums.add_plain::<WEIGHTED, N>([p, t, w]);
+        sums.add_plain::<N>([p, t, w]);
     }
     sums.widen(into);
 }
@@ -147,7 +143,7 @@ fn pad<P: Prim, const N: usize>(rest: &[P], with: P) -> [P; N] {
 /// LLVM keeps these in memory: it is there that a loop waits for itself, so that the numbers of a part are added up before
 /// they meet them. Vectors that straddle cache lines would wait longer.
 #[repr(align(64))]
-struct Sums<R> {
+pub(crate) struct Sums<R> {
     both: [R; LANES],
     p: [R; LANES],
     t: [R; LANES],
@@ -155,7 +151,7 @@ struct Sums<R> {
 
 impl<R: Real> Sums<R> {
     #[inline(always)]
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let zeros = [R::zero(); LANES];
         Self {
             both: zeros,
@@ -185,11 +181,11 @@ impl<R: Real> Sums<R> {
     }
 
     #[inline(always)]
-    fn add_plain<const WEIGHTED: bool, const N: usize>(&mut self, [p, t, w]: [&[R::Prim; N]; 3]) {
+    fn add_plain<const N: usize>(&mut self, [p, t, w]: [&[R::Prim; N]; 3]) {
         for k in 0..LANES {
             let [mut both, mut volume, mut target] = [R::zero(); 3];
             for i in (k..N).step_by(LANES) {
-                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
+                let w = R::new(w[i]);
                 let (p, t) = (R::new(p[i]) * w, R::new(t[i]));
                 both = p.mul_add(t, both);
                 volume += p;
@@ -197,6 +193,14 @@ impl<R: Real> Sums<R> {
             }
             self.add(k, [both, volume, target]);
         }
+    }
+
+    /// Adds `[p t, p, t]`.
+    #[inline(always)]
+    pub(crate) fn add_product(&mut self, k: usize, p: R, t: R) {
+        self.both[k] = p.mul_add(t, self.both[k]);
+        self.p[k] += p;
+        self.t[k] += t;
     }
 
     #[inline(always)]
@@ -207,7 +211,7 @@ impl<R: Real> Sums<R> {
     }
 
     #[inline(always)]
-    fn widen(self, into: &mut [Lanes; 3]) {
+    pub(crate) fn widen(self, into: &mut [Lanes; 3]) {
         into[0].widen(self.both);
         into[1].widen(self.p);
         into[2].widen(self.t);

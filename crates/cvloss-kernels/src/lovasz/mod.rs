@@ -218,7 +218,7 @@ impl Call<'_> {
                 vec![counted; regions]
             }
             LovaszClasses::Present => {
-                let found = parallel::map((0..items).collect(), |n| self.present::<P>(n));
+                let found = parallel::map(0..items, |n| self.present::<P>(n));
                 let mut counted = vec![vec![false; classes]; regions];
                 for (n, found) in found.into_iter().enumerate() {
                     let region = &mut counted[n % regions.max(1)];

@@ -13,7 +13,7 @@ use super::{Call, Key, Points};
 pub(super) fn probabilities<P: Key>(call: &Call<'_>, work: ViewMut<'_>) {
     let cuts = pieces(call.input.shape());
     let inputs = cut(call.input.reborrow(), cuts).into_iter();
-    let work = inputs.zip(cut_mut(work, cuts)).collect();
+    let work = inputs.zip(cut_mut(work, cuts));
     parallel::map(work, |(input, mut work)| {
         probability_tiles::<P>(&input, |tile, n, start, pixels| {
             for (c, p) in tile.chunks_exact(pixels).enumerate() {
@@ -38,8 +38,7 @@ pub(super) fn gradient<P: Key>(
     let work = inputs
         .zip(cut_mut(work, cuts))
         .map(|(input, work)| (input, work, into.as_mut().and_then(Iterator::next)))
-        .enumerate()
-        .collect();
+        .enumerate();
     let run = |(index, (input, mut work, mut into)): (usize, (View<'_>, ViewMut<'_>, _))| {
         let into: &mut Option<ViewMut<'_>> = &mut into;
         let (item, pixel) = (index / per_row * cut_items, index % per_row * cut_pixels);

@@ -102,6 +102,10 @@ macro_rules! shared_methods {
             }
         }
         #[inline(always)]
+        fn with_sign_of(self, other: Self) -> Self {
+            Self(self.0.copysign(other.0))
+        }
+        #[inline(always)]
         fn abs(self) -> Self {
             Self(self.0.abs())
         }
@@ -197,17 +201,27 @@ macro_rules! sin_cos {
 }
 
 /// `2^f` for `f` in `[−½, ½]`.
-const EXP2_F32: [f64; 7] = [
+const EXP2_F32: [f64; 6] = [
     1.0,
-    0.693_147_188,
-    0.240_226_507_6,
-    0.055_503_570_71,
-    0.009_618_082_52,
-    0.001_339_088_633,
-    0.000_154_531_828_3,
+    0.693_146_977_6,
+    0.240_222_420_7,
+    0.055_507_337_69,
+    0.009_671_513_273,
+    0.001_326_472_302,
 ];
 
 impl<const F: bool> Lane<f32, F> {
+    /// `2^(self · factor)`.
+    #[inline(always)]
+    fn exp2_of(self, factor: Self) -> Self {
+        let shifted = self.mul_add(factor, Self(12_582_912.0));
+        let k = shifted - Self(12_582_912.0);
+        let fraction = self.mul_add(factor, -k);
+        // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
+        let scale = (shifted.0.to_bits() << 23).wrapping_add(127 << 23);
+        polynomial(fraction, EXP2_F32) * Self(f32::from_bits(scale))
+    }
+
     #[inline(always)]
     fn exp_in_range(self) -> Self {
         exp_core!(self, f32, u32, magic: 12_582_912.0, mantissa: 23, bias: 127,
@@ -240,6 +254,12 @@ impl<const F: bool> Lane<f32, F> {
 
 impl<const F: bool> Real for Lane<f32, F> {
     shared_methods!(f32);
+
+    #[inline(always)]
+    fn mark(self) -> u32 {
+        self.0.to_bits()
+    }
+
     exponentials!(f32, -87.336_54, 88.376_26);
 
     /// `2^y` with `y = x log₂e`: the fraction's polynomial times a power of two.
@@ -247,13 +267,15 @@ impl<const F: bool> Real for Lane<f32, F> {
     /// The one rounding of `log₂e` grows to a relative error of 1e-6 at the smallest results.
     #[inline(always)]
     fn exp_nonpositive(self) -> Self {
-        let clamped = self.at_least(Self(-86.0));
-        let shifted = clamped.mul_add(Self(std::f32::consts::LOG2_E), Self(12_582_912.0));
-        let k = shifted - Self(12_582_912.0);
-        let fraction = clamped.mul_add(Self(std::f32::consts::LOG2_E), -k);
-        // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
-        let scale = (shifted.0.to_bits() << 23).wrapping_add(127 << 23);
-        polynomial(fraction, EXP2_F32) * Self(f32::from_bits(scale))
+        self.at_least(Self(-86.0))
+            .exp2_of(Self(std::f32::consts::LOG2_E))
+    }
+
+    #[inline(always)]
+    fn exp_minus_abs(self) -> Self {
+        self.abs()
+            .at_most(Self(86.0))
+            .exp2_of(Self(-std::f32::consts::LOG2_E))
     }
 
     #[inline(always)]
@@ -359,11 +381,23 @@ impl<const F: bool> Lane<f64, F> {
 
 impl<const F: bool> Real for Lane<f64, F> {
     shared_methods!(f64);
+
+    #[inline(always)]
+    fn mark(self) -> u32 {
+        let bits = self.0.to_bits();
+        (bits | bits >> 32) as u32
+    }
+
     exponentials!(f64, -708.396_418_532_264_1, 709.436_139_303_104_8);
 
     #[inline(always)]
     fn exp_nonpositive(self) -> Self {
         self.at_least(Self(-708.0)).exp_in_range()
+    }
+
+    #[inline(always)]
+    fn exp_minus_abs(self) -> Self {
+        (-self.abs()).exp_nonpositive()
     }
 
     #[inline(always)]

@@ -36,5 +36,5 @@ pub(super) fn map<T: Send + Sync, R: Send>(
         input_slopes: input_slopes.as_mut().and_then(Iterator::next),
         target_slopes: target_slopes.as_mut().and_then(Iterator::next),
     });
-    parallel::map(pieces.collect(), work)
+    parallel::map(pieces, work)
 }

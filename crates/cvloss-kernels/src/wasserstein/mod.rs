@@ -223,7 +223,7 @@ fn run<P: Prim>(
         }
         .sums()
     };
-    let parts = parallel::map(inputs().zip(points()).collect(), work);
+    let parts = parallel::map(inputs().zip(points()), work);
     let mut images = vec![Sums::default(); items];
     for (index, part) in parts.iter().enumerate() {
         for (sums, part) in images[first_item(index)..].iter_mut().zip(part) {
@@ -245,7 +245,7 @@ fn run<P: Prim>(
         let scaled = |found: &Found| found.slopes.iter().map(|s| P::of(s * scale)).collect();
         let slopes: Vec<Vec<P>> = found.iter().map(scaled).collect();
         let into = cut_mut(gradient.view, cuts).into_iter();
-        let work = inputs().zip(points()).zip(into).enumerate().collect();
+        let work = inputs().zip(points()).zip(into).enumerate();
         parallel::map(work, |(index, ((input, points), mut into))| {
             let columns = columns.as_slice();
             let piece = Piece {

@@ -1,9 +1,12 @@
 //! A block of pixels of some items, tile by tile.
 
+use std::any::Any;
+use std::cell::Cell;
+
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::target_row;
 use crate::loops::softmax::{
-    PIXELS, Place, Row, Source, WHOLE, clear_columns, tile_pixels, turn, turned_len, whole_len,
+    PIXELS, Place, RowOf, Source, WHOLE, clear_columns, tile_pixels, turn, turned_len, whole_len,
 };
 use crate::loops::sum::Lanes;
 use crate::math::Real;
@@ -22,33 +25,65 @@ pub(super) struct Block<'i> {
     pub(super) weight: Option<View<'i>>,
 }
 
-/// Rows of work memory, made once per piece: clearing them for each tile would cost as much as a sweep's arithmetic.
-pub(super) struct Work<P> {
-    pub(super) input: Row<P>,
-    pub(super) target: Row<P>,
-    pub(super) output: Row<P>,
-    pub(super) dot: Row<P>,
-    pub(super) terms: Terms<P>,
-}
+/// Pixels of a tile whose channels are taken one by one: the more, the less shows what is done once per tile.
+const LONG: usize = 2048;
 
-impl<P: Prim> Work<P> {
-    pub(super) fn new() -> Self {
-        let zeros = Row::new();
-        Self {
-            input: zeros,
-            target: zeros,
-            output: zeros,
-            dot: zeros,
-            terms: Terms::new(),
-        }
-    }
+pub(super) type LongRow<P> = RowOf<P, LONG>;
+
+/// Rows of work memory.
+pub(super) struct Work<P> {
+    pub(super) input: LongRow<P>,
+    pub(super) target: LongRow<P>,
+    pub(super) output: LongRow<P>,
+    pub(super) dot: LongRow<P>,
+    pub(super) terms: Terms<P>,
 }
 
 /// Label and weight of the pixels of a tile. An ignored pixel has weight 0.
 pub(super) struct Points<P> {
-    pub(super) labels: Row<P>,
-    pub(super) weights: Row<P>,
+    pub(super) labels: LongRow<P>,
+    pub(super) weights: LongRow<P>,
     pub(super) kept: f64,
+}
+
+/// What a thread keeps between pieces: to make it anew would take as long as a tile.
+struct Memory<P> {
+    work: Work<P>,
+    /// All weights are 1.
+    points: Points<P>,
+}
+
+thread_local! {
+    static MEMORY: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
+}
+
+impl<P: Prim> Memory<P> {
+    /// Lends this thread's.
+    fn lend<T>(to: impl FnOnce(&mut Self) -> T) -> T {
+        let kept = MEMORY.take().and_then(|memory| memory.downcast().ok());
+        let mut memory = kept.unwrap_or_else(|| Box::new(Self::new()));
+        let result = to(&mut memory);
+        MEMORY.set(Some(memory));
+        result
+    }
+
+    fn new() -> Self {
+        let zeros = LongRow::new();
+        Self {
+            work: Work {
+                input: zeros,
+                target: zeros,
+                output: zeros,
+                dot: zeros,
+                terms: Terms::new(),
+            },
+            points: Points {
+                labels: zeros,
+                weights: LongRow::filled(P::of(1.0)),
+                kept: 0.0,
+            },
+        }
+    }
 }
 
 impl Block<'_> {
@@ -57,53 +92,60 @@ impl Block<'_> {
         matches!(self.target, Target::Indices(..)) && !self.options.squared
     }
 
-    /// Visits every tile: its surroundings, work memory for one number per class and pixel, and as much as said for its
-    /// gradient to be turned round.
+    /// Visits every tile: its surroundings, with its points or not; work memory for one number per class and pixel, as much
+    /// as said for its gradient to be turned round, and rows.
     pub(super) fn tiles<P: Prim>(
         &self,
+        reads_points: bool,
         turns_gradient: bool,
-        mut visit: impl FnMut(&Site<'_, '_, P>, &mut [P], &mut [P]),
+        mut visit: impl FnMut(&Site<'_, '_, P>, &mut [P], &mut [P], &mut Work<P>),
     ) {
         let [items, classes, space] = self.input.shape();
+        let is_turned = self.input.is_channels_last() || turns_gradient;
         let (stride, work) = match self.options.activation {
             Activation::Softmax => (tile_pixels(classes), classes * tile_pixels(classes)),
-            Activation::Sigmoid | Activation::Identity => (PIXELS, 0),
+            Activation::Sigmoid | Activation::Identity if is_turned => (PIXELS, 0),
+            Activation::Sigmoid | Activation::Identity => (LONG, 0),
         };
         let turned_input = turned_len(self.input.is_channels_last(), classes, stride);
         let turned_gradient = turned_len(turns_gradient, classes, stride);
-        let mut points = Points {
-            labels: Row::new(),
-            weights: Row::filled(P::of(1.0)),
-            kept: 0.0,
-        };
-        with_scratch(
-            work + turned_input + turned_gradient,
-            |memory: &mut [P]| {
-                let (tile, memory) = memory.split_at_mut(work);
-                let (input, gradient) = memory.split_at_mut(turned_input);
-                for n in 0..items {
-                    for start in (0..space).step_by(stride) {
-                        let pixels = stride.min(space - start);
-                        let place = Place { n, start, pixels };
-                        self.load_points(&mut points, place);
-                        let rows = pixels..pixels.next_multiple_of(WHOLE);
-                        let len = classes * rows.end;
-                        points.labels[rows.clone()].fill(P::of(IGNORED));
-                        points.weights[rows.clone()].fill(P::default());
-                        let turned = turn(&self.input, place, &mut input[..len.min(turned_input)]);
-                        let site = Site {
-                            block: self,
-                            points: &points,
-                            input: Source::new(turned.as_ref(), &self.input, place),
-                            place,
-                        };
-                        let gradient = &mut gradient[..len.min(turned_gradient)];
-                        visit(&site, &mut tile[..len.min(work)], gradient);
-                        points.weights[rows].fill(P::of(1.0));
+        let len = work + turned_input + turned_gradient;
+        let mut visit = |tile: &mut [P], memory: &mut [P], rows: &mut Memory<P>| {
+            let (input, gradient) = memory.split_at_mut(turned_input);
+            let Memory {
+                work: rows, points, ..
+            } = rows;
+            for n in 0..items {
+                for start in (0..space).step_by(stride) {
+                    let pixels = stride.min(space - start);
+                    let place = Place { n, start, pixels };
+                    if reads_points {
+                        self.load_points(points, place);
                     }
+                    let beyond = pixels..pixels.next_multiple_of(WHOLE);
+                    let len = classes * beyond.end;
+                    points.labels[beyond.clone()].fill(P::of(IGNORED));
+                    points.weights[beyond.clone()].fill(P::default());
+                    let turned = turn(&self.input, place, &mut input[..len.min(turned_input)]);
+                    let site = Site {
+                        block: self,
+                        points,
+                        input: Source::new(turned.as_ref(), &self.input, place),
+                        place,
+                    };
+                    let gradient = &mut gradient[..len.min(turned_gradient)];
+                    visit(&site, &mut tile[..len.min(work)], gradient, rows);
+                    points.weights[beyond].fill(P::of(1.0));
                 }
-            },
-        );
+            }
+            if self.weight.is_some() || self.target.ignores() {
+                points.weights.fill(P::of(1.0));
+            }
+        };
+        with_scratch(len, |memory: &mut [P]| {
+            let (tile, memory) = memory.split_at_mut(work);
+            Memory::lend(|rows| visit(tile, memory, rows));
+        });
     }
 
     fn load_points<P: Prim>(&self, points: &mut Points<P>, place: Place) {

@@ -5,7 +5,7 @@ use crate::scalar::Prim;
 use super::block::{Block, Site, Work};
 use super::extras::{Extras, NoExtra, SigmoidExtra, SoftmaxExtra};
 use super::hard::{HardGradient, HardStatistics};
-use super::rows::{RowGradient, RowStatistics};
+use super::rows::{Left, RowGradient, RowStatistics};
 use super::soft::{SoftmaxGradient, SoftmaxStatistics};
 use super::{Activation, ItemSlopes, ItemSums, Sink};
 
@@ -15,8 +15,8 @@ pub(super) struct Summed<'a, 'i, 'o, P> {
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
-    /// Where probabilities are to be left.
-    pub(super) stash: Option<Sink<'a, 'o>>,
+    /// Where what the second sweep needs is to be left, and a note of what it is.
+    pub(super) stash: Option<(Sink<'a, 'o>, &'a mut Vec<Left>)>,
 }
 
 /// A tile of the second sweep.
@@ -25,12 +25,12 @@ pub(super) struct Pulled<'a, 'i, 'o, P> {
     pub(super) tile: &'a mut [P],
     pub(super) work: &'a mut Work<P>,
     pub(super) slopes: &'a ItemSlopes,
-    /// Those of class indices: `∂L/∂p` of each class, of its own pixels and of the others.
+    /// Those of hard targets: `∂L/∂p` of each class, of its own pixels and of the others.
     pub(super) hard_slopes: &'a [[P; 2]],
     pub(super) scale: f64,
     pub(super) into: Sink<'a, 'o>,
-    /// Probabilities are there already.
-    pub(super) stashed: bool,
+    /// What the first sweep left there.
+    pub(super) left: Option<&'a mut std::vec::IntoIter<Left>>,
 }
 
 /// What rides along, in one precision.
@@ -79,6 +79,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
                     site,
                     extra: self.softmax,
                     tile,
+                    terms: &mut work.terms,
                     found,
                 }
                 .evaluate(),
@@ -111,7 +112,7 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
             hard_slopes,
             scale,
             into,
-            stashed,
+            left,
         } = tile;
         match site.block.options.activation {
             Activation::Softmax => match self.hard(site.block) {
@@ -140,9 +141,10 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
                 extra: self.sigmoid,
                 work,
                 slopes,
+                hard_slopes,
                 scale,
                 into,
-                stashed,
+                left,
             }
             .evaluate::<true>(),
             Activation::Identity => RowGradient {
@@ -150,9 +152,10 @@ impl<M: SoftmaxExtra, S: SigmoidExtra, P: Prim> RidersIn<P> for Extras<M, S> {
                 extra: NoExtra,
                 work,
                 slopes,
+                hard_slopes,
                 scale,
                 into,
-                stashed,
+                left,
             }
             .evaluate::<false>(),
         }

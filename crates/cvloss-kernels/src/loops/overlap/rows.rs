@@ -1,7 +1,7 @@
 //! Channels by themselves.
 
-use crate::loops::softmax::{Sink, whole_len};
-use crate::loops::sum::add_plain;
+use crate::loops::softmax::{PIXELS, Sink, whole_len};
+use crate::loops::sum::{LANES, Lanes, Sums, add_plain};
 use crate::math::{Odds, Real};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -14,8 +14,17 @@ pub(super) struct RowStatistics<'a, 'i, 'o, E, P> {
     pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) found: &'a mut ItemSums,
-    /// Where odds are to be left; it lends its rows.
-    pub(super) stash: Option<Sink<'a, 'o>>,
+    /// Where what the second sweep needs is to be left, which lends its rows, and a note of what it is.
+    pub(super) stash: Option<(Sink<'a, 'o>, &'a mut Vec<Left>)>,
+}
+
+/// What the first sweep leaves of a row in the gradient's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Odds, [packed](pack).
+    Odds,
+    /// `p (1 − p)`, negative where the target is 1. The others are 0, weights are 1 and sums are plain: nothing else is needed.
+    Products,
 }
 
 impl<E: SigmoidExtra, P: Prim> RowStatistics<'_, '_, '_, E, P> {
@@ -112,7 +121,7 @@ struct RowSums<'a, 'i, 'o, P> {
     found: &'a mut ItemSums,
     /// Through a sigmoid, or as they are.
     logits: bool,
-    stash: Option<Sink<'a, 'o>>,
+    stash: Option<(Sink<'a, 'o>, &'a mut Vec<Left>)>,
 }
 
 impl<P: Prim> Task for RowSums<'_, '_, '_, P> {
@@ -167,10 +176,19 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
         for (c, sums) in found.classes.iter_mut().enumerate() {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
-            if let Some(stash) = &mut stash {
+            if let Some((stash, left)) = &mut stash {
                 let buffer = &mut terms.t[..n];
-                pack_row::<R>(x, stash.row(c, buffer), output);
+                let row = stash.row(c, buffer);
+                let may_be_hard = P::IS_WIDE && shape.is_plain && !site.is_weighted();
+                let is_hard = may_be_hard && leave_products::<R>(x, t, row, sums);
+                if !is_hard {
+                    pack_row::<R>(x, row, output);
+                }
+                left.push(if is_hard { Left::Products } else { Left::Odds });
                 stash.flush(c, buffer);
+                if is_hard {
+                    continue;
+                }
             } else if logits {
                 sigmoid_row::<R>(x, output);
             } else {
@@ -179,15 +197,64 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
             if site.is_weighted() {
                 drop_weightless::<R>(weights, output);
             }
-            if shape.is_plain && site.is_weighted() {
-                add_plain::<R, true>(sums, [output, t, weights]);
-            } else if shape.is_plain {
-                add_plain::<R, false>(sums, [output, t, weights]);
+            if shape.is_plain {
+                add_plain::<R>(sums, [output, t, weights]);
             } else {
                 terms.add::<R>(&shape, [output, t, weights], sums);
             }
         }
     }
+}
+
+/// [`Left::Products`], and what a row adds to sums. Says whether each target is 0 or 1: if not, they are of no use.
+#[inline(always)]
+fn leave_products<R: Real>(
+    logits: &[R::Prim],
+    t: &[R::Prim],
+    products: &mut [R::Prim],
+    into: &mut [Lanes; 3],
+) -> bool {
+    let mut found = *into;
+    let rows = logits.chunks(PIXELS).zip(t.chunks(PIXELS));
+    for ((logits, t), products) in rows.zip(products.chunks_mut(PIXELS)) {
+        if !leave_short::<R>(logits, t, products, &mut found) {
+            return false;
+        }
+    }
+    *into = found;
+    true
+}
+
+/// As [`leave_products`] of so few that `R` does for sums.
+#[inline(always)]
+fn leave_short<R: Real>(
+    logits: &[R::Prim],
+    t: &[R::Prim],
+    products: &mut [R::Prim],
+    into: &mut [Lanes; 3],
+) -> bool {
+    let [logits, t] = [logits, t].map(|row| row.as_chunks::<LANES>().0);
+    let products = products.as_chunks_mut::<LANES>().0;
+    let mut sums = Sums::<R>::new();
+    let mut soft = [0; LANES];
+    for ((logits, t), products) in logits.iter().zip(t).zip(products) {
+        // Copies, which nothing else can point to: sums stay in registers.
+        let (logits, t) = (*logits, *t);
+        let mut block = [R::Prim::default(); LANES];
+        for k in 0..LANES {
+            let [p, product] = Odds::with_product(R::new(logits[k]));
+            let t = R::new(t[k]);
+            soft[k] |= t.mul_add(t, -t).mark();
+            block[k] = product.with_sign_of(R::of(0.5) - t).get();
+            sums.add_product(k, p, t);
+        }
+        *products = block;
+    }
+    if soft != [0; LANES] {
+        return false;
+    }
+    sums.widen(into);
+    true
 }
 
 /// Packed odds, and probabilities.
@@ -227,10 +294,12 @@ pub(super) struct RowGradient<'a, 'i, 'o, E, P> {
     pub(super) extra: E,
     pub(super) work: &'a mut Work<P>,
     pub(super) slopes: &'a ItemSlopes,
+    /// `∂L/∂p` of each channel, where the target is 1 and where it is 0.
+    pub(super) hard_slopes: &'a [[P; 2]],
     pub(super) scale: f64,
     pub(super) into: Sink<'a, 'o>,
-    /// Odds are there already.
-    pub(super) stashed: bool,
+    /// What the first sweep left there.
+    pub(super) left: Option<&'a mut std::vec::IntoIter<Left>>,
 }
 
 impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
@@ -241,27 +310,29 @@ impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
             extra,
             work,
             slopes,
+            hard_slopes,
             scale,
             into,
-            stashed,
+            left,
         } = self;
-        if stashed {
-            dispatch(FromOdds {
+        match left {
+            Some(left) => dispatch(FromLeft {
                 site,
                 work,
                 slopes,
+                hard_slopes,
                 scale,
                 into,
-            });
-        } else {
-            dispatch(FromInput::<_, _, LOGITS> {
+                left,
+            }),
+            None => dispatch(FromInput::<_, _, LOGITS> {
                 site,
                 extra,
                 work,
                 slopes,
                 scale,
                 into,
-            });
+            }),
         }
     }
 }
@@ -358,16 +429,18 @@ fn slope_row<E: SigmoidExtra, R: Real, const LOGITS: bool>(
     }
 }
 
-/// A gradient in place of the odds that were left there.
-struct FromOdds<'a, 'i, 'o, P> {
+/// A gradient in place of what the first sweep left there.
+struct FromLeft<'a, 'i, 'o, P> {
     site: &'a Site<'a, 'i, P>,
     work: &'a mut Work<P>,
     slopes: &'a ItemSlopes,
+    hard_slopes: &'a [[P; 2]],
     scale: f64,
     into: Sink<'a, 'o>,
+    left: &'a mut std::vec::IntoIter<Left>,
 }
 
-impl<P: Prim> Task for FromOdds<'_, '_, '_, P> {
+impl<P: Prim> Task for FromLeft<'_, '_, '_, P> {
     type Prim = P;
     type Output = ();
     #[inline(always)]
@@ -376,38 +449,54 @@ impl<P: Prim> Task for FromOdds<'_, '_, '_, P> {
     }
 }
 
-impl<P: Prim> FromOdds<'_, '_, '_, P> {
+impl<P: Prim> FromLeft<'_, '_, '_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) {
         let Self {
             site,
             work,
             slopes,
+            hard_slopes,
             scale,
             mut into,
+            left,
         } = self;
         let n = site.len();
         let Work { target, output, .. } = work;
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
-        for (c, slopes) in slopes.classes.iter().enumerate() {
-            let t = site.target_row::<R>(c, &mut target[..n]);
-            let slopes = slopes.map(|slope| R::of(slope * scale));
+        for ((c, slopes), left) in slopes.classes.iter().enumerate().zip(left) {
             let buffer = &mut output[..n];
             let row = into.filled_row(c, buffer);
-            match (shape.is_plain, site.is_weighted()) {
-                (true, false) => from_odds::<R, true, false>(&shape, t, weights, slopes, row),
-                (true, true) => from_odds::<R, true, true>(&shape, t, weights, slopes, row),
-                (false, _) => from_odds::<R, false, true>(&shape, t, weights, slopes, row),
+            match left {
+                Left::Products => {
+                    let [own, other] = hard_slopes[c].map(R::new);
+                    from_products(-own, other, row);
+                }
+                Left::Odds => {
+                    let t = site.target_row::<R>(c, &mut target[..n]);
+                    let slopes = slopes.map(|slope| R::of(slope * scale));
+                    from_odds(&shape, t, weights, slopes, row);
+                }
             }
             into.flush(c, buffer);
         }
     }
 }
 
-/// Slopes in place of packed odds. Unless `WEIGHTED`, each weight is 1.
+/// Slopes in place of [`Left::Products`].
 #[inline(always)]
-fn from_odds<R: Real, const PLAIN: bool, const WEIGHTED: bool>(
+fn from_products<R: Real>(minus_own: R, other: R, row: &mut [R::Prim]) {
+    let n = whole_len(row.len());
+    for x in &mut row[..n] {
+        let product = R::new(*x);
+        *x = (product * R::select(product < R::zero(), minus_own, other)).get();
+    }
+}
+
+/// Slopes in place of [`Left::Odds`].
+#[inline(always)]
+fn from_odds<R: Real>(
     shape: &Shape<R>,
     t: &[R::Prim],
     weights: &[R::Prim],
@@ -419,16 +508,7 @@ fn from_odds<R: Real, const PLAIN: bool, const WEIGHTED: bool>(
     for i in 0..n {
         let Odds { p, q } = unpack(R::new(row[i]));
         let (t, w) = (R::new(t[i]), R::new(weights[i]));
-        let slope = if PLAIN {
-            by_intersection.mul_add(t, by_volume)
-        } else {
-            shape.slope(p, t, by_intersection, by_volume)
-        };
-        let g = slope * (p * q);
-        row[i] = if WEIGHTED {
-            R::select(w != R::zero(), g * w, R::zero()).get()
-        } else {
-            g.get()
-        };
+        let g = shape.slope(p, t, by_intersection, by_volume) * (p * q);
+        row[i] = R::select(w != R::zero(), g * w, R::zero()).get();
     }
 }

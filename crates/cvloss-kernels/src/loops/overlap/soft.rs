@@ -206,6 +206,7 @@ pub(super) struct SoftmaxStatistics<'a, 'i, E, P> {
     pub(super) site: &'a Site<'a, 'i, P>,
     pub(super) extra: E,
     pub(super) tile: &'a mut [P],
+    pub(super) terms: &'a mut Terms<P>,
     pub(super) found: &'a mut ItemSums,
 }
 
@@ -215,6 +216,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
             site,
             extra,
             tile,
+            terms,
             found,
         } = self;
         let mut sums = Sums::new(site, &extra, tile);
@@ -233,6 +235,7 @@ impl<E: SoftmaxExtra, P: Prim> SoftmaxStatistics<'_, '_, E, P> {
             site,
             tile,
             one_over_sum: &mut sums.sum,
+            terms,
             found,
         });
     }
@@ -259,6 +262,7 @@ struct ClassSums<'a, 'i, P> {
     site: &'a Site<'a, 'i, P>,
     tile: &'a mut [P],
     one_over_sum: &'a mut Row<P>,
+    terms: &'a mut Terms<P>,
     found: &'a mut ItemSums,
 }
 
@@ -278,6 +282,7 @@ impl<P: Prim> ClassSums<'_, '_, P> {
             site,
             tile,
             one_over_sum,
+            terms,
             found,
         } = self;
         let n = site.len();
@@ -286,7 +291,6 @@ impl<P: Prim> ClassSums<'_, '_, P> {
         invert::<R>(one_over_sum);
         let shape = Shape::<R>::new(&site.block.options);
         let mut buffer = Row::new();
-        let mut terms = Terms::new();
         let rows = tile.chunks_exact_mut(n).enumerate();
         for ((c, p), found) in rows.zip(&mut found.classes) {
             let t = site.target_row::<R>(c, &mut buffer[..n]);

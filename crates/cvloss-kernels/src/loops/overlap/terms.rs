@@ -1,10 +1,11 @@
 //! What a probability and a target add to a class's sums, and the slope of that.
 
-use crate::loops::softmax::{Row, whole_len};
+use crate::loops::softmax::whole_len;
 use crate::loops::sum::Lanes;
 use crate::math::Real;
 use crate::scalar::Prim;
 
+use super::block::LongRow;
 use super::{Intersection, Options};
 
 /// What the options make of a probability and a target, as numbers so that one loop serves all.
@@ -42,14 +43,14 @@ impl<R: Real> Shape<R> {
 
 /// A class's sums, point by point.
 pub(super) struct Terms<P> {
-    pub(super) i: Row<P>,
-    pub(super) p: Row<P>,
-    pub(super) t: Row<P>,
+    pub(super) i: LongRow<P>,
+    pub(super) p: LongRow<P>,
+    pub(super) t: LongRow<P>,
 }
 
 impl<P: Prim> Terms<P> {
     pub(super) fn new() -> Self {
-        let zeros = Row::new();
+        let zeros = LongRow::new();
         Self {
             i: zeros,
             p: zeros,

@@ -95,7 +95,7 @@ impl Call<'_, '_, '_> {
         let [items, _, space] = self.input.shape();
         let blocks =
             (0..items).flat_map(|n| (0..space).step_by(PIXELS * 32).map(move |start| (n, start)));
-        let sums = parallel::map(blocks.collect(), |(n, first)| {
+        let sums = parallel::map(blocks, |(n, first)| {
             let mut labels = Row::new();
             let mut weights = Row::filled(P::of(1.0));
             let mut sum = 0.0;
@@ -128,19 +128,17 @@ impl Call<'_, '_, '_> {
         let mut values = self.values.map(|view| cut_mut(view, cuts).into_iter());
         let mut gradient = self.gradient.map(|g| cut_mut(g.view, cuts).into_iter());
         let inputs = cut(self.input, cuts).into_iter().zip(self.target.cut(cuts));
-        let pieces: Vec<_> = inputs
-            .map(|(input, target)| Piece {
-                rows: self.rows,
-                input,
-                target,
-                weight: weight.as_mut().and_then(Iterator::next),
-                class_weights: self.class_weights,
-                values: values.as_mut().and_then(Iterator::next),
-                gradient: gradient.as_mut().and_then(Iterator::next),
-                scale,
-                store,
-            })
-            .collect();
+        let pieces = inputs.map(|(input, target)| Piece {
+            rows: self.rows,
+            input,
+            target,
+            weight: weight.as_mut().and_then(Iterator::next),
+            class_weights: self.class_weights,
+            values: values.as_mut().and_then(Iterator::next),
+            gradient: gradient.as_mut().and_then(Iterator::next),
+            scale,
+            store,
+        });
         let sums = parallel::map(pieces, |piece| piece.run(kernel));
         sums.into_iter().sum()
     }

@@ -12,9 +12,11 @@ pub(crate) const PIXELS: usize = 512;
 /// One number per pixel of a tile. It starts where vectors are whole in a cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct Row<P>([P; PIXELS]);
+pub(crate) struct RowOf<P, const N: usize>([P; N]);
 
-impl<P: Prim> Row<P> {
+pub(crate) type Row<P> = RowOf<P, PIXELS>;
+
+impl<P: Prim, const N: usize> RowOf<P, N> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self::filled(P::default())
@@ -22,11 +24,11 @@ impl<P: Prim> Row<P> {
 
     #[inline(always)]
     pub(crate) fn filled(with: P) -> Self {
-        Self([with; PIXELS])
+        Self([with; N])
     }
 }
 
-impl<P> Deref for Row<P> {
+impl<P, const N: usize> Deref for RowOf<P, N> {
     type Target = [P];
     #[inline(always)]
     fn deref(&self) -> &[P] {
@@ -34,7 +36,7 @@ impl<P> Deref for Row<P> {
     }
 }
 
-impl<P> DerefMut for Row<P> {
+impl<P, const N: usize> DerefMut for RowOf<P, N> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [P] {
         &mut self.0

@@ -169,7 +169,7 @@ fn scale_planes<P: Prim>(view: ViewMut<'_>, factors: &[f64]) {
     let [_, _, space] = view.shape();
     let items = view.split(0, 1).into_iter();
     let planes = items.flat_map(|item| item.split(1, 1)).zip(factors);
-    parallel::map(planes.collect(), |(mut plane, factor)| {
+    parallel::map(planes, |(mut plane, factor)| {
         if let Some(row) = plane.row::<P>(0, 0, 0, space) {
             let factor = P::of(*factor);
             dispatch(ScaleRow { factor, row });

@@ -1,0 +1,196 @@
+//! The first sweep of a binary region loss in `f32` leaves what the second needs in the gradient's memory, by tile: after
+//! targets of 0 and 1 something else than after others. In `f64`, and where a gradient is added to, it does otherwise.
+
+use cvloss_kernels::region::{self, Activation, Intersection, Options, Score};
+use cvloss_kernels::{Gradient, Result, Scalar, View, ViewMut};
+use ndarray::{ArrayView3, ArrayViewMut3};
+
+/// Rows are longer than a tile, and a multiple of no vector.
+const SHAPE: [usize; 3] = [2, 3, 5003];
+
+fn noise(i: usize) -> f64 {
+    ((i * 7919 + i * i % 613) % 1009) as f64 / 1009.0
+}
+
+struct Case<'a> {
+    options: Options,
+    target: View<'a>,
+    weight: Option<View<'a>>,
+    ignore: Option<i64>,
+    accumulate: bool,
+}
+
+fn gradient<T: Scalar>(case: &Case<'_>, of: fn(f64) -> T) -> Result<(f64, Vec<T>)>
+where
+    for<'a> View<'a>: From<ArrayView3<'a, T>>,
+    for<'a> ViewMut<'a>: From<ArrayViewMut3<'a, T>>,
+{
+    let count = SHAPE.iter().product();
+    // Rounded, so that both precisions see the same.
+    let logit = |i| of(f64::from((20.0 * noise(i) - 10.0) as f32));
+    let logits: Vec<T> = (0..count).map(logit).collect();
+    let mut memory = vec![T::default(); count];
+    let operands = region::Operands {
+        input: View::new(&logits, SHAPE)?,
+        target: case.target.reborrow(),
+        weight: case.weight.as_ref().map(View::reborrow),
+        ignore: case.ignore,
+    };
+    let gradient = Gradient {
+        accumulate: case.accumulate,
+        ..Gradient::new(ViewMut::new(&mut memory, SHAPE)?)
+    };
+    let value = region::evaluate(&case.options, &operands, None, Some(gradient))?;
+    Ok((value, memory))
+}
+
+fn check(case: &Case<'_>) -> Result<()> {
+    let (single_value, single) = gradient(case, |x| x as f32)?;
+    let (value, double) = gradient(case, |x| x)?;
+    assert!(
+        (single_value - value).abs() <= 1e-6,
+        "{single_value} {value}"
+    );
+    let largest = double.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    assert!(largest > 1e-6, "{largest}");
+    for (i, (a, b)) in single.iter().zip(&double).enumerate() {
+        // Relative to each slope: those of certain pixels are small, and count.
+        let allowed = 1e-5 * b.abs() + 1e-7 * largest;
+        assert!((f64::from(*a) - b).abs() <= allowed, "{i}: {a} {b}");
+    }
+    Ok(())
+}
+
+fn options(squared: bool, intersection: Intersection) -> Options {
+    Options {
+        activation: Activation::Sigmoid,
+        squared,
+        intersection,
+        ..Options::new(Score::tversky(0.3, 0.7))
+    }
+}
+
+/// Targets of 0 and 1, but for some.
+fn target(soft: &[usize]) -> Vec<f32> {
+    let count = SHAPE.iter().product();
+    let mut target: Vec<f32> = (0..count).map(|i| f32::from(noise(i + 7) > 0.6)).collect();
+    for at in soft {
+        target[*at] = 0.25;
+    }
+    target
+}
+
+#[test]
+fn gradients_are_those_of_double_precision() -> Result<()> {
+    let [_, channels, space] = SHAPE;
+    let weights: Vec<f32> = (0..SHAPE[0] * space).map(|i| (i % 3) as f32).collect();
+    // None; in a row's first tile; in the second of another, at its start and its end; in the last, cut tile; in all.
+    let all: Vec<usize> = (0..channels * space).step_by(50).collect();
+    let softs: [&[usize]; 5] = [
+        &[],
+        &[5],
+        &[space + 2048, 2 * space - 908],
+        &[6 * space - 1],
+        &all,
+    ];
+    for soft in softs {
+        let target = target(soft);
+        for (squared, intersection) in [
+            (false, Intersection::Product),
+            (true, Intersection::Product),
+            (false, Intersection::Minimum),
+        ] {
+            for weighted in [false, true] {
+                for accumulate in [false, true] {
+                    check(&Case {
+                        options: options(squared, intersection),
+                        target: View::new(&target, SHAPE)?,
+                        weight: match weighted {
+                            true => Some(View::new(&weights, [SHAPE[0], 1, space])?),
+                            false => None,
+                        },
+                        ignore: None,
+                        accumulate,
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The smallest number that is not 0 is not taken for it, and none beyond 1 for 1.
+#[test]
+fn targets_next_to_0_and_1_are_soft() -> Result<()> {
+    let mut target = target(&[]);
+    let near = [
+        f32::from_bits(1),
+        1e-30,
+        -1.0,
+        2.0,
+        1.0 + f32::EPSILON,
+        0.5,
+        1e30,
+    ];
+    for near in near {
+        target[100] = near;
+        let case = |target| Case {
+            options: options(false, Intersection::Product),
+            target,
+            weight: None,
+            ignore: None,
+            accumulate: false,
+        };
+        check(&case(View::new(&target, SHAPE)?))?;
+    }
+    Ok(())
+}
+
+/// A label per pixel and one channel, with and without an ignored one.
+#[test]
+fn labels_of_one_channel() -> Result<()> {
+    let [items, channels, space] = SHAPE;
+    let labels: Vec<u8> = (0..items * channels * space)
+        .map(|i| [0, 1, 255][i % 7 % 3])
+        .collect();
+    let plain: Vec<u8> = labels.iter().map(|label| label % 2).collect();
+    for (labels, ignore) in [(&plain, None), (&labels, Some(255))] {
+        let shape = [items * channels, 1, space];
+        let logits: Vec<f32> = (0..labels.len())
+            .map(|i| (20.0 * noise(i) - 10.0) as f32)
+            .collect();
+        let double: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
+        let (mut a, mut b) = (vec![0f32; labels.len()], vec![0f64; labels.len()]);
+        let options = options(false, Intersection::Product);
+        let operands = |input| -> Result<_> {
+            Ok(region::Operands {
+                input,
+                target: View::new(labels, shape)?,
+                weight: None,
+                ignore,
+            })
+        };
+        let into = Gradient::new(ViewMut::new(&mut a, shape)?);
+        region::evaluate(
+            &options,
+            &operands(View::new(&logits, shape)?)?,
+            None,
+            Some(into),
+        )?;
+        let into = Gradient::new(ViewMut::new(&mut b, shape)?);
+        region::evaluate(
+            &options,
+            &operands(View::new(&double, shape)?)?,
+            None,
+            Some(into),
+        )?;
+        for (a, b) in a.iter().zip(&b) {
+            assert!(
+                (f64::from(*a) - b).abs() <= 1e-5 * b.abs() + 1e-12,
+                "{a} {b}"
+            );
+        }
+        assert!(b.iter().any(|slope| *slope != 0.0));
+    }
+    Ok(())
+}
