@@ -84,9 +84,15 @@ accuracy! {
     }
     // The further from 0, the worse: the logarithm of 2 is rounded once, and without fused multiply-add twice.
     exp_nonpositive_f32: worst_f32, Real::exp_nonpositive, f64::exp, {
-        2.5: bits_f32(-1e-30, -1.0),
+        1.5: bits_f32(-1e-30, -1.0),
         8.0: bits_f32(-1.0, -10.0),
         64.0: bits_f32(-10.0, -86.0),
+    }
+    exp_moderate_f32: worst_f32, Real::exp_moderate, f64::exp, {
+        2.5: bits_f32(-1e-30, -1.0),
+        2.5: bits_f32(1e-30, 1.0),
+        64.0: bits_f32(-1.0, -86.0),
+        64.0: bits_f32(1.0, 80.0),
     }
     exp_nonpositive_f64: worst_f64, Real::exp_nonpositive, f64::exp, {
         1.0: bits_f64(-1e-30, -708.0),

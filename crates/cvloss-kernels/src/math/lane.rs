@@ -201,7 +201,18 @@ macro_rules! sin_cos {
 }
 
 /// `2^f` for `f` in `[−½, ½]`.
-const EXP2_F32: [f64; 6] = [
+const EXP2_F32: [f64; 7] = [
+    1.0,
+    0.693_147_188,
+    0.240_226_507_6,
+    0.055_503_570_71,
+    0.009_618_082_52,
+    0.001_339_088_633,
+    0.000_154_531_828_3,
+];
+
+/// As [`EXP2_F32`], to 9e-8: for sums of exponentials, which are most of what a softmax takes.
+const SHORT_EXP2_F32: [f64; 6] = [
     1.0,
     0.693_146_977_6,
     0.240_222_420_7,
@@ -211,15 +222,15 @@ const EXP2_F32: [f64; 6] = [
 ];
 
 impl<const F: bool> Lane<f32, F> {
-    /// `2^(self · factor)`.
+    /// `2^(self · factor)`, given a polynomial of `2^f`.
     #[inline(always)]
-    fn exp2_of(self, factor: Self) -> Self {
+    fn exp2_of<const N: usize>(self, factor: Self, exp2: [f64; N]) -> Self {
         let shifted = self.mul_add(factor, Self(12_582_912.0));
         let k = shifted - Self(12_582_912.0);
         let fraction = self.mul_add(factor, -k);
         // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
         let scale = (shifted.0.to_bits() << 23).wrapping_add(127 << 23);
-        polynomial(fraction, EXP2_F32) * Self(f32::from_bits(scale))
+        polynomial(fraction, exp2) * Self(f32::from_bits(scale))
     }
 
     #[inline(always)]
@@ -268,19 +279,21 @@ impl<const F: bool> Real for Lane<f32, F> {
     #[inline(always)]
     fn exp_nonpositive(self) -> Self {
         self.at_least(Self(-86.0))
-            .exp2_of(Self(std::f32::consts::LOG2_E))
+            .exp2_of(Self(std::f32::consts::LOG2_E), EXP2_F32)
     }
 
     #[inline(always)]
     fn exp_minus_abs(self) -> Self {
         self.abs()
             .at_most(Self(86.0))
-            .exp2_of(Self(-std::f32::consts::LOG2_E))
+            .exp2_of(Self(-std::f32::consts::LOG2_E), EXP2_F32)
     }
 
     #[inline(always)]
     fn exp_moderate(self) -> Self {
-        self.at_most(Self(80.0)).exp_nonpositive()
+        self.at_most(Self(80.0))
+            .at_least(Self(-86.0))
+            .exp2_of(Self(std::f32::consts::LOG2_E), SHORT_EXP2_F32)
     }
 
     #[inline(always)]
