@@ -82,7 +82,7 @@ fn a_call_allocates_no_tensor() -> Result<()> {
             allocated(&loss, 2048, channels, DType::U8)?,
         );
         println!("{channels} channels: {tiny}, {small}, {large}, {huge} bytes allocated");
-        // At most 128 pieces of work with some KiB each. The largest gradient has 32 MiB a channel.
+        // At most 64 pieces of work with some KiB each. The largest gradient has 32 MiB a channel.
         ensure!(tiny < 16 << 10 && small < 1 << 20, "{tiny} {small}");
         ensure!(huge < large + large / 4 && huge < 1 << 20, "{large} {huge}");
     }

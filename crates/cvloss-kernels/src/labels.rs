@@ -12,7 +12,7 @@ use crate::view::{View, check_view};
 /// The number that stands for an ignored point in a label row. No class has it.
 pub(crate) const IGNORED: f64 = -1.0;
 
-/// Labels counted at a time.
+/// The least number of labels worth a thread.
 const PIECE: usize = 64 * 1024;
 
 /// A class target: one index per pixel, or one probability per class and pixel.
@@ -183,11 +183,10 @@ fn count_ignored(view: &View<'_>, classes: usize, ignore: Option<i64>) -> Result
         view => view,
     };
     let [items, _, space] = view.shape();
-    let pieces: Vec<_> = (0..items)
-        .flat_map(|n| (0..space).step_by(PIECE).map(move |start| (n, start)))
-        .collect();
+    let len = parallel::piece_len(space, PIECE, PIECE);
+    let pieces = (0..items).flat_map(|n| (0..space).step_by(len).map(move |start| (n, start)));
     let counts = parallel::map(pieces, |(n, start)| {
-        let range = start..space.min(start + PIECE);
+        let range = start..space.min(start + len);
         let count = Count { classes, ignore };
         match &view {
             View::U8(labels) => count.run(labels.slice(s![n, 0, range])),
