@@ -187,12 +187,10 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
     gradient: &mut Gradient<'_>,
 ) -> Result<(Vec<ItemStatistics>, Known)> {
     check_shape("gradient", operands.input.shape(), gradient.view.shape())?;
-    let lends = match operands.input.dtype() {
-        DType::F64 => gradient.view.lends::<f64>(),
-        _ => gradient.view.lends::<f32>(),
-    };
+    // Not in f64: see `Prim::IS_WIDE`.
     let stashes = !gradient.accumulate
-        && lends
+        && operands.input.dtype() != DType::F64
+        && gradient.view.lends::<f32>()
         && match options.activation {
             Activation::Softmax | Activation::Identity => false,
             Activation::Sigmoid => !S::PRESENT,

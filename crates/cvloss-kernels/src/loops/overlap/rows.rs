@@ -176,10 +176,12 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
         for (c, sums) in found.classes.iter_mut().enumerate() {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
-            if let Some((stash, left)) = &mut stash {
+            if P::IS_WIDE
+                && let Some((stash, left)) = &mut stash
+            {
                 let buffer = &mut terms.t[..n];
                 let row = stash.row(c, buffer);
-                let may_be_hard = P::IS_WIDE && shape.is_plain && !site.is_weighted();
+                let may_be_hard = shape.is_plain && !site.is_weighted();
                 let is_hard = may_be_hard && leave_products::<R>(x, t, row, sums);
                 if !is_hard {
                     pack_row::<R>(x, row, output);
@@ -316,7 +318,7 @@ impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
             left,
         } = self;
         match left {
-            Some(left) => dispatch(FromLeft {
+            Some(left) if P::IS_WIDE => dispatch(FromLeft {
                 site,
                 work,
                 slopes,
@@ -325,7 +327,7 @@ impl<E: SigmoidExtra, P: Prim> RowGradient<'_, '_, '_, E, P> {
                 into,
                 left,
             }),
-            None => dispatch(FromInput::<_, _, LOGITS> {
+            _ => dispatch(FromInput::<_, _, LOGITS> {
                 site,
                 extra,
                 work,
