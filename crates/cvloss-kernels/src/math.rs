@@ -159,19 +159,6 @@ impl<R: Real> Odds<R> {
         Self::with_exp(x, x.exp_minus_abs())
     }
 
-    /// As [`new`](Self::new), given `e^(−|x|)`.
-    #[inline(always)]
-    fn with_exp(x: R, e: R) -> Self {
-        let [smaller, larger] = Self::sorted(e);
-        let is_positive = x > R::zero();
-        Self {
-            p: R::select(is_positive, larger, smaller),
-            q: R::select(is_positive, smaller, larger),
-        }
-    }
-}
-
-impl<R: Real> Odds<R> {
     /// The smaller and the larger of both, given `e^(−|x|)`.
     #[inline(always)]
     fn sorted(e: R) -> [R; 2] {
@@ -185,6 +172,17 @@ impl<R: Real> Odds<R> {
     pub(crate) fn with_product(x: R) -> [R; 2] {
         let [smaller, larger] = Self::sorted(x.exp_minus_abs());
         [R::select(x > R::zero(), larger, smaller), smaller * larger]
+    }
+
+    /// As [`new`](Self::new), given `e^(−|x|)`.
+    #[inline(always)]
+    fn with_exp(x: R, e: R) -> Self {
+        let [smaller, larger] = Self::sorted(e);
+        let is_positive = x > R::zero();
+        Self {
+            p: R::select(is_positive, larger, smaller),
+            q: R::select(is_positive, smaller, larger),
+        }
     }
 }
 

@@ -120,7 +120,7 @@ struct ItemSums {
 }
 
 thread_local! {
-    /// Memory of an item's classes, kept between pieces: allocators give back this much, and page faults took a tenth of
+    /// Memory of an item's classes, kept between pieces: small heaps give back this much, and page faults took a tenth of
     /// the time.
     static SPARE: Cell<Vec<[Lanes; 3]>> = const { Cell::new(Vec::new()) };
 }

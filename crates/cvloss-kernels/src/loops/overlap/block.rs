@@ -110,11 +110,9 @@ impl Block<'_> {
         let turned_input = turned_len(self.input.is_channels_last(), classes, stride);
         let turned_gradient = turned_len(turns_gradient, classes, stride);
         let len = work + turned_input + turned_gradient;
-        let mut visit = |tile: &mut [P], memory: &mut [P], rows: &mut Memory<P>| {
-            let (input, gradient) = memory.split_at_mut(turned_input);
-            let Memory {
-                work: rows, points, ..
-            } = rows;
+        let mut visit_all = |scratch: &mut [P], Memory { work: rows, points }: &mut Memory<P>| {
+            let (tile, scratch) = scratch.split_at_mut(work);
+            let (input, gradient) = scratch.split_at_mut(turned_input);
             for n in 0..items {
                 for start in (0..space).step_by(stride) {
                     let pixels = stride.min(space - start);
@@ -142,9 +140,8 @@ impl Block<'_> {
                 points.weights.fill(P::of(1.0));
             }
         };
-        with_scratch(len, |memory: &mut [P]| {
-            let (tile, memory) = memory.split_at_mut(work);
-            Memory::lend(|rows| visit(tile, memory, rows));
+        with_scratch(len, |scratch: &mut [P]| {
+            Memory::lend(|memory| visit_all(scratch, memory));
         });
     }
 
