@@ -43,8 +43,10 @@ pub trait Real:
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// 0 for `+0.0` alone. Marks are joined by `|`, where comparisons would have to be counted.
     fn mark(self) -> u32;
-    /// Its magnitude, with the sign of another.
-    fn with_sign_of(self, other: Self) -> Self;
+    /// Whether the sign is set: of `−0.0` and of some NaNs too. Cheaper than a comparison, where instructions select by it.
+    fn is_negative(self) -> bool;
+    /// Negated if `flag` is 1, as it is if that is 0, for `self ≥ 0`; of no use for other flags.
+    fn negated_by(self, flag: Self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
     /// Square root.
@@ -55,6 +57,8 @@ pub trait Real:
     fn exp_nonpositive(self) -> Self;
     /// `e^−|self|`, as [`exp_nonpositive`](Self::exp_nonpositive).
     fn exp_minus_abs(self) -> Self;
+    /// [`exp_minus_abs`](Self::exp_minus_abs), to a unit more in the last place of `f32`; cheaper.
+    fn short_exp_minus_abs(self) -> Self;
     /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
     fn exp_moderate(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
@@ -170,18 +174,21 @@ impl<R: Real> Odds<R> {
     /// `p` and `p q`.
     #[inline(always)]
     pub(crate) fn with_product(x: R) -> [R; 2] {
-        let [smaller, larger] = Self::sorted(x.exp_minus_abs());
-        [R::select(x > R::zero(), larger, smaller), smaller * larger]
+        let [smaller, larger] = Self::sorted(x.short_exp_minus_abs());
+        [
+            R::select(x.is_negative(), smaller, larger),
+            smaller * larger,
+        ]
     }
 
     /// As [`new`](Self::new), given `e^(−|x|)`.
     #[inline(always)]
     fn with_exp(x: R, e: R) -> Self {
         let [smaller, larger] = Self::sorted(e);
-        let is_positive = x > R::zero();
+        let is_negative = x.is_negative();
         Self {
-            p: R::select(is_positive, larger, smaller),
-            q: R::select(is_positive, smaller, larger),
+            p: R::select(is_negative, smaller, larger),
+            q: R::select(is_negative, larger, smaller),
         }
     }
 }

@@ -94,6 +94,12 @@ accuracy! {
         64.0: bits_f32(-1.0, -86.0),
         64.0: bits_f32(1.0, 80.0),
     }
+    short_exp_minus_abs_f32: worst_f32, Real::short_exp_minus_abs, |x: f64| (-x.abs()).exp(), {
+        2.5: bits_f32(1e-30, 1.0),
+        8.0: bits_f32(1.0, 10.0),
+        64.0: bits_f32(10.0, 86.0),
+        64.0: bits_f32(-86.0, -1e-30),
+    }
     exp_nonpositive_f64: worst_f64, Real::exp_nonpositive, f64::exp, {
         1.0: bits_f64(-1e-30, -708.0),
     }

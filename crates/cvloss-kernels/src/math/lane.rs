@@ -102,8 +102,14 @@ macro_rules! shared_methods {
             }
         }
         #[inline(always)]
-        fn with_sign_of(self, other: Self) -> Self {
-            Self(self.0.copysign(other.0))
+        fn is_negative(self) -> bool {
+            self.0.is_sign_negative()
+        }
+        #[inline(always)]
+        fn negated_by(self, flag: Self) -> Self {
+            // The exponent's bits of 1 are ones but for the first: shifted out, they leave the sign.
+            let sign = flag.0.to_bits() << (size_of::<$t>() as u32 * 8 - <$t>::MANTISSA_DIGITS);
+            Self(<$t>::from_bits(self.0.to_bits() | sign))
         }
         #[inline(always)]
         fn abs(self) -> Self {
@@ -118,17 +124,16 @@ macro_rules! shared_methods {
 
 /// Splits a clamped `x` into `k·ln 2 + r`, sums `e^r` from the given terms after `1 + r`, and scales by `2^k`.
 ///
-/// Adding `1.5·2^(mantissa bits)` rounds to an integer and leaves it in the low bits, from which the exponent is built.
+/// Adding `1.5·2^(mantissa bits)` and the exponent's bias rounds to an integer and leaves the exponent in the low bits.
 macro_rules! exp_core {
-    ($clamped:expr, $t:ty, $bits:ty, magic: $magic:expr, mantissa: $mantissa:expr, bias: $bias:expr,
+    ($clamped:expr, $t:ty, magic: $magic:expr, mantissa: $mantissa:expr,
      ln2: ($hi:expr, $lo:expr), terms: $terms:expr) => {{
         let clamped = $clamped;
         let shifted = clamped.mul_add(Self(std::f64::consts::LOG2_E as $t), Self($magic));
         let k = shifted - Self($magic);
         let r = k.mul_add(Self(-$lo), k.mul_add(Self(-$hi), clamped));
         let sum = (r * r).mul_add(polynomial(r, $terms), r) + Self(1.0);
-        let scale = (shifted.0.to_bits() << $mantissa).wrapping_add(($bias as $bits) << $mantissa);
-        sum * Self(<$t>::from_bits(scale))
+        sum * Self(<$t>::from_bits(shifted.0.to_bits() << $mantissa))
     }};
 }
 
@@ -225,17 +230,18 @@ impl<const F: bool> Lane<f32, F> {
     /// `2^(self · factor)`, given a polynomial of `2^f`.
     #[inline(always)]
     fn exp2_of<const N: usize>(self, factor: Self, exp2: [f64; N]) -> Self {
-        let shifted = self.mul_add(factor, Self(12_582_912.0));
-        let k = shifted - Self(12_582_912.0);
+        // As in `exp_core`.
+        let magic = Self(12_583_039.0);
+        let shifted = self.mul_add(factor, magic);
+        let k = shifted - magic;
         let fraction = self.mul_add(factor, -k);
         // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
-        let scale = (shifted.0.to_bits() << 23).wrapping_add(127 << 23);
-        polynomial(fraction, exp2) * Self(f32::from_bits(scale))
+        polynomial(fraction, exp2) * Self(f32::from_bits(shifted.0.to_bits() << 23))
     }
 
     #[inline(always)]
     fn exp_in_range(self) -> Self {
-        exp_core!(self, f32, u32, magic: 12_582_912.0, mantissa: 23, bias: 127,
+        exp_core!(self, f32, magic: 12_583_039.0, mantissa: 23,
             ln2: (0.693_359_4, -2.121_944_4e-4),
             terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
     }
@@ -287,6 +293,13 @@ impl<const F: bool> Real for Lane<f32, F> {
         self.abs()
             .at_most(Self(86.0))
             .exp2_of(Self(-std::f32::consts::LOG2_E), EXP2_F32)
+    }
+
+    #[inline(always)]
+    fn short_exp_minus_abs(self) -> Self {
+        self.abs()
+            .at_most(Self(86.0))
+            .exp2_of(Self(-std::f32::consts::LOG2_E), SHORT_EXP2_F32)
     }
 
     #[inline(always)]
@@ -359,7 +372,7 @@ impl<const F: bool> Real for Lane<f32, F> {
 impl<const F: bool> Lane<f64, F> {
     #[inline(always)]
     fn exp_in_range(self) -> Self {
-        exp_core!(self, f64, u64, magic: 6_755_399_441_055_744.0, mantissa: 52, bias: 1023,
+        exp_core!(self, f64, magic: 6_755_399_441_056_767.0, mantissa: 52,
         ln2: (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10),
         terms: [
             0.5, 0.166_666_666_666_666_71, 0.041_666_666_666_666_669_755, 0.008_333_333_333_326_135_1,
@@ -411,6 +424,11 @@ impl<const F: bool> Real for Lane<f64, F> {
     #[inline(always)]
     fn exp_minus_abs(self) -> Self {
         (-self.abs()).exp_nonpositive()
+    }
+
+    #[inline(always)]
+    fn short_exp_minus_abs(self) -> Self {
+        self.exp_minus_abs()
     }
 
     #[inline(always)]

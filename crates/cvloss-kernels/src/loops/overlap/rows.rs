@@ -247,7 +247,7 @@ fn leave_short<R: Real>(
             let [p, product] = Odds::with_product(R::new(logits[k]));
             let t = R::new(t[k]);
             soft[k] |= t.mul_add(t, -t).mark();
-            block[k] = product.with_sign_of(R::of(0.5) - t).get();
+            block[k] = product.negated_by(t).get();
             sums.add_product(k, p, t);
         }
         *products = block;
@@ -492,7 +492,7 @@ fn from_products<R: Real>(minus_own: R, other: R, row: &mut [R::Prim]) {
     let n = whole_len(row.len());
     for x in &mut row[..n] {
         let product = R::new(*x);
-        *x = (product * R::select(product < R::zero(), minus_own, other)).get();
+        *x = (product * R::select(product.is_negative(), minus_own, other)).get();
     }
 }
 
