@@ -199,6 +199,20 @@ macro_rules! edges {
                 assert!((0.0..5e-38).contains(&least), "{x}: {least}");
             }
 
+            for x in [infinity, -infinity, 1e4] {
+                let least = apply(L::short_exp_minus_abs, x);
+                assert!((0.0..5e-38).contains(&least), "{x}: {least}");
+            }
+            assert!(apply(L::short_exp_minus_abs, payload).is_nan());
+
+            for x in [0.0, <$t>::MIN_POSITIVE, 0.25, <$t>::MAX] {
+                let negated_by = |flag| L::new(x).negated_by(L::new(flag));
+                for (flag, expected) in [(0.0, x), (-0.0, x), (1.0, -x)] {
+                    assert_eq!(negated_by(flag).get().to_bits(), expected.to_bits());
+                }
+                assert!(negated_by(1.0).is_negative() && !negated_by(0.0).is_negative());
+            }
+
             assert_eq!(apply(L::ln, 1.0), 0.0);
             assert_eq!(apply(L::ln, 0.0), -infinity);
             assert_eq!(apply(L::ln, -0.0), -infinity);

@@ -216,7 +216,7 @@ const EXP2_F32: [f64; 7] = [
     0.000_154_531_828_3,
 ];
 
-/// As [`EXP2_F32`], to 9e-8: for sums of exponentials, which are most of what a softmax takes.
+/// As [`EXP2_F32`], to 9e-8: for softmaxes, and for binary region losses of targets 0 and 1.
 const SHORT_EXP2_F32: [f64; 6] = [
     1.0,
     0.693_146_977_6,
@@ -230,8 +230,8 @@ impl<const F: bool> Lane<f32, F> {
     /// `2^(self · factor)`, given a polynomial of `2^f`.
     #[inline(always)]
     fn exp2_of<const N: usize>(self, factor: Self, exp2: [f64; N]) -> Self {
-        // As in `exp_core`.
-        let magic = Self(12_583_039.0);
+        // As in `exp_core!`.
+        let magic = Self(12_582_912.0 + 127.0);
         let shifted = self.mul_add(factor, magic);
         let k = shifted - magic;
         let fraction = self.mul_add(factor, -k);
@@ -241,7 +241,7 @@ impl<const F: bool> Lane<f32, F> {
 
     #[inline(always)]
     fn exp_in_range(self) -> Self {
-        exp_core!(self, f32, magic: 12_583_039.0, mantissa: 23,
+        exp_core!(self, f32, magic: 12_582_912.0 + 127.0, mantissa: 23,
             ln2: (0.693_359_4, -2.121_944_4e-4),
             terms: [0.5, 0.166_665_769_9, 0.041_666_554_62, 0.008_363_179_053, 0.001_392_618_359])
     }
@@ -372,7 +372,7 @@ impl<const F: bool> Real for Lane<f32, F> {
 impl<const F: bool> Lane<f64, F> {
     #[inline(always)]
     fn exp_in_range(self) -> Self {
-        exp_core!(self, f64, magic: 6_755_399_441_056_767.0, mantissa: 52,
+        exp_core!(self, f64, magic: 6_755_399_441_055_744.0 + 1023.0, mantissa: 52,
         ln2: (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10),
         terms: [
             0.5, 0.166_666_666_666_666_71, 0.041_666_666_666_666_669_755, 0.008_333_333_333_326_135_1,
