@@ -12,6 +12,7 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use crate::scalar::Prim;
 
 pub use lane::Lane;
+pub(crate) use lane::{NEAR_BITS, NEAR_EXP2, NEAR_MAGIC};
 
 /// A real number in a kernel's inner loop: `f32` or `f64`, with or without fused multiply-add.
 ///
@@ -57,8 +58,9 @@ pub trait Real:
     fn exp_nonpositive(self) -> Self;
     /// `e^−|self|`, as [`exp_nonpositive`](Self::exp_nonpositive).
     fn exp_minus_abs(self) -> Self;
-    /// [`exp_minus_abs`](Self::exp_minus_abs), to a unit more in the last place of `f32`; cheaper.
-    fn short_exp_minus_abs(self) -> Self;
+    /// `e^−self` of a number near 0, within ±44 (`f32`) or ±700 (`f64`), and 0. Others and NaN give no number of use, and a
+    /// [mark](Self::mark). Cheaper than [`exp_minus_abs`](Self::exp_minus_abs), to a unit more in the last place of `f32`.
+    fn exp_minus_near(self) -> (Self, u32);
     /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
     fn exp_moderate(self) -> Self;
     /// Natural logarithm; −∞ at 0, NaN below.
@@ -163,28 +165,20 @@ impl<R: Real> Odds<R> {
         Self::with_exp(x, x.exp_minus_abs())
     }
 
-    /// The smaller and the larger of both, given `e^(−|x|)`.
+    /// `p` and `p q` of a logit [near 0](Real::exp_minus_near), and its mark.
     #[inline(always)]
-    fn sorted(e: R) -> [R; 2] {
-        // A division, not Newton steps: they take longer.
-        let larger = R::one() / (R::one() + e);
-        [e * larger, larger]
-    }
-
-    /// `p` and `p q`.
-    #[inline(always)]
-    pub(crate) fn with_product(x: R) -> [R; 2] {
-        let [smaller, larger] = Self::sorted(x.short_exp_minus_abs());
-        [
-            R::select(x.is_negative(), smaller, larger),
-            smaller * larger,
-        ]
+    pub(crate) fn near(x: R) -> (Self, u32) {
+        let (e, mark) = x.exp_minus_near();
+        let p = R::one() / (R::one() + e);
+        (Self { p, q: e * p }, mark)
     }
 
     /// As [`new`](Self::new), given `e^(−|x|)`.
     #[inline(always)]
     fn with_exp(x: R, e: R) -> Self {
-        let [smaller, larger] = Self::sorted(e);
+        // A division, not Newton steps: they take longer.
+        let larger = R::one() / (R::one() + e);
+        let smaller = e * larger;
         let is_negative = x.is_negative();
         Self {
             p: R::select(is_negative, smaller, larger),

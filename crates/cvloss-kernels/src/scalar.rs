@@ -9,7 +9,7 @@ use ndarray::{ArrayView3, ArrayViewMut3};
 
 use crate::error::Error;
 use crate::math::Real;
-use crate::simd::{self, Isa, Task, dispatch};
+use crate::simd::{self, Isa, SigmoidSums, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 /// The element type of a tensor.
@@ -89,6 +89,12 @@ pub trait Prim: Scalar + PartialOrd {
     fn difference(a: Self, b: Self) -> Self;
     /// As `simd::slide`.
     fn slide(taps: &[Self], from: &[Self], to: &mut [Self], add: bool) -> usize;
+    /// As `simd::sigmoid_products`.
+    fn sigmoid_products(
+        logits: &[Self],
+        target: &[Self],
+        products: &mut [Self],
+    ) -> Option<SigmoidSums<Self>>;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
@@ -179,7 +185,7 @@ impl<T: Scalar, P: Prim> Task for ReadSlice<'_, T, P> {
 }
 
 macro_rules! prim {
-    ($t:ident, $dtype:ident, $is_wide:expr, $slide:expr) => {
+    ($t:ident, $dtype:ident, $is_wide:expr, $slide:expr, $sigmoid_products:expr) => {
         impl Prim for $t {
             const IS_WIDE: bool = $is_wide;
             type Lane<I: Isa> = I::$dtype;
@@ -210,6 +216,14 @@ macro_rules! prim {
             fn slide(taps: &[Self], from: &[Self], to: &mut [Self], add: bool) -> usize {
                 ($slide)(taps, from, to, add)
             }
+            #[inline(always)]
+            fn sigmoid_products(
+                logits: &[Self],
+                target: &[Self],
+                products: &mut [Self],
+            ) -> Option<SigmoidSums<Self>> {
+                ($sigmoid_products)(logits, target, products)
+            }
             fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
                 thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });
                 &SCRATCH
@@ -237,11 +251,14 @@ macro_rules! prim {
         }
     };
 }
-prim!(f32, F32, true, simd::slide);
-prim!(f64, F64, false, |_: &[f64],
-                        _: &[f64],
-                        _: &mut [f64],
-                        _: bool| 0);
+prim!(f32, F32, true, simd::slide, simd::sigmoid_products);
+prim!(
+    f64,
+    F64,
+    false,
+    |_: &[f64], _: &[f64], _: &mut [f64], _: bool| 0,
+    |_: &[f64], _: &[f64], _: &mut [f64]| None
+);
 
 macro_rules! scalar {
     ($t:ty, $dtype:ident) => {

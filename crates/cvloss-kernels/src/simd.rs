@@ -3,10 +3,16 @@
 //! A loop is a [`Task`]: plain Rust, generic over the [`Isa`], with everything inside `#[inline(always)]`. [`dispatch`]
 //! runs it inside a function compiled for the best instruction set of this machine, where LLVM vectorises it.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::math::{Lane, Real};
 use crate::scalar::{LINE, Prim};
+
+/// Numbers side by side: an AVX-512 register of `f32`.
+pub(crate) const LANES: usize = 16;
 
 /// An instruction set, as the types of its arithmetic.
 pub trait Isa: Send + Sync + 'static {
@@ -221,134 +227,24 @@ pub(crate) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> us
     0
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m256i, __m512, _mm256_loadu_si256, _mm256_stream_si256, _mm512_add_ps,
-        _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-        _mm512_stream_si512,
-    };
+/// What [`sigmoid_products`] finds: whether each target is 0 or 1 and each logit [near 0](Real::exp_minus_near), without
+/// which the rest is of no use; and the sums of `p t`, `p` and `t`, each in lanes.
+pub(crate) type SigmoidSums<P> = (bool, [[P; LANES]; 3]);
 
-    use crate::scalar::{LINE, Prim};
-
-    /// A cache line.
-    #[repr(align(64))]
-    struct Line([u8; LINE]);
-
-    /// [`super::stream`], given how a line is copied.
-    macro_rules! stream {
-        ($name:ident, $features:literal, $copy:expr) => {
-            #[target_feature(enable = $features)]
-            pub(super) fn $name<P: Prim>(from: &[P], to: &mut [P]) {
-                assert_eq!(from.len(), to.len());
-                // SAFETY: every content of a line is a `P`, which is `f32` or `f64`, and the other way round.
-                let (head, lines, tail) = unsafe { to.align_to_mut::<Line>() };
-                let (from_head, from) = from.split_at(head.len());
-                let (from, from_tail) = from.split_at(from.len() - tail.len());
-                // A copy of nothing would be a call too.
-                if !head.is_empty() {
-                    head.copy_from_slice(from_head);
-                }
-                if !tail.is_empty() {
-                    tail.copy_from_slice(from_tail);
-                }
-                for (from, to) in from.chunks_exact(LINE / size_of::<P>()).zip(lines) {
-                    // SAFETY: both are as long as a line, and the second starts where lines do.
-                    unsafe { $copy(from.as_ptr().cast(), (&raw mut to.0).cast()) };
-                }
-            }
-        };
+/// `p (1 − p)` of logits, negative where the target is 1, by hand where the compiler has too few registers for it: AVX2
+/// without AVX-512. `None` elsewhere. The rows are of one length, whole groups of [`LANES`].
+#[inline(always)]
+pub(crate) fn sigmoid_products(
+    logits: &[f32],
+    target: &[f32],
+    products: &mut [f32],
+) -> Option<SigmoidSums<f32>> {
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Fma {
+        // SAFETY: `level` returned it, so AVX2 and FMA were detected on this machine; or this crate itself is compiled for
+        // them.
+        return Some(unsafe { x86::sigmoid_products(logits, target, products) });
     }
-    stream!(stream_avx512, "avx512f", |from, to| _mm512_stream_si512(
-        to,
-        _mm512_loadu_si512(from)
-    ));
-    stream!(
-        stream_avx2,
-        "avx2",
-        |from: *const __m256i, to: *mut __m256i| {
-            _mm256_stream_si256(to, _mm256_loadu_si256(from));
-            _mm256_stream_si256(to.add(1), _mm256_loadu_si256(from.add(1)));
-        }
-    );
-
-    /// Numbers in a vector.
-    const LANES: usize = 16;
-    /// Vectors of sums in registers.
-    const GROUPS: usize = 4;
-
-    /// See [`super::slide`].
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> usize {
-        // Taps are taken by the vector, so that up to a vector more is loaded than is used.
-        let room = from
-            .len()
-            .saturating_sub(taps.len().next_multiple_of(LANES));
-        let len = to.len().min(room) / LANES * LANES;
-        let to = &mut to[..len];
-        let mut at = 0;
-        while at + GROUPS * LANES <= len {
-            block::<GROUPS>(taps, &from[at..], &mut to[at..], add);
-            at += GROUPS * LANES;
-        }
-        while at < len {
-            block::<1>(taps, &from[at..], &mut to[at..], add);
-            at += LANES;
-        }
-        len
-    }
-
-    /// Some vectors of sums. `from` holds as many, and the taps' whole vectors.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn block<const N: usize>(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) {
-        let mut sums = [_mm512_setzero_ps(); N];
-        for (taps, first) in taps.chunks(LANES).zip((0..).step_by(LANES)) {
-            let from = &from[first..];
-            let whole: [__m512; N] = std::array::from_fn(|n| load(from, n * LANES));
-            let last = load(from, N * LANES);
-            macro_rules! add_taps {
-                ($($tap:literal)*) => {$(
-                    if let Some(tap) = taps.get($tap) {
-                        let tap = _mm512_set1_ps(*tap);
-                        for n in 0..N {
-                            let seen = if $tap % 2 == 0 {
-                                let next = *whole.get(n + 1).unwrap_or(&last);
-                                join::<$tap>(whole[n], next)
-                            } else {
-                                load(from, n * LANES + $tap)
-                            };
-                            sums[n] = _mm512_fmadd_ps(tap, seen, sums[n]);
-                        }
-                    }
-                )*};
-            }
-            add_taps!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-        }
-        for n in 0..N {
-            if add {
-                sums[n] = _mm512_add_ps(sums[n], load(to, n * LANES));
-            }
-            let to = &mut to[n * LANES..][..LANES];
-            // SAFETY: `to` is as long as a vector.
-            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), sums[n]) };
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn load(from: &[f32], at: usize) -> __m512 {
-        let from = &from[at..][..LANES];
-        // SAFETY: `from` is as long as a vector.
-        unsafe { _mm512_loadu_ps(from.as_ptr()) }
-    }
-
-    /// The vector that begins `AT` numbers after `low`, which `high` follows.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn join<const AT: i32>(low: __m512, high: __m512) -> __m512 {
-        let (low, high) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
-        _mm512_castsi512_ps(_mm512_alignr_epi32::<AT>(high, low))
-    }
+    let _ = (logits, target, products);
+    None
 }

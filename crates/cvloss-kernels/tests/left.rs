@@ -1,7 +1,10 @@
 //! The first sweep of a binary region loss in `f32` leaves what the second needs in the gradient's memory, by tile: after
 //! targets of 0 and 1 something else than after others. In `f64`, and where a gradient is added to, it does otherwise.
 
+use std::sync::Mutex;
+
 use cvloss_kernels::region::{self, Activation, Intersection, Options, Score};
+use cvloss_kernels::simd::{self, Level};
 use cvloss_kernels::{Gradient, Result, Scalar, View, ViewMut};
 use ndarray::{ArrayView3, ArrayViewMut3};
 
@@ -14,6 +17,8 @@ fn noise(i: usize) -> f64 {
 }
 
 struct Case<'a> {
+    /// In place of what is there.
+    logits: &'a [(usize, f32)],
     shape: [usize; 3],
     options: Options,
     target: View<'a>,
@@ -30,7 +35,10 @@ where
     let count = case.shape.iter().product();
     // Rounded, so that both precisions see the same.
     let logit = |i| of(f64::from((20.0 * noise(i) - 10.0) as f32));
-    let logits: Vec<T> = (0..count).map(logit).collect();
+    let mut logits: Vec<T> = (0..count).map(logit).collect();
+    for (at, logit) in case.logits {
+        logits[*at] = of(f64::from(*logit));
+    }
     let mut memory = vec![T::default(); count];
     let operands = region::Operands {
         input: View::new(&logits, case.shape)?,
@@ -46,7 +54,19 @@ where
     Ok((value, memory))
 }
 
+/// One at a time sets the instruction set.
+static LIMIT: Mutex<()> = Mutex::new(());
+
 fn check(case: &Case<'_>) -> Result<()> {
+    let _alone = LIMIT.lock();
+    for level in [Level::Portable, Level::Fma, Level::Avx512] {
+        simd::limit(level);
+        check_here(case)?;
+    }
+    Ok(())
+}
+
+fn check_here(case: &Case<'_>) -> Result<()> {
     let (single_value, single) = gradient(case, |x| x as f32)?;
     let (value, double) = gradient(case, |x| x)?;
     assert!(
@@ -105,6 +125,7 @@ fn gradients_are_those_of_double_precision() -> Result<()> {
             for weighted in [false, true] {
                 for accumulate in [false, true] {
                     check(&Case {
+                        logits: &[],
                         shape: SHAPE,
                         options: options(squared, intersection),
                         target: View::new(&target, SHAPE)?,
@@ -138,6 +159,7 @@ fn targets_next_to_0_and_1_are_soft() -> Result<()> {
     for near in near {
         target[100] = near;
         let case = |target| Case {
+            logits: &[],
             shape: SHAPE,
             options: options(false, Intersection::Product),
             target,
@@ -150,6 +172,26 @@ fn targets_next_to_0_and_1_are_soft() -> Result<()> {
     Ok(())
 }
 
+/// Where exponentials are taken that hold near 0 only.
+#[test]
+fn logits_far_from_0() -> Result<()> {
+    let target = target(&[]);
+    for far in [44.5, 60.0, 87.0, 100.0, 2_907_300.0, 1e30, f32::INFINITY] {
+        for at in [3, SPACE + 2047, 2 * SPACE - 1] {
+            check(&Case {
+                logits: &[(at, far), (at - 2, -far)],
+                shape: SHAPE,
+                options: options(false, Intersection::Product),
+                target: View::new(&target, SHAPE)?,
+                weight: None,
+                ignore: None,
+                accumulate: false,
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// A label per pixel and one channel, with and without an ignored one.
 #[test]
 fn labels_of_one_channel() -> Result<()> {
@@ -158,6 +200,7 @@ fn labels_of_one_channel() -> Result<()> {
     let plain: Vec<u8> = labels.iter().map(|label| label % 2).collect();
     for (labels, ignore) in [(&plain, None), (&labels, Some(255))] {
         check(&Case {
+            logits: &[],
             shape,
             options: options(false, Intersection::Product),
             target: View::new(labels, shape)?,

@@ -94,11 +94,17 @@ accuracy! {
         64.0: bits_f32(-1.0, -86.0),
         64.0: bits_f32(1.0, 80.0),
     }
-    short_exp_minus_abs_f32: worst_f32, Real::short_exp_minus_abs, |x: f64| (-x.abs()).exp(), {
+    exp_minus_near_f32: worst_f32, |x| x.exp_minus_near().0, |x: f64| (-x).exp(), {
         2.5: bits_f32(1e-30, 1.0),
+        2.5: bits_f32(-1e-30, -1.0),
         8.0: bits_f32(1.0, 10.0),
-        64.0: bits_f32(10.0, 86.0),
-        64.0: bits_f32(-86.0, -1e-30),
+        8.0: bits_f32(-1.0, -10.0),
+        32.0: bits_f32(10.0, 44.0),
+        32.0: bits_f32(-10.0, -44.0),
+    }
+    exp_minus_near_f64: worst_f64, |x| x.exp_minus_near().0, |x: f64| (-x).exp(), {
+        1.0: bits_f64(1e-30, 700.0),
+        1.0: bits_f64(-1e-30, -700.0),
     }
     exp_nonpositive_f64: worst_f64, Real::exp_nonpositive, f64::exp, {
         1.0: bits_f64(-1e-30, -708.0),
@@ -199,11 +205,14 @@ macro_rules! edges {
                 assert!((0.0..5e-38).contains(&least), "{x}: {least}");
             }
 
-            for x in [infinity, -infinity, 1e4] {
-                let least = apply(L::short_exp_minus_abs, x);
-                assert!((0.0..5e-38).contains(&least), "{x}: {least}");
+            let mark = |x: $t| L::new(x).exp_minus_near().1;
+            let near = if size_of::<$t>() == 4 { 44.0 } else { 700.0 };
+            for x in [0.0, -0.0, <$t>::MIN_POSITIVE, -1.0, near, -near] {
+                assert_eq!(mark(x), 0, "{x}");
             }
-            assert!(apply(L::short_exp_minus_abs, payload).is_nan());
+            for x in [near + 1.0, 1e4, <$t>::MAX, infinity, nan, payload] {
+                assert!(mark(x) != 0 && mark(-x) != 0, "{x}");
+            }
 
             for x in [0.0, <$t>::MIN_POSITIVE, 0.25, <$t>::MAX] {
                 let negated_by = |flag| L::new(x).negated_by(L::new(flag));
@@ -263,6 +272,17 @@ edges!(edges_f32_fused, f32, true);
 edges!(edges_f32_portable, f32, false);
 edges!(edges_f64_fused, f64, true);
 edges!(edges_f64_portable, f64, false);
+
+/// However far: some of them differ from those that are near in few bits of what rounds them.
+#[test]
+fn far_numbers_are_marked() {
+    let halfway = 2_907_000..2_908_000;
+    let far = bits_f32(45.0, f32::INFINITY).chain(halfway.map(|x| x as f32));
+    for x in far.flat_map(|x| [x, -x]) {
+        assert_ne!(Lane::<f32, true>::new(x).exp_minus_near().1, 0, "{x}");
+        assert_ne!(Lane::<f32, false>::new(x).exp_minus_near().1, 0, "{x}");
+    }
+}
 
 macro_rules! logistic {
     ($name:ident, $t:ty, $rtol:expr) => {

@@ -187,18 +187,27 @@ pub(crate) fn statistics_and_stash<M: SoftmaxExtra, S: SigmoidExtra>(
     gradient: &mut Gradient<'_>,
 ) -> Result<(Vec<ItemStatistics>, Known)> {
     check_shape("gradient", operands.input.shape(), gradient.view.shape())?;
+    let stashes = stashes::<S>(options, operands, gradient);
+    let stash = stashes.then(|| gradient.view.reborrow());
+    let (found, ignored, left) = first_sweep(options, &extras, operands, stash)?;
+    let left = stashes.then_some(left);
+    Ok((found, Known { ignored, left }))
+}
+
+/// Whether the first sweep leaves what it found in the memory of the gradient.
+fn stashes<S: SigmoidExtra>(
+    options: &Options,
+    operands: &Operands<'_>,
+    gradient: &mut Gradient<'_>,
+) -> bool {
     // Not in f64: see `Prim::IS_WIDE`.
-    let stashes = !gradient.accumulate
+    !gradient.accumulate
         && operands.input.dtype() != DType::F64
         && gradient.view.lends::<f32>()
         && match options.activation {
             Activation::Softmax | Activation::Identity => false,
             Activation::Sigmoid => !S::PRESENT,
-        };
-    let stash = stashes.then(|| gradient.view.reborrow());
-    let (found, ignored, left) = first_sweep(options, &extras, operands, stash)?;
-    let left = stashes.then_some(left);
-    Ok((found, Known { ignored, left }))
+        }
 }
 
 /// The sums of every item, the index that is ignored if it occurs, and what was left of each piece.
@@ -212,27 +221,51 @@ fn first_sweep(
 ) -> Result<FirstSweep> {
     let block = check(options, riders.are_present(), operands, None)?;
     let occurs = block.target.occurring();
-    let [items, classes, space] = operands.input.shape();
-    let cuts @ (cut_items, cut_pixels) = pieces([items, classes, space]);
-    let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
-    let work = block.split(cuts);
-    let work = work.map(|block| (block, stash.as_mut().and_then(Iterator::next)));
-    let is_f64 = operands.input.dtype() == DType::F64;
-    let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
-        true => block.statistics::<f64>(riders, stash),
-        false => block.statistics::<f32>(riders, stash),
-    });
-    let mut left = Vec::with_capacity(found.len());
-    let mut all = vec![ItemStatistics::empty(classes); items];
-    let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
-    for (piece, (found, left_there)) in found.into_iter().enumerate() {
-        let first = piece / per_row * cut_items;
-        for (item, found) in all[first..].iter_mut().zip(&found) {
-            item.merge(found);
-        }
-        left.push(left_there);
-    }
+    let cuts = pieces(block.input.shape());
+    let (all, left) = block.sum_pieces(riders, cuts, stash);
     Ok((all, occurs, left))
+}
+
+/// Whether a tensor has several items, each with pieces of its own.
+pub(crate) fn are_apart(shape: [usize; 3]) -> bool {
+    shape[0] > 1 && pieces(shape).0 == 1
+}
+
+/// Both sweeps of each item, one after the other: what is in a cache after the first is still there for the second. The
+/// slopes of an item follow from its own sums.
+///
+/// Items, and the pieces of each, are taken in parallel: with fewer threads than items, each thread stays with its item.
+pub(crate) fn sweep_items<M: SoftmaxExtra, S: SigmoidExtra>(
+    options: &Options,
+    extras: Extras<M, S>,
+    operands: &Operands<'_>,
+    mut gradient: Gradient<'_>,
+    slopes: &(dyn Fn(&ItemStatistics) -> ItemSlopes + Sync),
+) -> Result<Vec<ItemStatistics>> {
+    let shape @ [_, _, space] = operands.input.shape();
+    check_shape("gradient", shape, gradient.view.shape())?;
+    let riders: &dyn Riders = &extras;
+    let block = check(options, riders.are_present(), operands, None)?;
+    let known = Known {
+        ignored: block.target.occurring(),
+        left: None,
+    };
+    let again = check(options, riders.are_present(), operands, Some(&known))?;
+    let stashes = stashes::<S>(options, operands, &mut gradient);
+    let (scale, store) = (gradient.scale, Store::new(shape, gradient.accumulate));
+    let item = (1, space);
+    let cuts = (1, pieces(shape).1);
+    let views = cut_mut(gradient.view, item);
+    let work = block.split(item).zip(again.split(item)).zip(views);
+    let run = |((block, again), mut view): ((Block<'_>, Block<'_>), ViewMut<'_>)| {
+        let stash = stashes.then(|| view.reborrow());
+        let (found, left) = block.sum_pieces(riders, cuts, stash);
+        let slopes: Vec<_> = found.iter().map(slopes).collect();
+        let how = (scale, store, stashes.then_some(left));
+        again.pull_pieces(riders, cuts, view, &slopes, how);
+        found
+    };
+    Ok(parallel::map(work, run).into_iter().flatten().collect())
 }
 
 /// The second sweep: the gradient, from each item's slopes.
@@ -269,29 +302,9 @@ fn sweep_back(
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
     let block = check(options, riders.are_present(), operands, known.as_ref())?;
-    let left = known.and_then(|known| known.left);
-    let cuts @ (cut_items, cut_pixels) = pieces(shape);
-    let per_row = shape[2].div_ceil(cut_pixels.max(1)).max(1);
-    let scale = gradient.scale;
-    let store = match left {
-        // What is there has just been read.
-        Some(_) => Store::Write,
-        None => Store::new(shape, gradient.accumulate),
-    };
-    let mut left = left.map(Vec::into_iter);
-    let views = cut_mut(gradient.view, cuts);
-    let work = block.split(cuts).zip(views).enumerate();
-    let work = work.map(|piece| (piece, left.as_mut().and_then(Iterator::next)));
-    let run = |((index, (block, mut view)), left): ((usize, (Block<'_>, ViewMut<'_>)), _)| {
-        let slopes = &slopes[index / per_row * cut_items..];
-        let how = (scale, store, left);
-        if block.input.dtype() == DType::F64 {
-            block.gradient::<f64>(riders, &mut view, slopes, how);
-        } else {
-            block.gradient::<f32>(riders, &mut view, slopes, how);
-        }
-    };
-    parallel::map(work, run);
+    let store = Store::new(shape, gradient.accumulate);
+    let how = (gradient.scale, store, known.and_then(|known| known.left));
+    block.pull_pieces(riders, pieces(shape), gradient.view, slopes, how);
     Ok(())
 }
 
@@ -355,6 +368,68 @@ impl<'i> Block<'i> {
                 target,
                 weight: weight.as_mut().and_then(Iterator::next),
             })
+    }
+
+    /// The sums of every item, and what was left of each piece.
+    fn sum_pieces(
+        self,
+        riders: &dyn Riders,
+        cuts: (usize, usize),
+        stash: Option<ViewMut<'_>>,
+    ) -> (Vec<ItemStatistics>, Vec<Vec<Left>>) {
+        let [items, classes, space] = self.input.shape();
+        let (cut_items, cut_pixels) = cuts;
+        let is_f64 = self.input.dtype() == DType::F64;
+        let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
+        let work = self.split(cuts);
+        let work = work.map(|block| (block, stash.as_mut().and_then(Iterator::next)));
+        let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
+            true => block.statistics::<f64>(riders, stash),
+            false => block.statistics::<f32>(riders, stash),
+        });
+        let mut left = Vec::with_capacity(found.len());
+        let mut all = vec![ItemStatistics::empty(classes); items];
+        let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
+        for (piece, (found, left_there)) in found.into_iter().enumerate() {
+            let first = piece / per_row * cut_items;
+            for (item, found) in all[first..].iter_mut().zip(&found) {
+                item.merge(found);
+            }
+            left.push(left_there);
+        }
+        (all, left)
+    }
+
+    /// Writes the gradient of every item.
+    fn pull_pieces(
+        self,
+        riders: &dyn Riders,
+        cuts: (usize, usize),
+        view: ViewMut<'_>,
+        slopes: &[ItemSlopes],
+        (scale, store, left): (f64, Store, Option<Vec<Vec<Left>>>),
+    ) {
+        let (cut_items, cut_pixels) = cuts;
+        let per_row = self.input.shape()[2].div_ceil(cut_pixels.max(1)).max(1);
+        let store = match left {
+            // What is there has just been read.
+            Some(_) => Store::Write,
+            None => store,
+        };
+        let mut left = left.map(Vec::into_iter);
+        let views = cut_mut(view, cuts);
+        let work = self.split(cuts).zip(views).enumerate();
+        let work = work.map(|piece| (piece, left.as_mut().and_then(Iterator::next)));
+        let run = |((index, (block, mut view)), left): ((usize, (Block<'_>, ViewMut<'_>)), _)| {
+            let slopes = &slopes[index / per_row * cut_items..];
+            let how = (scale, store, left);
+            if block.input.dtype() == DType::F64 {
+                block.gradient::<f64>(riders, &mut view, slopes, how);
+            } else {
+                block.gradient::<f32>(riders, &mut view, slopes, how);
+            }
+        };
+        parallel::map(work, run);
     }
 
     fn statistics<P: Prim>(

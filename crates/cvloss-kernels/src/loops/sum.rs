@@ -8,8 +8,8 @@ use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
 
-/// Accumulators side by side: an AVX-512 register of `f32`.
-pub(crate) const LANES: usize = 16;
+/// Accumulators side by side.
+pub(crate) use crate::simd::LANES;
 
 /// Sums a short row (a tile), in an order that depends on its length alone.
 #[inline(always)]
@@ -158,6 +158,19 @@ impl<R: Real> Sums<R> {
             p: zeros,
             t: zeros,
         }
+    }
+
+    /// `[Σ p t, Σ p, Σ t]` as they are.
+    #[inline(always)]
+    pub(crate) fn of(sums: [[R::Prim; LANES]; 3]) -> Self {
+        let mut all = Self::new();
+        let [both, p, t] = sums;
+        for k in 0..LANES {
+            all.both[k] = R::new(both[k]);
+            all.p[k] = R::new(p[k]);
+            all.t[k] = R::new(t[k]);
+        }
+        all
     }
 
     #[inline(always)]

@@ -226,6 +226,21 @@ const SHORT_EXP2_F32: [f64; 6] = [
     0.001_326_472_302,
 ];
 
+/// What rounds a number below 64 to an integer `k`, and leaves `k + 64` in the low bits.
+pub(crate) const NEAR_MAGIC: f32 = NEAR_BITS + 64.0;
+/// `1.5·2²³`: the other bits of it.
+pub(crate) const NEAR_BITS: f32 = 12_582_912.0;
+/// [`SHORT_EXP2_F32`] times what the bias of 64 lacks, `2^(127 − 64)`.
+pub(crate) const NEAR_EXP2: [f32; 6] = {
+    let mut terms = [0.0; 6];
+    let mut i = 0;
+    while i < terms.len() {
+        terms[i] = (SHORT_EXP2_F32[i] * (1u64 << 63) as f64) as f32;
+        i += 1;
+    }
+    terms
+};
+
 impl<const F: bool> Lane<f32, F> {
     /// `2^(self · factor)`, given a polynomial of `2^f`.
     #[inline(always)]
@@ -296,10 +311,15 @@ impl<const F: bool> Real for Lane<f32, F> {
     }
 
     #[inline(always)]
-    fn short_exp_minus_abs(self) -> Self {
-        self.abs()
-            .at_most(Self(86.0))
-            .exp2_of(Self(-std::f32::consts::LOG2_E), SHORT_EXP2_F32)
+    fn exp_minus_near(self) -> (Self, u32) {
+        let (factor, magic) = (Self(-std::f32::consts::LOG2_E), Self(NEAR_MAGIC));
+        let shifted = self.mul_add(factor, magic);
+        let fraction = self.mul_add(factor, magic - shifted);
+        let bits = shifted.0.to_bits();
+        let power = Self(f32::from_bits(bits << 23));
+        let e = polynomial(fraction, NEAR_EXP2.map(f64::from)) * power;
+        // Of a number that is near, all bits but the last seven are those of the constant.
+        (e, (bits ^ NEAR_BITS.to_bits()) >> 7)
     }
 
     #[inline(always)]
@@ -427,8 +447,9 @@ impl<const F: bool> Real for Lane<f64, F> {
     }
 
     #[inline(always)]
-    fn short_exp_minus_abs(self) -> Self {
-        self.exp_minus_abs()
+    fn exp_minus_near(self) -> (Self, u32) {
+        let is_near = self.abs() <= Self(700.0);
+        ((-self).exp_moderate(), u32::from(!is_near))
     }
 
     #[inline(always)]

@@ -135,6 +135,20 @@ pub fn evaluate(
         let statistics = with_extras(options, operands, Statistics)?;
         return finish(options, operands, &statistics, values, None);
     };
+    let items = operands.input.shape()[0];
+    if options.extra == Extra::None
+        && options.pooling == Pooling::Image
+        && overlap::are_apart(operands.input.shape())
+    {
+        let slopes = |item: &ItemStatistics| score::item_slopes(options, item, items);
+        let extras = Extras {
+            softmax: NoExtra,
+            sigmoid: NoExtra,
+        };
+        let statistics =
+            overlap::sweep_items(&options.sums(), extras, operands, gradient, &slopes)?;
+        return finish(options, operands, &statistics, values, None);
+    }
     let (statistics, known) = with_extras(
         options,
         operands,
@@ -250,6 +264,15 @@ impl Options {
         check_weight("smooth.floor", self.smooth.floor)
     }
 
+    /// What the sums are of.
+    fn sums(&self) -> overlap::Options {
+        overlap::Options {
+            activation: self.activation,
+            intersection: self.intersection,
+            squared: self.squared,
+        }
+    }
+
     /// Fails if an option is out of range or does not fit the number of classes.
     pub(crate) fn check_against(&self, classes: usize, target: DType) -> Result<()> {
         self.check()?;
@@ -350,11 +373,7 @@ fn with_extras<W: Sweep>(
     operands: &Operands<'_>,
     sweep: W,
 ) -> Result<W::Output> {
-    let sums = overlap::Options {
-        activation: options.activation,
-        intersection: options.intersection,
-        squared: options.squared,
-    };
+    let sums = options.sums();
     let softmax = options.activation == Activation::Softmax;
     let classes = operands.input.shape()[1];
     match &options.extra {

@@ -157,15 +157,11 @@ pub(super) fn assess(
         .iter()
         .map(|item| assess_item(options, item))
         .collect();
-    let count = items.len().max(1) as f64;
+    let factor = factor(options, items.len());
     let extras: Vec<_> = pooled
         .iter()
         .map(|item| (item.extra, extra_denominator(options, item, hard_target)))
         .collect();
-    let factor = match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => 1.0 / count,
-    };
     // The mean of a per-pixel loss is over all pixels, as its own mean would be; each image's value has its own.
     let batch: f64 = extras.iter().map(|(_, denominator)| denominator).sum();
     for (item, (extra, denominator)) in items.iter_mut().zip(&extras) {
@@ -216,6 +212,22 @@ impl ItemSlopes {
             *class = class.map(|slope| slope * factor);
         }
         self.extra *= factor;
+    }
+}
+
+/// The slopes of an item as [`assess`] gives them, one of `count`, where they follow from its own sums: without a loss on
+/// top, whose mean is over all, and with [`Pooling::Image`].
+pub(super) fn item_slopes(options: &Options, item: &ItemStatistics, count: usize) -> ItemSlopes {
+    let mut slopes = assess_item(options, item).slopes;
+    slopes.scale(factor(options, count));
+    slopes
+}
+
+/// What an item's loss is multiplied by.
+fn factor(options: &Options, count: usize) -> f64 {
+    match options.reduction {
+        Reduction::None | Reduction::Sum => 1.0,
+        Reduction::Mean => 1.0 / count.max(1) as f64,
     }
 }
 

@@ -235,24 +235,30 @@ fn leave_short<R: Real>(
     products: &mut [R::Prim],
     into: &mut [Lanes; 3],
 ) -> bool {
+    if let Some((is_fit, sums)) = R::Prim::sigmoid_products(logits, t, products) {
+        if is_fit {
+            Sums::<R>::of(sums).widen(into);
+        }
+        return is_fit;
+    }
     let [logits, t] = [logits, t].map(|row| row.as_chunks::<LANES>().0);
     let products = products.as_chunks_mut::<LANES>().0;
     let mut sums = Sums::<R>::new();
-    let mut soft = [0; LANES];
+    let mut unfit = [0; LANES];
     for ((logits, t), products) in logits.iter().zip(t).zip(products) {
         // Copies, which nothing else can point to: sums stay in registers.
         let (logits, t) = (*logits, *t);
         let mut block = [R::Prim::default(); LANES];
         for k in 0..LANES {
-            let [p, product] = Odds::with_product(R::new(logits[k]));
+            let (Odds { p, q }, far) = Odds::near(R::new(logits[k]));
             let t = R::new(t[k]);
-            soft[k] |= t.mul_add(t, -t).mark();
-            block[k] = product.negated_by(t).get();
+            unfit[k] |= far | t.mul_add(t, -t).mark();
+            block[k] = (p * q).negated_by(t).get();
             sums.add_product(k, p, t);
         }
         *products = block;
     }
-    if soft != [0; LANES] {
+    if unfit != [0; LANES] {
         return false;
     }
     sums.widen(into);
