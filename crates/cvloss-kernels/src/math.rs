@@ -12,6 +12,7 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use crate::scalar::Prim;
 
 pub use lane::Lane;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use lane::{NEAR_BITS, NEAR_EXP2, NEAR_MAGIC};
 
 /// A real number in a kernel's inner loop: `f32` or `f64`, with or without fused multiply-add.

@@ -9,7 +9,6 @@ use std::arch::x86_64::{
     _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_si512,
 };
-
 use std::array::from_fn;
 use std::f32::consts::LOG2_E;
 
