@@ -172,29 +172,35 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
         let output = &mut output[..n];
         let weights = &site.points.weights[..n];
         let shape = Shape::<R>::new(&site.block.options);
+        let may_be_hard = P::IS_WIDE && logits && shape.is_plain && !site.is_weighted();
         site.add_mass::<R>(&mut found.mass);
         for (c, sums) in found.classes.iter_mut().enumerate() {
             let x = &site.input.row(c, &mut input[..n])[..n];
             let t = site.target_row::<R>(c, &mut target[..n]);
-            if P::IS_WIDE
-                && let Some((stash, left)) = &mut stash
+            let buffer = &mut terms.t[..n];
+            // Without a stash too, though products are of no use there: sums are the same with a gradient and without.
+            let is_hard = may_be_hard && {
+                let products = match &mut stash {
+                    Some((stash, _)) => stash.row(c, &mut *buffer),
+                    None => &mut *output,
+                };
+                leave_products::<R>(x, t, products, sums)
+            };
+            if let Some((stash, left)) = &mut stash
+                && P::IS_WIDE
             {
-                let buffer = &mut terms.t[..n];
-                let row = stash.row(c, buffer);
-                let may_be_hard = shape.is_plain && !site.is_weighted();
-                let is_hard = may_be_hard && leave_products::<R>(x, t, row, sums);
                 if !is_hard {
-                    pack_row::<R>(x, row, output);
+                    pack_row::<R>(x, stash.row(c, &mut *buffer), output);
                 }
                 left.push(if is_hard { Left::Products } else { Left::Odds });
                 stash.flush(c, buffer);
-                if is_hard {
-                    continue;
-                }
-            } else if logits {
+            } else if !is_hard && logits {
                 sigmoid_row::<R>(x, output);
-            } else {
+            } else if !is_hard {
                 output.copy_from_slice(x);
+            }
+            if is_hard {
+                continue;
             }
             if site.is_weighted() {
                 drop_weightless::<R>(weights, output);
