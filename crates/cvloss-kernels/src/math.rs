@@ -59,8 +59,8 @@ pub trait Real:
     fn exp_nonpositive(self) -> Self;
     /// `e^−|self|`, as [`exp_nonpositive`](Self::exp_nonpositive).
     fn exp_minus_abs(self) -> Self;
-    /// `e^−self` of a number near 0, within ±44 (`f32`) or ±700 (`f64`), and 0. Others and NaN give no number of use, and a
-    /// [mark](Self::mark). Cheaper than [`exp_minus_abs`](Self::exp_minus_abs), to a unit more in the last place of `f32`.
+    /// `e^−self`, and whether to trust it: a [mark](Self::mark), which is 0 within ±44 (`f32`) or ±700 (`f64`), and not 0
+    /// beyond and of NaN. Cheaper than [`exp_minus_abs`](Self::exp_minus_abs), to a unit more in the last place of `f32`.
     fn exp_minus_near(self) -> (Self, u32);
     /// `e^self`; arguments beyond ±80 (`f32`) or ±700 (`f64`) count as about that. Cheaper than [`exp`](Self::exp).
     fn exp_moderate(self) -> Self;
@@ -166,7 +166,7 @@ impl<R: Real> Odds<R> {
         Self::with_exp(x, x.exp_minus_abs())
     }
 
-    /// `p` and `p q` of a logit [near 0](Real::exp_minus_near), and its mark.
+    /// Evaluates both at `x` near 0, and says by a mark whether it is: see [`Real::exp_minus_near`].
     #[inline(always)]
     pub(crate) fn near(x: R) -> (Self, u32) {
         let (e, mark) = x.exp_minus_near();

@@ -51,6 +51,8 @@ where
         ..Gradient::new(ViewMut::new(&mut memory, case.shape)?)
     };
     let value = region::evaluate(&case.options, &operands, None, Some(gradient))?;
+    let alone = region::evaluate(&case.options, &operands, None, None)?;
+    assert_eq!(alone.to_bits(), value.to_bits(), "without a gradient");
     Ok((value, memory))
 }
 

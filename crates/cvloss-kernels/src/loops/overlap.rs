@@ -232,26 +232,28 @@ pub(crate) fn are_apart(shape: [usize; 3]) -> bool {
 }
 
 /// Both sweeps of each item, one after the other: what is in a cache after the first is still there for the second. The
-/// slopes of an item follow from its own sums.
+/// slopes of an item follow from its own sums, and nothing rides along.
 ///
 /// Items, and the pieces of each, are taken in parallel: with fewer threads than items, each thread stays with its item.
-pub(crate) fn sweep_items<M: SoftmaxExtra, S: SigmoidExtra>(
+pub(crate) fn sweep_items(
     options: &Options,
-    extras: Extras<M, S>,
     operands: &Operands<'_>,
     mut gradient: Gradient<'_>,
     slopes: &(dyn Fn(&ItemStatistics) -> ItemSlopes + Sync),
 ) -> Result<Vec<ItemStatistics>> {
     let shape @ [_, _, space] = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
-    let riders: &dyn Riders = &extras;
-    let block = check(options, riders.are_present(), operands, None)?;
+    let riders: &dyn Riders = &Extras {
+        softmax: NoExtra,
+        sigmoid: NoExtra,
+    };
+    let block = check(options, false, operands, None)?;
     let known = Known {
         ignored: block.target.occurring(),
         left: None,
     };
-    let again = check(options, riders.are_present(), operands, Some(&known))?;
-    let stashes = stashes::<S>(options, operands, &mut gradient);
+    let again = check(options, false, operands, Some(&known))?;
+    let stashes = stashes::<NoExtra>(options, operands, &mut gradient);
     let (scale, store) = (gradient.scale, Store::new(shape, gradient.accumulate));
     let item = (1, space);
     let cuts = (1, pieces(shape).1);

@@ -141,12 +141,7 @@ pub fn evaluate(
         && overlap::are_apart(operands.input.shape())
     {
         let slopes = |item: &ItemStatistics| score::item_slopes(options, item, items);
-        let extras = Extras {
-            softmax: NoExtra,
-            sigmoid: NoExtra,
-        };
-        let statistics =
-            overlap::sweep_items(&options.sums(), extras, operands, gradient, &slopes)?;
+        let statistics = overlap::sweep_items(&options.sums(), operands, gradient, &slopes)?;
         return finish(options, operands, &statistics, values, None);
     }
     let (statistics, known) = with_extras(

@@ -60,7 +60,7 @@ stream!(
 /// See [`super::sigmoid_products`], and [`exp_minus_near`](crate::math::Real::exp_minus_near) for the exponential.
 ///
 /// Two vectors side by side share what is loaded of constants. Left to itself, the compiler takes one after the other, with
-/// an eighth more instructions: the whole loss took a twentieth longer.
+/// a seventh more instructions: the whole loss took a twentieth longer.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn sigmoid_products(

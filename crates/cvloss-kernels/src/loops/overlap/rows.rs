@@ -186,18 +186,17 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
                 };
                 leave_products::<R>(x, t, products, sums)
             };
-            if let Some((stash, left)) = &mut stash
-                && P::IS_WIDE
-            {
-                if !is_hard {
-                    pack_row::<R>(x, stash.row(c, &mut *buffer), output);
+            match &mut stash {
+                Some((stash, left)) if P::IS_WIDE => {
+                    if !is_hard {
+                        pack_row::<R>(x, stash.row(c, &mut *buffer), output);
+                    }
+                    left.push(if is_hard { Left::Products } else { Left::Odds });
+                    stash.flush(c, buffer);
                 }
-                left.push(if is_hard { Left::Products } else { Left::Odds });
-                stash.flush(c, buffer);
-            } else if !is_hard && logits {
-                sigmoid_row::<R>(x, output);
-            } else if !is_hard {
-                output.copy_from_slice(x);
+                _ if is_hard => {}
+                _ if logits => sigmoid_row::<R>(x, output),
+                _ => output.copy_from_slice(x),
             }
             if is_hard {
                 continue;
