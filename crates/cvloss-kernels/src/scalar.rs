@@ -9,7 +9,7 @@ use ndarray::{ArrayView3, ArrayViewMut3};
 
 use crate::error::Error;
 use crate::math::Real;
-use crate::simd::{self, Isa, SigmoidSums, Task, dispatch};
+use crate::simd::{self, Isa, LaneSums, Task, dispatch};
 use crate::view::{View, ViewMut};
 
 /// The element type of a tensor.
@@ -94,7 +94,8 @@ pub trait Prim: Scalar + PartialOrd {
         logits: &[Self],
         target: &[Self],
         products: &mut [Self],
-    ) -> Option<SigmoidSums<Self>>;
+        sums: LaneSums<'_>,
+    ) -> Option<bool>;
     /// This thread's work memory, kept between calls.
     fn scratch() -> &'static LocalKey<Cell<Vec<Self>>>;
     /// The array inside `view`, if it holds this type.
@@ -221,8 +222,9 @@ macro_rules! prim {
                 logits: &[Self],
                 target: &[Self],
                 products: &mut [Self],
-            ) -> Option<SigmoidSums<Self>> {
-                ($sigmoid_products)(logits, target, products)
+                sums: LaneSums<'_>,
+            ) -> Option<bool> {
+                ($sigmoid_products)(logits, target, products, sums)
             }
             fn scratch() -> &'static LocalKey<Cell<Vec<Self>>> {
                 thread_local!(static SCRATCH: Cell<Vec<$t>> = const { Cell::new(Vec::new()) });
@@ -257,7 +259,7 @@ prim!(
     F64,
     false,
     |_: &[f64], _: &[f64], _: &mut [f64], _: bool| 0,
-    |_: &[f64], _: &[f64], _: &mut [f64]| None
+    |_: &[f64], _: &[f64], _: &mut [f64], _: LaneSums<'_>| None
 );
 
 macro_rules! scalar {

@@ -227,24 +227,27 @@ pub(crate) fn slide(taps: &[f32], from: &[f32], to: &mut [f32], add: bool) -> us
     0
 }
 
-/// What [`sigmoid_products`] finds: whether each target is 0 or 1 and each logit [near 0](Real::exp_minus_near), without
-/// which the rest is of no use; and the sums of `p t`, `p` and `t`, each in lanes.
-pub(crate) type SigmoidSums<P> = (bool, [[P; LANES]; 3]);
-
 /// `p (1 − p)` of logits, negative where the target is 1, by hand where the compiler has too few registers for it: AVX2
-/// without AVX-512. `None` elsewhere. The rows are of one length, whole groups of [`LANES`].
+/// without AVX-512. `None` elsewhere. The rows are of one length, whole groups of [`LANES`], and so short that `f32` does
+/// for their sums; these, of `p t`, `p` and `t`, are added to `sums`.
+///
+/// Whether each target is 0 or 1 and each logit [near 0](Real::exp_minus_near), without which the rest is of no use.
 #[inline(always)]
 pub(crate) fn sigmoid_products(
     logits: &[f32],
     target: &[f32],
     products: &mut [f32],
-) -> Option<SigmoidSums<f32>> {
+    sums: LaneSums<'_>,
+) -> Option<bool> {
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Fma {
         // SAFETY: `level` returned it, so AVX2 and FMA were detected on this machine; or this crate itself is compiled for
         // them.
-        return Some(unsafe { x86::sigmoid_products(logits, target, products) });
+        return Some(unsafe { x86::sigmoid_products(logits, target, products, sums) });
     }
-    let _ = (logits, target, products);
+    let _ = (logits, target, products, sums);
     None
 }
+
+/// Three sums, each in lanes.
+pub(crate) type LaneSums<'a> = [&'a mut [f64; LANES]; 3];

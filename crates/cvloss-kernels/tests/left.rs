@@ -1,5 +1,6 @@
-//! The first sweep of a binary region loss in `f32` leaves what the second needs in the gradient's memory, by tile: after
-//! targets of 0 and 1 something else than after others. In `f64`, and where a gradient is added to, it does otherwise.
+//! The first sweep of a binary region loss in `f32` leaves what the second needs in the gradient's memory, by row or by
+//! tile: after targets of 0 and 1 something else than after others. In `f64`, and where a gradient is added to, it does
+//! otherwise.
 
 use std::sync::Mutex;
 
@@ -8,9 +9,8 @@ use cvloss_kernels::simd::{self, Level};
 use cvloss_kernels::{Gradient, Result, Scalar, View, ViewMut};
 use ndarray::{ArrayView3, ArrayViewMut3};
 
-/// Rows are longer than a tile, and a multiple of no vector.
-const SPACE: usize = 5003;
-const SHAPE: [usize; 3] = [2, 3, SPACE];
+/// Rows are longer than a tile: a multiple of no vector, which go by tiles, and of all.
+const SHAPES: [[usize; 3]; 2] = [[2, 3, 5003], [2, 3, 5024]];
 
 fn noise(i: usize) -> f64 {
     ((i * 7919 + i * i % 613) % 1009) as f64 / 1009.0
@@ -95,8 +95,8 @@ fn options(squared: bool, intersection: Intersection) -> Options {
 }
 
 /// Targets of 0 and 1, but for some.
-fn target(soft: &[usize]) -> Vec<f32> {
-    let count = SHAPE.iter().product();
+fn target(shape: [usize; 3], soft: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
     let mut target: Vec<f32> = (0..count).map(|i| f32::from(noise(i + 7) > 0.6)).collect();
     for at in soft {
         target[*at] = 0.25;
@@ -106,8 +106,12 @@ fn target(soft: &[usize]) -> Vec<f32> {
 
 #[test]
 fn gradients_are_those_of_double_precision() -> Result<()> {
-    let [_, channels, space] = SHAPE;
-    let weights: Vec<f32> = (0..SHAPE[0] * space).map(|i| (i % 3) as f32).collect();
+    SHAPES.into_iter().try_for_each(check_all)
+}
+
+fn check_all(shape: [usize; 3]) -> Result<()> {
+    let [items, channels, space] = shape;
+    let weights: Vec<f32> = (0..items * space).map(|i| (i % 3) as f32).collect();
     // None; in a row's first tile; in the second of another, at its start and its end; in the last, cut tile; in all.
     let all: Vec<usize> = (0..channels * space).step_by(50).collect();
     let softs: [&[usize]; 5] = [
@@ -118,7 +122,7 @@ fn gradients_are_those_of_double_precision() -> Result<()> {
         &all,
     ];
     for soft in softs {
-        let target = target(soft);
+        let target = target(shape, soft);
         for (squared, intersection) in [
             (false, Intersection::Product),
             (true, Intersection::Product),
@@ -128,11 +132,11 @@ fn gradients_are_those_of_double_precision() -> Result<()> {
                 for accumulate in [false, true] {
                     check(&Case {
                         logits: &[],
-                        shape: SHAPE,
+                        shape,
                         options: options(squared, intersection),
-                        target: View::new(&target, SHAPE)?,
+                        target: View::new(&target, shape)?,
                         weight: match weighted {
-                            true => Some(View::new(&weights, [SHAPE[0], 1, space])?),
+                            true => Some(View::new(&weights, [items, 1, space])?),
                             false => None,
                         },
                         ignore: None,
@@ -145,10 +149,22 @@ fn gradients_are_those_of_double_precision() -> Result<()> {
     Ok(())
 }
 
+/// Plain sums of hard targets, but for what is named.
+fn check_plain(shape: [usize; 3], target: &[f32], logits: &[(usize, f32)]) -> Result<()> {
+    check(&Case {
+        logits,
+        shape,
+        options: options(false, Intersection::Product),
+        target: View::new(target, shape)?,
+        weight: None,
+        ignore: None,
+        accumulate: false,
+    })
+}
+
 /// The smallest number that is not 0 is not taken for it, and none beyond 1 for 1.
 #[test]
 fn targets_next_to_0_and_1_are_soft() -> Result<()> {
-    let mut target = target(&[]);
     let near = [
         f32::from_bits(1),
         1e-30,
@@ -158,18 +174,12 @@ fn targets_next_to_0_and_1_are_soft() -> Result<()> {
         0.5,
         1e30,
     ];
-    for near in near {
-        target[100] = near;
-        let case = |target| Case {
-            logits: &[],
-            shape: SHAPE,
-            options: options(false, Intersection::Product),
-            target,
-            weight: None,
-            ignore: None,
-            accumulate: false,
-        };
-        check(&case(View::new(&target, SHAPE)?))?;
+    for shape in SHAPES {
+        let mut target = target(shape, &[]);
+        for near in near {
+            target[100] = near;
+            check_plain(shape, &target, &[])?;
+        }
     }
     Ok(())
 }
@@ -177,18 +187,12 @@ fn targets_next_to_0_and_1_are_soft() -> Result<()> {
 /// Where exponentials are taken that hold near 0 only.
 #[test]
 fn logits_far_from_0() -> Result<()> {
-    let target = target(&[]);
-    for far in [44.5, 60.0, 87.0, 100.0, 2_907_300.0, 1e30, f32::INFINITY] {
-        for at in [3, SPACE + 2047, 2 * SPACE - 1] {
-            check(&Case {
-                logits: &[(at, far), (at - 2, -far)],
-                shape: SHAPE,
-                options: options(false, Intersection::Product),
-                target: View::new(&target, SHAPE)?,
-                weight: None,
-                ignore: None,
-                accumulate: false,
-            })?;
+    for shape @ [_, _, space] in SHAPES {
+        let target = target(shape, &[]);
+        for far in [44.5, 60.0, 87.0, 100.0, 2_907_300.0, 1e30, f32::INFINITY] {
+            for at in [3, space + 2047, 2 * space - 1] {
+                check_plain(shape, &target, &[(at, far), (at - 2, -far)])?;
+            }
         }
     }
     Ok(())
@@ -197,8 +201,10 @@ fn logits_far_from_0() -> Result<()> {
 /// A label per pixel and one channel, with and without an ignored one.
 #[test]
 fn labels_of_one_channel() -> Result<()> {
-    let shape = [6, 1, SPACE];
-    let labels: Vec<u8> = (0..6 * SPACE).map(|i| [0, 1, 255][i % 7 % 3]).collect();
+    let [items, channels, space] = SHAPES[0];
+    let shape = [items * channels, 1, space];
+    let count = items * channels * space;
+    let labels: Vec<u8> = (0..count).map(|i| [0, 1, 255][i % 7 % 3]).collect();
     let plain: Vec<u8> = labels.iter().map(|label| label % 2).collect();
     for (labels, ignore) in [(&plain, None), (&labels, Some(255))] {
         check(&Case {

@@ -7,6 +7,7 @@
 mod block;
 mod extras;
 mod hard;
+mod products;
 mod riders;
 mod rows;
 mod soft;
@@ -23,6 +24,7 @@ use crate::view::{View, ViewMut};
 
 use block::{Block, Site, Work};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
+use products::pull_rows;
 use riders::{Pulled, Riders, RidersIn, Summed};
 use rows::Left;
 
@@ -151,6 +153,10 @@ impl ItemSums {
     }
 }
 
+fn totals(all: Vec<ItemSums>) -> Vec<ItemStatistics> {
+    all.into_iter().map(ItemSums::total).collect()
+}
+
 /// The gradient of one item, given its sums.
 #[derive(Clone, Debug, Default)]
 pub struct ItemSlopes {
@@ -174,8 +180,17 @@ pub fn statistics<M: SoftmaxExtra, S: SigmoidExtra>(
 pub(crate) struct Known {
     /// The index that is ignored, if it occurs: each target was looked at.
     ignored: Option<i64>,
-    /// What is in the gradient's memory, if anything: of each piece, row by row.
-    left: Option<Vec<Vec<Left>>>,
+    /// What is in the gradient's memory, if anything, of each piece.
+    left: Option<Vec<Remains>>,
+}
+
+/// What the first sweep left of a piece.
+#[derive(Clone, Debug)]
+enum Remains {
+    /// [`Left::Products`] of every row.
+    Products,
+    /// Tile by tile, row by row.
+    Tiles(Vec<Left>),
 }
 
 /// As [`statistics`]; and leaves what it found of each probability in the memory of the gradient, where it can, so that
@@ -211,7 +226,7 @@ fn stashes<S: SigmoidExtra>(
 }
 
 /// The sums of every item, the index that is ignored if it occurs, and what was left of each piece.
-type FirstSweep = (Vec<ItemStatistics>, Option<i64>, Vec<Vec<Left>>);
+type FirstSweep = (Vec<ItemStatistics>, Option<i64>, Vec<Remains>);
 
 fn first_sweep(
     options: &Options,
@@ -378,17 +393,24 @@ impl<'i> Block<'i> {
         riders: &dyn Riders,
         cuts: (usize, usize),
         stash: Option<ViewMut<'_>>,
-    ) -> (Vec<ItemStatistics>, Vec<Vec<Left>>) {
+    ) -> (Vec<ItemStatistics>, Vec<Remains>) {
         let [items, classes, space] = self.input.shape();
         let (cut_items, cut_pixels) = cuts;
         let is_f64 = self.input.dtype() == DType::F64;
         let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
         let work = self.split(cuts);
         let work = work.map(|block| (block, stash.as_mut().and_then(Iterator::next)));
-        let found = parallel::map(work, |(block, stash): (Block<'_>, _)| match is_f64 {
-            true => block.statistics::<f64>(riders, stash),
-            false => block.statistics::<f32>(riders, stash),
-        });
+        let is_alone = !riders.are_present();
+        let run = |(block, mut stash): (Block<'_>, Option<ViewMut<'_>>)| {
+            if is_alone && let Some(found) = block.sum_rows(stash.as_mut()) {
+                return (totals(found), Remains::Products);
+            }
+            match is_f64 {
+                true => block.statistics::<f64>(riders, stash),
+                false => block.statistics::<f32>(riders, stash),
+            }
+        };
+        let found = parallel::map(work, run);
         let mut left = Vec::with_capacity(found.len());
         let mut all = vec![ItemStatistics::empty(classes); items];
         let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
@@ -409,7 +431,7 @@ impl<'i> Block<'i> {
         cuts: (usize, usize),
         view: ViewMut<'_>,
         slopes: &[ItemSlopes],
-        (scale, store, left): (f64, Store, Option<Vec<Vec<Left>>>),
+        (scale, store, left): (f64, Store, Option<Vec<Remains>>),
     ) {
         let (cut_items, cut_pixels) = cuts;
         let per_row = self.input.shape()[2].div_ceil(cut_pixels.max(1)).max(1);
@@ -438,7 +460,7 @@ impl<'i> Block<'i> {
         self,
         riders: &dyn RidersIn<P>,
         mut stash: Option<ViewMut<'_>>,
-    ) -> (Vec<ItemStatistics>, Vec<Left>) {
+    ) -> (Vec<ItemStatistics>, Remains) {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut left = Vec::new();
@@ -458,7 +480,7 @@ impl<'i> Block<'i> {
                 stash,
             });
         });
-        (all.into_iter().map(ItemSums::total).collect(), left)
+        (totals(all), Remains::Tiles(left))
     }
 
     fn gradient<P: Prim>(
@@ -466,7 +488,7 @@ impl<'i> Block<'i> {
         riders: &dyn RidersIn<P>,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
-        (scale, store, left): (f64, Store, Option<Vec<Left>>),
+        (scale, store, left): (f64, Store, Option<Remains>),
     ) {
         let items = self.input.shape()[0];
         // ∂L/∂p is one of two numbers per class. Rounded here, or the compiler would do it in the loops.
@@ -478,6 +500,11 @@ impl<'i> Block<'i> {
         };
         let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
         let turns = view.is_channels_last();
+        let left = match left {
+            Some(Remains::Products) => return pull_rows(view, &hard_slopes),
+            Some(Remains::Tiles(left)) => Some(left),
+            None => None,
+        };
         let reads = left.as_ref().is_none_or(|left| left.contains(&Left::Odds));
         let mut left = left.map(Vec::into_iter);
         self.tiles::<P>(reads, turns, |site, tile, turned, work| {

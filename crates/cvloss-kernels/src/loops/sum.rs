@@ -57,6 +57,10 @@ impl Lanes {
         self.0[0] += count as f64;
     }
 
+    pub(crate) fn as_mut(&mut self) -> &mut [f64; LANES] {
+        &mut self.0
+    }
+
     #[inline(always)]
     fn widen<R: Real>(&mut self, sum: [R; LANES]) {
         for k in 0..LANES {
@@ -158,19 +162,6 @@ impl<R: Real> Sums<R> {
             p: zeros,
             t: zeros,
         }
-    }
-
-    /// `[Σ p t, Σ p, Σ t]` as they are.
-    #[inline(always)]
-    pub(crate) fn of(sums: [[R::Prim; LANES]; 3]) -> Self {
-        let mut all = Self::new();
-        let [both, p, t] = sums;
-        for k in 0..LANES {
-            all.both[k] = R::new(both[k]);
-            all.p[k] = R::new(p[k]);
-            all.t[k] = R::new(t[k]);
-        }
-        all
     }
 
     #[inline(always)]

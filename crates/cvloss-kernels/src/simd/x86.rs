@@ -1,18 +1,20 @@
 //! Loops in intrinsics.
 
 use std::arch::x86_64::{
-    __m256, __m256i, __m512, _mm256_add_ps, _mm256_castps_si256, _mm256_castsi256_ps,
-    _mm256_div_ps, _mm256_fmadd_ps, _mm256_fmsub_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_mul_ps, _mm256_or_ps, _mm256_or_si256, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_stream_si256, _mm256_sub_ps,
-    _mm256_testz_si256, _mm256_xor_ps, _mm512_add_ps, _mm512_alignr_epi32, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_si512,
+    __m256, __m256i, __m512, _mm256_add_pd, _mm256_add_ps, _mm256_castps_si256,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cvtps_pd, _mm256_div_ps,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_fmsub_ps, _mm256_loadu_pd, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_mul_ps, _mm256_or_ps, _mm256_or_si256, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_pd, _mm256_storeu_ps,
+    _mm256_stream_si256, _mm256_sub_ps, _mm256_testz_si256, _mm256_xor_ps, _mm512_add_ps,
+    _mm512_alignr_epi32, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    _mm512_stream_si512,
 };
 use std::array::from_fn;
 use std::f32::consts::LOG2_E;
 
-use super::{LANES, SigmoidSums};
+use super::{LANES, LaneSums};
 use crate::math::{NEAR_BITS, NEAR_EXP2, NEAR_MAGIC};
 use crate::scalar::{LINE, Prim};
 
@@ -67,7 +69,8 @@ pub(super) fn sigmoid_products(
     logits: &[f32],
     target: &[f32],
     products: &mut [f32],
-) -> SigmoidSums<f32> {
+    sums: LaneSums<'_>,
+) -> bool {
     let set = |x: f32| _mm256_set1_ps(x);
     let bits = |x: __m256| _mm256_castps_si256(x);
     let float = |x: __m256i| _mm256_castsi256_ps(x);
@@ -119,11 +122,18 @@ pub(super) fn sigmoid_products(
         }
     }
     let unfit = _mm256_or_si256(_mm256_srli_epi32::<7>(bits(far)), bits(soft));
-    let mut sums = [[0.0; LANES]; 3];
-    for (sum, vectors) in sums.iter_mut().zip([both, volume, sum_of_t]) {
-        store(sum, vectors);
+    for (sum, vectors) in sums.into_iter().zip([both, volume, sum_of_t]) {
+        let halves = vectors.map(|v| [_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)]);
+        for (lanes, half) in sum.chunks_exact_mut(4).zip(halves.as_flattened()) {
+            // SAFETY: `lanes` is as long as a vector.
+            unsafe {
+                let old = _mm256_loadu_pd(lanes.as_ptr());
+                let new = _mm256_add_pd(old, _mm256_cvtps_pd(*half));
+                _mm256_storeu_pd(lanes.as_mut_ptr(), new);
+            }
+        }
     }
-    (_mm256_testz_si256(unfit, unfit) == 1, sums)
+    _mm256_testz_si256(unfit, unfit) == 1
 }
 
 /// Vectors of sums in registers.

@@ -1,11 +1,12 @@
 //! Channels by themselves.
 
-use crate::loops::softmax::{PIXELS, Sink, whole_len};
-use crate::loops::sum::{LANES, Lanes, Sums, add_plain};
+use crate::loops::softmax::{Sink, whole_len};
+use crate::loops::sum::add_plain;
 use crate::math::{Odds, Real};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
+use super::products::{from_products, leave_products};
 use super::terms::Shape;
 use super::{ItemSlopes, ItemSums, SigmoidExtra, Site, Work};
 
@@ -211,63 +212,6 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
             }
         }
     }
-}
-
-/// [`Left::Products`], and what a row adds to sums. Says whether each target is 0 or 1: if not, they are of no use.
-#[inline(always)]
-fn leave_products<R: Real>(
-    logits: &[R::Prim],
-    t: &[R::Prim],
-    products: &mut [R::Prim],
-    into: &mut [Lanes; 3],
-) -> bool {
-    let mut found = *into;
-    let rows = logits.chunks(PIXELS).zip(t.chunks(PIXELS));
-    for ((logits, t), products) in rows.zip(products.chunks_mut(PIXELS)) {
-        if !leave_short::<R>(logits, t, products, &mut found) {
-            return false;
-        }
-    }
-    *into = found;
-    true
-}
-
-/// As [`leave_products`] of so few that `R` does for sums.
-#[inline(always)]
-fn leave_short<R: Real>(
-    logits: &[R::Prim],
-    t: &[R::Prim],
-    products: &mut [R::Prim],
-    into: &mut [Lanes; 3],
-) -> bool {
-    if let Some((is_fit, sums)) = R::Prim::sigmoid_products(logits, t, products) {
-        if is_fit {
-            Sums::<R>::of(sums).widen(into);
-        }
-        return is_fit;
-    }
-    let [logits, t] = [logits, t].map(|row| row.as_chunks::<LANES>().0);
-    let products = products.as_chunks_mut::<LANES>().0;
-    let mut sums = Sums::<R>::new();
-    let mut unfit = [0; LANES];
-    for ((logits, t), products) in logits.iter().zip(t).zip(products) {
-        // Copies, which nothing else can point to: sums stay in registers.
-        let (logits, t) = (*logits, *t);
-        let mut block = [R::Prim::default(); LANES];
-        for k in 0..LANES {
-            let (Odds { p, q }, far) = Odds::near(R::new(logits[k]));
-            let t = R::new(t[k]);
-            unfit[k] |= far | t.mul_add(t, -t).mark();
-            block[k] = (p * q).negated_by(t).get();
-            sums.add_product(k, p, t);
-        }
-        *products = block;
-    }
-    if unfit != [0; LANES] {
-        return false;
-    }
-    sums.widen(into);
-    true
 }
 
 /// Packed odds, and probabilities.
@@ -494,16 +438,6 @@ impl<P: Prim> FromLeft<'_, '_, '_, P> {
             }
             into.flush(c, buffer);
         }
-    }
-}
-
-/// Slopes in place of [`Left::Products`].
-#[inline(always)]
-fn from_products<R: Real>(minus_own: R, other: R, row: &mut [R::Prim]) {
-    let n = whole_len(row.len());
-    for x in &mut row[..n] {
-        let product = R::new(*x);
-        *x = (product * R::select(product.is_negative(), minus_own, other)).get();
     }
 }
 
