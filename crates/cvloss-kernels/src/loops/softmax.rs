@@ -33,7 +33,7 @@ pub(crate) fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
     let n = largest.len();
     let row = &row[..n];
     for i in 0..n {
-        largest[i] = R::new(largest[i]).at_least(R::new(row[i])).get();
+        largest[i] = R::new(largest[i]).unmasked().at_least(R::new(row[i])).get();
     }
 }
 
@@ -187,7 +187,8 @@ fn add_apart<R: Real, const SHIFTED: bool, const N: usize>(
         for i in 0..N {
             let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
             let is_own = labels[i] == class;
-            own[i] = R::select(is_own, d, R::new(own[i])).get();
+            // Not a selection: see `Real::unmasked`.
+            own[i] = (R::new(own[i]) + R::select(is_own, d, R::zero())).get();
             rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
             e[i] = y.get();
         }

@@ -180,7 +180,8 @@ impl<P: Prim> Task for DropIgnored<'_, P> {
         let mut kept = 0u32;
         for i in 0..labels.len() {
             let keep = labels[i] != ignored;
-            let weight = if self.refill { one } else { weights[i] };
+            let old = P::Lane::<I>::new(weights[i]).unmasked().get();
+            let weight = if self.refill { one } else { old };
             weights[i] = if keep { weight } else { zero };
             kept += u32::from(keep);
         }
