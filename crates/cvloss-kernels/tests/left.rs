@@ -184,6 +184,16 @@ fn targets_next_to_0_and_1_are_soft() -> Result<()> {
     Ok(())
 }
 
+/// Each with sums and slopes of its own.
+#[test]
+fn items_so_small_that_they_share_a_piece() -> Result<()> {
+    let shape = [5, 2, 96];
+    for soft in [&[] as &[usize], &[500]] {
+        check_plain(shape, &target(shape, soft), &[])?;
+    }
+    Ok(())
+}
+
 /// Where exponentials are taken that hold near 0 only.
 #[test]
 fn logits_far_from_0() -> Result<()> {

@@ -119,7 +119,8 @@ impl<P: Prim> Task for PullRow<'_, P> {
     }
 }
 
-/// [`Left::Products`](super::rows::Left::Products), and what a row adds to sums. Says whether each target is 0 or 1: if not, they are of no use.
+/// [`Left::Products`](super::rows::Left::Products), and what a row adds to sums. Says whether each target is 0 or 1: if not,
+/// they are of no use.
 #[inline(always)]
 pub(super) fn leave_products<R: Real>(
     logits: &[R::Prim],
