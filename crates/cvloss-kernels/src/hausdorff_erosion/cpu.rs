@@ -273,8 +273,8 @@ impl<P: Prim> Task for Threshold<'_, P> {
 #[inline(always)]
 fn lower<R: Real>(x: &mut R::Prim, least: &mut R, largest: &mut R) {
     let e = threshold(R::new(*x));
-    *least = least.unmasked().at_most(e);
-    *largest = largest.unmasked().at_least(e);
+    *least = least.at_most(e);
+    *largest = largest.at_least(e);
     *x = e.get();
 }
 

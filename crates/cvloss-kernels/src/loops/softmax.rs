@@ -13,17 +13,39 @@ pub(crate) use tiles::{
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
-#[inline(always)]
-pub(crate) fn largest_logits<R: Real>(
+pub(crate) fn largest_logits<P: Prim>(
     source: Source<'_, '_>,
     classes: usize,
-    largest: &mut [R::Prim],
-    buffer: &mut [R::Prim],
+    largest: &mut [P],
+    buffer: &mut [P],
 ) {
-    let n = largest.len();
-    largest.fill(R::Prim::of(f64::NEG_INFINITY));
-    for c in 0..classes {
-        at_least_row::<R>(source.row(c, &mut buffer[..n]), largest);
+    dispatch(Largest {
+        source,
+        classes,
+        largest,
+        buffer,
+    });
+}
+
+/// See [`largest_logits`]: a task of its own, or each caller would have a copy.
+struct Largest<'a, 'i, P> {
+    source: Source<'a, 'i>,
+    classes: usize,
+    largest: &'a mut [P],
+    buffer: &'a mut [P],
+}
+
+impl<P: Prim> Task for Largest<'_, '_, P> {
+    type Prim = P;
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let n = self.largest.len();
+        self.largest.fill(P::of(f64::NEG_INFINITY));
+        for c in 0..self.classes {
+            let row = self.source.row(c, &mut self.buffer[..n]);
+            at_least_row::<P::Lane<I>>(row, self.largest);
+        }
     }
 }
 
@@ -132,7 +154,7 @@ impl<P: Prim> Exponentials<'_, '_, P> {
         let (source, largest, buffer) = (self.source, self.largest, self.buffer);
         let n = whole_len(self.sum.len());
         if SHIFTED {
-            largest_logits::<R>(source, self.tile.len() / n.max(1), largest, buffer);
+            largest_logits(source, self.tile.len() / n.max(1), largest, buffer);
         }
         self.sum.fill(P::default());
         if let Some(apart) = &mut self.apart {
@@ -280,7 +302,7 @@ impl<P: Prim> Softmax<'_, '_, P> {
         let zeros = [P::default(); PIXELS];
         let (mut largest, mut buffer, mut sum) = (zeros, zeros, zeros);
         let (largest, buffer, sum) = (&mut largest[..n], &mut buffer[..n], &mut sum[..n]);
-        largest_logits::<R>(self.source, classes, largest, buffer);
+        largest_logits(self.source, classes, largest, buffer);
         for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
             exponentiate::<R>(self.source.row(c, buffer), largest, e);
             for i in 0..n {

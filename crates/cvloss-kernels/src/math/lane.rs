@@ -342,23 +342,16 @@ impl<const F: bool> Real for Lane<f32, F> {
         self.mul_add(Self(0.0), Self::ln_of(k, f))
     }
 
-    /// `e + e²·(low(e) + e⁴·high(e))`: side by side, since each operation of a polynomial waits for the one before. Even and
-    /// odd powers side by side would cancel near 1.
+    /// `e + e²·q(e)`.
     #[inline(always)]
     fn ln_1p_unit(self) -> Self {
-        let square = self * self;
-        let low = polynomial(
+        let q = polynomial(
             self,
             [
                 -0.499_999_995_2,
                 0.333_332_373_5,
                 -0.249_967_599_1,
                 0.199_567_079_5,
-            ],
-        );
-        let high = polynomial(
-            self,
-            [
                 -0.163_651_528_7,
                 0.130_333_642_4,
                 -0.091_394_137_74,
@@ -367,8 +360,7 @@ impl<const F: bool> Real for Lane<f32, F> {
                 0.002_801_641_993,
             ],
         );
-        let q = high.mul_add(square * square, low);
-        square.mul_add(q, self)
+        (self * self).mul_add(q, self)
     }
 
     /// `z + z³·q(z²)`.

@@ -72,7 +72,7 @@ impl<P: Prim> Evaluate<'_, '_, '_, '_, P> {
         let (own, rest) = (&mut own[..n], &mut rest[..n]);
         // The softmax of the logits as they are: `rest` becomes what a logit is compensated above, `own` the true class's
         // logit.
-        largest_logits::<R>(input, classes, largest, buffer);
+        largest_logits(input, classes, largest, buffer);
         for (c, e) in memory.chunks_exact_mut(n).enumerate() {
             let logits = input.row(c, buffer);
             exponentiate::<R>(logits, largest, e);

@@ -35,17 +35,18 @@ impl Block<'_> {
             found.points = space as f64;
             found.mass.add_ones(space);
             for (c, sums) in found.classes.iter_mut().enumerate() {
-                let products = match &mut stash {
-                    Some(stash) => Some(stash.row::<f32>(n, c, 0, space)?),
-                    None => None,
+                let logits = self.input.row::<f32>(n, c, 0, space)?;
+                let target = target.row::<f32>(n, c, 0, space)?;
+                let is_hard = match &mut stash {
+                    Some(stash) => dispatch(Products {
+                        logits,
+                        target,
+                        products: stash.row(n, c, 0, space)?,
+                        sums,
+                    }),
+                    None => are_hard(logits, target, sums),
                 };
-                let row = Row {
-                    logits: self.input.row(n, c, 0, space)?,
-                    target: target.row(n, c, 0, space)?,
-                    products,
-                    sums,
-                };
-                if !dispatch(row) {
+                if !is_hard {
                     return None;
                 }
             }
@@ -55,36 +56,44 @@ impl Block<'_> {
     }
 }
 
-/// A row of the first sweep. Says whether each target is 0 or 1: if not, what it leaves is of no use.
-struct Row<'a> {
-    logits: &'a [f32],
-    target: &'a [f32],
-    products: Option<&'a mut [f32]>,
-    sums: &'a mut [Lanes; 3],
-}
-
-impl Task for Row<'_> {
-    type Prim = f32;
-    type Output = bool;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> bool {
-        let Self {
+/// As [`Products`], which are of no use.
+fn are_hard(logits: &[f32], target: &[f32], sums: &mut [Lanes; 3]) -> bool {
+    let mut unused = [0.0; PIXELS];
+    let mut parts = logits.chunks(PIXELS).zip(target.chunks(PIXELS));
+    parts.all(|(logits, target)| {
+        let products = &mut unused[..logits.len()];
+        dispatch(Products {
             logits,
             target,
             products,
-            sums,
-        } = self;
-        let Some(products) = products else {
-            let mut unused = [0.0; PIXELS];
-            for (logits, target) in logits.chunks(PIXELS).zip(target.chunks(PIXELS)) {
-                let unused = &mut unused[..logits.len()];
-                if !leave_products::<I::F32>(logits, target, unused, sums) {
-                    return false;
-                }
+            sums: &mut *sums,
+        })
+    })
+}
+
+/// [`Left::Products`](super::rows::Left::Products) of a row, and what it adds to sums. Says whether each target is 0 or 1: if
+/// not, they are of no use, and sums are as they were.
+pub(super) struct Products<'a, P> {
+    pub(super) logits: &'a [P],
+    pub(super) target: &'a [P],
+    pub(super) products: &'a mut [P],
+    pub(super) sums: &'a mut [Lanes; 3],
+}
+
+impl<P: Prim> Task for Products<'_, P> {
+    type Prim = P;
+    type Output = bool;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> bool {
+        let mut found = *self.sums;
+        let rows = self.logits.chunks(PIXELS).zip(self.target.chunks(PIXELS));
+        for ((logits, t), products) in rows.zip(self.products.chunks_mut(PIXELS)) {
+            if !leave_short::<P::Lane<I>>(logits, t, products, &mut found) {
+                return false;
             }
-            return true;
-        };
-        leave_products::<I::F32>(logits, target, products, sums)
+        }
+        *self.sums = found;
+        true
     }
 }
 
@@ -93,20 +102,20 @@ pub(super) fn pull_rows<P: Prim>(view: &mut ViewMut<'_>, slopes: &[Vec<[P; 2]>])
     let space = view.shape()[2];
     for (n, item) in slopes.iter().enumerate() {
         for (c, slopes) in item.iter().enumerate() {
-            if let Some(row) = view.row::<P>(n, c, 0, space) {
-                dispatch(PullRow {
-                    row,
-                    slopes: *slopes,
-                });
+            let slopes = slopes.map(|slope| f32::of(slope.to_f64()));
+            // Always there: products were left in it.
+            if let Some(row) = view.row(n, c, 0, space) {
+                dispatch(PullRow { row, slopes });
             }
         }
     }
 }
 
-/// A row of the second sweep.
-struct PullRow<'a, P> {
-    row: &'a mut [P],
-    slopes: [P; 2],
+/// Slopes in place of a row of products.
+pub(super) struct PullRow<'a, P> {
+    pub(super) row: &'a mut [P],
+    /// `∂L/∂p` where the target is 1 and where it is 0.
+    pub(super) slopes: [P; 2],
 }
 
 impl<P: Prim> Task for PullRow<'_, P> {
@@ -115,31 +124,17 @@ impl<P: Prim> Task for PullRow<'_, P> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let [own, other] = self.slopes.map(P::Lane::<I>::new);
-        from_products(-own, other, self.row);
-    }
-}
-
-/// [`Left::Products`](super::rows::Left::Products), and what a row adds to sums. Says whether each target is 0 or 1: if not,
-/// they are of no use.
-#[inline(always)]
-pub(super) fn leave_products<R: Real>(
-    logits: &[R::Prim],
-    t: &[R::Prim],
-    products: &mut [R::Prim],
-    into: &mut [Lanes; 3],
-) -> bool {
-    let mut found = *into;
-    let rows = logits.chunks(PIXELS).zip(t.chunks(PIXELS));
-    for ((logits, t), products) in rows.zip(products.chunks_mut(PIXELS)) {
-        if !leave_short::<R>(logits, t, products, &mut found) {
-            return false;
+        let minus_own = -own;
+        let n = whole_len(self.row.len());
+        for x in &mut self.row[..n] {
+            let product = P::Lane::<I>::new(*x);
+            let slope = Real::select(product.is_negative(), minus_own, other);
+            *x = (product * slope).get();
         }
     }
-    *into = found;
-    true
 }
 
-/// As [`leave_products`] of so few that `R` does for sums.
+/// As [`Products`], so few that `R` does for sums.
 #[inline(always)]
 fn leave_short<R: Real>(
     logits: &[R::Prim],
@@ -173,14 +168,4 @@ fn leave_short<R: Real>(
     }
     sums.widen(into);
     true
-}
-
-/// Slopes in place of [`Left::Products`](super::rows::Left::Products).
-#[inline(always)]
-pub(super) fn from_products<R: Real>(minus_own: R, other: R, row: &mut [R::Prim]) {
-    let n = whole_len(row.len());
-    for x in &mut row[..n] {
-        let product = R::new(*x);
-        *x = (product * R::select(product.is_negative(), minus_own, other)).get();
-    }
 }

@@ -6,7 +6,7 @@ use crate::math::{Odds, Real};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
-use super::products::{from_products, leave_products};
+use super::products::{Products, PullRow};
 use super::terms::Shape;
 use super::{ItemSlopes, ItemSums, SigmoidExtra, Site, Work};
 
@@ -185,7 +185,12 @@ impl<P: Prim> RowSums<'_, '_, '_, P> {
                     Some((stash, _)) => stash.row(c, &mut *buffer),
                     None => &mut *output,
                 };
-                leave_products::<R>(x, t, products, sums)
+                dispatch(Products {
+                    logits: x,
+                    target: t,
+                    products,
+                    sums: &mut *sums,
+                })
             };
             match &mut stash {
                 Some((stash, left)) if P::IS_WIDE => {
@@ -427,8 +432,10 @@ impl<P: Prim> FromLeft<'_, '_, '_, P> {
             let row = into.filled_row(c, buffer);
             match left {
                 Left::Products => {
-                    let [own, other] = hard_slopes[c].map(R::new);
-                    from_products(-own, other, row);
+                    dispatch(PullRow {
+                        row,
+                        slopes: hard_slopes[c],
+                    });
                 }
                 Left::Odds => {
                     let t = site.target_row::<R>(c, &mut target[..n]);

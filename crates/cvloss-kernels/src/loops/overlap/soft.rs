@@ -84,7 +84,7 @@ impl<P: Prim> Add<'_, '_, P> {
         let (mut largest, mut buffer, mut target_buffer) = (zeros, zeros, zeros);
         let (largest, buffer, target_buffer) =
             (&mut largest[..n], &mut buffer[..n], &mut target_buffer[..n]);
-        largest_logits::<R>(site.input, site.classes(), largest, buffer);
+        largest_logits(site.input, site.classes(), largest, buffer);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let logits = site.input.row(c, buffer);
             exponentiate::<R>(logits, largest, e);

@@ -68,7 +68,7 @@ impl<P: Prim> Soft<'_, '_, '_, P> {
             spread: R::of(smoothing / classes as f64),
             weight: R::of(class_weights.map_or(1.0, |weights| weights[c])),
         };
-        largest_logits::<R>(input, classes, largest, buffer);
+        largest_logits(input, classes, largest, buffer);
         for (c, e) in tile.chunks_exact_mut(n).enumerate() {
             let t = target_row::<R>(target, place, c, labels, target_buffer);
             let logits = input.row(c, buffer);
