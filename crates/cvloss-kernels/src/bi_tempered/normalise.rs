@@ -98,8 +98,8 @@ fn first_largest<R: Real>(
     let (logits, largest) = (&logits[..n], &mut largest[..n]);
     for i in 0..n {
         let is_larger = (class == R::Prim::default()) | (logits[i] > largest[i]);
-        largest[i] = R::select(is_larger, R::new(logits[i]), R::new(largest[i]).unmasked()).get();
-        first[i] = R::select(is_larger, R::new(class), R::new(first[i]).unmasked()).get();
+        largest[i] = R::select(is_larger, R::new(logits[i]), R::new(largest[i])).get();
+        first[i] = R::select(is_larger, R::new(class), R::new(first[i])).get();
     }
 }
 
@@ -152,7 +152,7 @@ fn step<R: Real>(
         let may_move = R::new(moves[i]) > R::zero();
         let moves_on = may_move & (step.abs() > enough * next);
         moving += u32::from(moves_on);
-        lambda[i] = R::select(may_move, next, R::new(lambda[i]).unmasked()).get();
+        lambda[i] = R::select(may_move, next, R::new(lambda[i])).get();
         moves[i] = R::select(moves_on, R::one(), R::zero()).get();
     }
     moving != 0

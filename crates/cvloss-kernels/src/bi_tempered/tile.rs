@@ -128,11 +128,10 @@ impl<P: Prim> Hard<P> {
             let power = of.temperature.power(of.e, minus_ln_p);
             let (q, d) = (p / base, power * p);
             let is_own = labels[i] == class;
-            let mine = |x: R| R::select(is_own, x, R::zero());
             let other = |x: R| R::select(is_own, R::zero(), x);
-            own[i] = (R::new(own[i]) + mine(minus_ln_p)).get();
-            own_escort[i] = (R::new(own_escort[i]) + mine(q)).get();
-            own_power[i] = (R::new(own_power[i]) + mine(power)).get();
+            own[i] = R::select(is_own, minus_ln_p, R::new(own[i])).get();
+            own_escort[i] = R::select(is_own, q, R::new(own_escort[i])).get();
+            own_power[i] = R::select(is_own, power, R::new(own_power[i])).get();
             let whole = of.temperature.power(1.0 + of.m, minus_ln_p);
             powers[i] = (R::new(powers[i]) + other(whole)).get();
             escorts[i] = (R::new(escorts[i]) + other(q)).get();
@@ -420,6 +419,6 @@ fn set_own<R: Real>(class: R::Prim, labels: &[R::Prim], own: &[R::Prim], slopes:
     let (labels, own, slopes) = (&labels[..n], &own[..n], &mut slopes[..n]);
     for i in 0..n {
         let is_own = labels[i] == class;
-        slopes[i] = R::select(is_own, R::new(own[i]), R::new(slopes[i]).unmasked()).get();
+        slopes[i] = R::select(is_own, R::new(own[i]), R::new(slopes[i])).get();
     }
 }

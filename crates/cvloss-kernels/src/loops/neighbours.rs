@@ -6,7 +6,6 @@
 //! A grid is slabs along its first axis. Neighbours within a slab lie a stride apart: those before all points of a line but
 //! the first, and after all but the last, are slices.
 
-use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
@@ -171,11 +170,10 @@ impl<P: Prim, const LARGEST: bool> Task for Meet<'_, P, LARGEST> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         for (to, from) in self.0.iter_mut().zip(self.1) {
-            let old = P::Lane::<I>::new(*to).unmasked().get();
-            *to = if beats::<P, LARGEST>(old, *from) {
+            *to = if beats::<P, LARGEST>(*to, *from) {
                 *from
             } else {
-                old
+                *to
             };
         }
     }

@@ -117,7 +117,7 @@ fn add_class<R: Real>(
     for i in 0..n {
         sum[i] = (R::new(sum[i]) + R::new(e[i])).get();
         let is_own = labels[i] == class;
-        own[i] = (R::new(own[i]) + R::select(is_own, R::new(logits[i]), R::zero())).get();
+        own[i] = R::select(is_own, R::new(logits[i]), R::new(own[i])).get();
     }
 }
 
@@ -153,7 +153,7 @@ impl Seesaw<'_> {
             let more = (x - R::new(floors[i])).at_least(R::zero());
             let z = R::of(self.q).mul_add(more, R::of(self.p).mul_add(less, x));
             let z = R::select(labels[i] == class, x, z);
-            largest[i] = R::new(largest[i]).unmasked().at_least(z).get();
+            largest[i] = R::new(largest[i]).at_least(z).get();
             moved[i] = z.get();
         }
     }

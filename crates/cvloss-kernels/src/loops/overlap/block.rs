@@ -180,8 +180,7 @@ impl<P: Prim> Task for DropIgnored<'_, P> {
         let mut kept = 0u32;
         for i in 0..labels.len() {
             let keep = labels[i] != ignored;
-            let old = P::Lane::<I>::new(weights[i]).unmasked().get();
-            let weight = if self.refill { one } else { old };
+            let weight = if self.refill { one } else { weights[i] };
             weights[i] = if keep { weight } else { zero };
             kept += u32::from(keep);
         }
