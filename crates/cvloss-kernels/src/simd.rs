@@ -241,8 +241,7 @@ pub(crate) fn sigmoid_products(
 ) -> Option<bool> {
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Fma {
-        // SAFETY: `level` returned it, so AVX2 and FMA were detected on this machine; or this crate itself is compiled for
-        // them.
+        // SAFETY: `level` is this only where AVX2 and FMA were detected, or this crate itself is compiled for them.
         return Some(unsafe { x86::sigmoid_products(logits, target, products, sums) });
     }
     let _ = (logits, target, products, sums);

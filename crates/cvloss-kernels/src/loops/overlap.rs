@@ -66,6 +66,13 @@ pub struct Options {
     pub squared: bool,
 }
 
+impl Options {
+    /// Whether sums are of `p t`, `p` and `t`.
+    fn is_plain(&self) -> bool {
+        self.intersection == Intersection::Product && !self.squared
+    }
+}
+
 /// What a region loss reads.
 #[derive(Clone, Debug)]
 pub struct Operands<'a> {
@@ -142,14 +149,18 @@ impl ItemSums {
 
     fn total(self) -> ItemStatistics {
         let classes = self.classes.iter().map(|sums| sums.map(Lanes::total));
-        let classes = classes.collect();
-        SPARE.set(self.classes);
         ItemStatistics {
-            classes,
+            classes: classes.collect(),
             extra: self.extra.total(),
             mass: self.mass.total(),
             points: self.points,
         }
+    }
+}
+
+impl Drop for ItemSums {
+    fn drop(&mut self) {
+        SPARE.set(std::mem::take(&mut self.classes));
     }
 }
 
@@ -164,6 +175,17 @@ pub struct ItemSlopes {
     pub classes: Vec<[f64; 2]>,
     /// The factor of the added loss's slope.
     pub extra: f64,
+}
+
+impl ItemSlopes {
+    /// `∂L/∂p` of each class for hard targets: of its own points, and of the others. Rounded here, or the compiler would do
+    /// it in the loops.
+    fn hard<P: Prim>(&self, scale: f64) -> Vec<[P; 2]> {
+        let classes = self.classes.iter();
+        classes
+            .map(|[own, other]| [own + other, *other].map(|slope| P::of(slope * scale)))
+            .collect()
+    }
 }
 
 /// The first sweep: the sums of every item.
@@ -446,6 +468,11 @@ impl<'i> Block<'i> {
         let work = work.map(|piece| (piece, left.as_mut().and_then(Iterator::next)));
         let run = |((index, (block, mut view)), left): ((usize, (Block<'_>, ViewMut<'_>)), _)| {
             let slopes = &slopes[index / per_row * cut_items..];
+            let left = match left {
+                Some(Remains::Products) => return pull_rows(&mut view, slopes, scale),
+                Some(Remains::Tiles(left)) => Some(left),
+                None => None,
+            };
             let how = (scale, store, left);
             if block.input.dtype() == DType::F64 {
                 block.gradient::<f64>(riders, &mut view, slopes, how);
@@ -488,23 +515,11 @@ impl<'i> Block<'i> {
         riders: &dyn RidersIn<P>,
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
-        (scale, store, left): (f64, Store, Option<Remains>),
+        (scale, store, left): (f64, Store, Option<Vec<Left>>),
     ) {
-        let items = self.input.shape()[0];
-        // ∂L/∂p is one of two numbers per class. Rounded here, or the compiler would do it in the loops.
-        let hard_slopes = |item: &ItemSlopes| -> Vec<[P; 2]> {
-            let classes = item.classes.iter();
-            classes
-                .map(|[own, other]| [own + other, *other].map(|slope| P::of(slope * scale)))
-                .collect()
-        };
-        let hard_slopes: Vec<_> = slopes.iter().take(items).map(hard_slopes).collect();
+        let slopes = &slopes[..self.input.shape()[0]];
+        let hard_slopes: Vec<_> = slopes.iter().map(|item| item.hard(scale)).collect();
         let turns = view.is_channels_last();
-        let left = match left {
-            Some(Remains::Products) => return pull_rows(view, &hard_slopes),
-            Some(Remains::Tiles(left)) => Some(left),
-            None => None,
-        };
         let reads = left.as_ref().is_none_or(|left| left.contains(&Left::Odds));
         let mut left = left.map(Vec::into_iter);
         self.tiles::<P>(reads, turns, |site, tile, turned, work| {

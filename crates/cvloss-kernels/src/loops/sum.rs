@@ -57,6 +57,8 @@ impl Lanes {
         self.0[0] += count as f64;
     }
 
+    /// The accumulators.
+    #[inline(always)]
     pub(crate) fn as_mut(&mut self) -> &mut [f64; LANES] {
         &mut self.0
     }

@@ -8,7 +8,7 @@ use crate::scalar::{DType, Prim};
 use crate::simd::{Isa, Task, dispatch};
 use crate::view::ViewMut;
 
-use super::{Activation, Block, Intersection, ItemSums};
+use super::{Activation, Block, ItemSlopes, ItemSums};
 
 /// Rows as they lie, from end to end: no tile, and nothing of what is done once per tile.
 impl Block<'_> {
@@ -20,10 +20,9 @@ impl Block<'_> {
             return None;
         };
         let is_single = self.input.dtype() == DType::F32 && target.dtype() == DType::F32;
-        let is_plain = self.options.intersection == Intersection::Product && !self.options.squared;
         if !is_single
             || self.options.activation != Activation::Sigmoid
-            || !is_plain
+            || !self.options.is_plain()
             || self.weight.is_some()
             || !space.is_multiple_of(WHOLE)
         {
@@ -97,14 +96,13 @@ impl<P: Prim> Task for Products<'_, P> {
     }
 }
 
-/// The gradient in place of products, given `∂L/∂p` of each item and class, where the target is 1 and where it is 0.
-pub(super) fn pull_rows<P: Prim>(view: &mut ViewMut<'_>, slopes: &[Vec<[P; 2]>]) {
-    let space = view.shape()[2];
-    for (n, item) in slopes.iter().enumerate() {
-        for (c, slopes) in item.iter().enumerate() {
-            let slopes = slopes.map(|slope| f32::of(slope.to_f64()));
-            // Always there: products were left in it.
-            if let Some(row) = view.row(n, c, 0, space) {
+/// The gradient of each item in place of its products.
+pub(super) fn pull_rows(view: &mut ViewMut<'_>, slopes: &[ItemSlopes], scale: f64) {
+    let [items, _, space] = view.shape();
+    for (n, item) in slopes.iter().enumerate().take(items) {
+        for (c, slopes) in item.hard(scale).into_iter().enumerate() {
+            // It lends rows: products were left in them.
+            if let Some(row) = view.row::<f32>(n, c, 0, space) {
                 dispatch(PullRow { row, slopes });
             }
         }

@@ -21,10 +21,9 @@ impl<R: Real> Shape<R> {
     #[inline(always)]
     pub(super) fn new(options: &Options) -> Self {
         let squared = f64::from(options.squared);
-        let minimum = options.intersection == Intersection::Minimum;
         Self {
-            is_plain: !minimum && !options.squared,
-            minimum,
+            is_plain: options.is_plain(),
+            minimum: options.intersection == Intersection::Minimum,
             linear: R::of(1.0 - squared),
             square: R::of(squared),
         }
