@@ -119,13 +119,6 @@ pub trait Real:
         if condition { yes } else { no }
     }
 
-    /// The same number, but for the sign of −0, for what may be stored where it was read. Of `x = if c { y } else { x }`
-    /// LLVM makes a store under a mask, which takes AMD's cores without AVX-512 a dozen cycles.
-    #[inline(always)]
-    fn unmasked(self) -> Self {
-        self + Self::zero()
-    }
-
     /// The larger one; `self` if it is NaN.
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {

@@ -55,7 +55,9 @@ pub(crate) fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
     let n = largest.len();
     let row = &row[..n];
     for i in 0..n {
-        largest[i] = R::new(largest[i]).unmasked().at_least(R::new(row[i])).get();
+        // Not as it is read, or LLVM would make a store under a mask of the selection: see `add_apart`.
+        let old = R::new(largest[i]) + R::zero();
+        largest[i] = old.at_least(R::new(row[i])).get();
     }
 }
 
@@ -209,7 +211,8 @@ fn add_apart<R: Real, const SHIFTED: bool, const N: usize>(
         for i in 0..N {
             let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
             let is_own = labels[i] == class;
-            // Not a selection: see `Real::unmasked`.
+            // Of a selection between `d` and what is there, LLVM would make a store under a mask, which takes AMD's cores
+            // without AVX-512 several times as long.
             own[i] = (R::new(own[i]) + R::select(is_own, d, R::zero())).get();
             rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
             e[i] = y.get();

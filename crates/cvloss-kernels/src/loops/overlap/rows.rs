@@ -247,7 +247,7 @@ fn drop_weightless<R: Real>(weights: &[R::Prim], p: &mut [R::Prim]) {
     let weights = &weights[..n];
     for i in 0..n {
         let counts = weights[i] != R::Prim::default();
-        p[i] = R::select(counts, R::new(p[i]).unmasked(), R::zero()).get();
+        p[i] = R::select(counts, R::new(p[i]), R::zero()).get();
     }
 }
 
