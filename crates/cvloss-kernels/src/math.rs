@@ -204,7 +204,12 @@ impl<R: Real> Logistic<R> {
     #[inline(always)]
     pub fn new(x: R) -> Self {
         let e = x.exp_minus_abs();
-        let l = e.ln_1p_unit();
+        Self::with(x, e, e.ln_1p_unit())
+    }
+
+    /// As [`new`](Self::new), given `e = e^−|x|` and `l = ln(1 + e)`.
+    #[inline(always)]
+    pub(crate) fn with(x: R, e: R, l: R) -> Self {
         Self {
             odds: Odds::with_exp(x, e),
             minus_ln_p: (-x).at_least(R::zero()) + l,

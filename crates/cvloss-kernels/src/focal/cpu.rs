@@ -8,6 +8,9 @@ use crate::math::{Logistic, Odds, Real};
 
 /// `x^γ` for `x ≥ 0`, as a type where that saves time.
 pub trait Exponent: Copy + Send + Sync {
+    /// Whether loops of their own for what comes before the power are worth their code: for the usual one.
+    const IS_USUAL: bool = false;
+
     /// `x^γ`, and `γ x^(γ−1) y` for a `y` that vanishes with `x` at least as fast.
     fn power<R: Real>(self, x: R, y: R) -> (R, R);
 }
@@ -26,6 +29,8 @@ impl Exponent for Zero {
 #[derive(Clone, Copy, Debug)]
 pub struct Two;
 impl Exponent for Two {
+    const IS_USUAL: bool = true;
+
     #[inline(always)]
     fn power<R: Real>(self, x: R, y: R) -> (R, R) {
         (x * x, (x + x) * y)
@@ -81,10 +86,16 @@ pub struct Mixture<E> {
 }
 
 impl<E: Exponent> Pointwise for Mixture<E> {
+    const LOGISTIC: bool = E::IS_USUAL;
+
     #[inline(always)]
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R) {
+        self.eval_at(Logistic::new(x), x, t, a)
+    }
+
+    #[inline(always)]
+    fn eval_at<R: Real>(&self, logistic: Logistic<R>, _: R, t: R, a: R) -> (R, R) {
         let n = R::one() - t;
-        let logistic = Logistic::new(x);
         let (ce, ce_slope) = logistic.cross_entropy(t, a);
         let alpha = R::of(self.alpha.0).mul_add(t, R::of(self.alpha.1) * n);
         let Odds { p, q } = logistic.odds;

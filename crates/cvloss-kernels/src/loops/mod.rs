@@ -1,6 +1,7 @@
 //! Loop shapes, one each: everything about threads, tiles, element types, strides, weights and sums that formulas need
 //! not know.
 
+pub(crate) mod blocks;
 pub mod boxes;
 pub(crate) mod halve;
 pub(crate) mod neighbours;

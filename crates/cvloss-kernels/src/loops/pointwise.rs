@@ -3,7 +3,7 @@
 mod pieces;
 
 use crate::error::{Error, Result};
-use crate::math::Real;
+use crate::math::{Logistic, Real};
 use crate::options::{Gradient, Gradients, Normalizer, Reduction};
 use crate::parallel::{self};
 use crate::scalar::{DType, Prim, not_float};
@@ -17,6 +17,15 @@ pub trait Pointwise: Copy + Send + Sync {
     ///
     /// Must be `#[inline(always)]` and branch-free.
     fn eval<R: Real>(&self, x: R, t: R, a: R) -> (R, R);
+
+    /// Whether loops of their own evaluate the logistic function, for [`eval_at`](Self::eval_at): more code, in less time.
+    const LOGISTIC: bool = false;
+
+    /// As [`eval`](Self::eval), given the logistic function at `x`.
+    #[inline(always)]
+    fn eval_at<R: Real>(&self, _logistic: Logistic<R>, x: R, t: R, a: R) -> (R, R) {
+        self.eval(x, t, a)
+    }
 
     /// Only elements with target 1 count for [`Normalizer::Positives`], not all above 0.
     const COUNTS_PEAKS: bool = false;

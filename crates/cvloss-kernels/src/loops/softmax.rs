@@ -2,14 +2,16 @@
 
 mod tiles;
 
+use crate::loops::blocks::each_block;
 use crate::math::Real;
 use crate::scalar::{Prim, with_scratch};
 use crate::simd::{Isa, Task, dispatch};
+
 use crate::view::View;
 
 pub(crate) use tiles::{
     AHEAD, PART, PIXELS, Place, Row, RowOf, Sink, Source, Store, WHOLE, clear_columns, cut,
-    cut_mut, pieces, prefetch_part, tile_pixels, turn, turned_len, whole_len, write_turned,
+    cut_mut, pieces, tile_pixels, turn, turned_len, whole_len, write_turned,
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
@@ -55,7 +57,8 @@ pub(crate) fn at_least_row<R: Real>(row: &[R::Prim], largest: &mut [R::Prim]) {
     let n = largest.len();
     let row = &row[..n];
     for i in 0..n {
-        // Not as it is read, or LLVM would make a store under a mask of the selection: see `add_apart`.
+        // Not as it is read, or LLVM would make a store under a mask of the selection, which takes AMD's cores without
+        // AVX-512 several times as long.
         let old = R::new(largest[i]) + R::zero();
         largest[i] = old.at_least(R::new(row[i])).get();
     }
@@ -84,28 +87,41 @@ pub(crate) struct TrueClass<R> {
 }
 
 impl<R: Real> TrueClass<R> {
-    /// From its logit `d`, shifted or not, and the other classes' sum of exponentials.
+    /// From [what is kept](keep) of it, and the other classes' sum of exponentials.
     #[inline(always)]
-    pub(crate) fn new(d: R, others: R) -> Self {
-        let e = d.exp_moderate();
+    pub(crate) fn new(kept: R, others: R) -> Self {
+        let is_far = kept.is_negative();
+        let e = kept.at_least(R::of(1e-35));
         let sum = others + e;
         let one_over_sum = R::one() / sum;
-        let ratio = others / e;
         let p = e * one_over_sum;
-        let is_sane = ratio < R::of(1e30);
         // Where the true class leads, ln(1 + ratio) keeps the digits that ln(sum) loses. What the sum 1 + ratio has lost
         // itself comes back by the slope of the logarithm there, which is p.
-        let inner = R::select(is_sane, ratio + R::one(), sum);
+        let ratio = others / e;
+        let inner = ratio + R::one();
         let lost = (ratio - (inner - R::one())) * p;
-        let minus_ln_p = inner.ln_normal() + R::select(is_sane, lost, -d);
+        let inner = R::select(is_far, sum, inner);
         Self {
             sum,
             one_over_sum,
-            minus_ln_p,
+            minus_ln_p: inner.ln_normal() + R::select(is_far, -kept, lost),
             p,
             q: others * one_over_sum,
         }
     }
+
+    /// Whether exponentials of logits that were not shifted have all their digits.
+    #[inline(always)]
+    pub(crate) fn is_moderate(&self) -> bool {
+        is_moderate(self.sum) & (self.p > R::of(1e-30))
+    }
+}
+
+/// What is kept of the true class: its exponential, or where that is next to nothing the shifted logit `d` itself, which is
+/// negative.
+#[inline(always)]
+pub(crate) fn keep<R: Real>(d: R, e: R) -> R {
+    R::select(d < R::of(-60.0), d, e)
 }
 
 /// Whether a sum of exponentials that were not shifted has all its digits.
@@ -133,7 +149,7 @@ pub(crate) struct Exponentials<'a, 'i, P> {
 /// The true class, kept out of the sum.
 pub(crate) struct Apart<'a, P> {
     pub(crate) labels: &'a [P],
-    /// Its logit, lowered or not.
+    /// What is [kept](keep) of it.
     pub(crate) own: &'a mut [P],
 }
 
@@ -168,81 +184,49 @@ impl<P: Prim> Exponentials<'_, '_, P> {
             match &mut self.apart {
                 Some(Apart { labels, own }) => {
                     let (class, rows) = (P::of(c as f64), [logits, largest, labels]);
-                    if n.is_multiple_of(PART) {
-                        add_apart::<R, SHIFTED, PART>(class, rows, ahead, e, own, self.sum);
-                    } else {
-                        add_apart::<R, SHIFTED, WHOLE>(class, rows, ahead, e, own, self.sum);
-                    }
+                    add_apart::<R, SHIFTED>(class, rows, ahead, e, own, self.sum);
                 }
-                None => {
-                    let rows = [logits, largest];
-                    if n.is_multiple_of(PART) {
-                        add_exponentials::<R, SHIFTED, PART>(rows, ahead, e, self.sum);
-                    } else {
-                        add_exponentials::<R, SHIFTED, WHOLE>(rows, ahead, e, self.sum);
-                    }
-                }
+                None => add_exponentials::<R, SHIFTED>([logits, largest], ahead, e, self.sum),
             }
         }
     }
 }
 
-/// A class's exponentials, and what they add to the pixels' own logit or to the sum of the other classes. Rows are of whole
-/// parts of `N`.
+/// A class's exponentials, and what they add to what is kept of the true class or to the sum of the others.
 #[inline(always)]
-fn add_apart<R: Real, const SHIFTED: bool, const N: usize>(
+fn add_apart<R: Real, const SHIFTED: bool>(
     class: R::Prim,
-    rows: [&[R::Prim]; 3],
+    [logits, largest, labels]: [&[R::Prim]; 3],
     ahead: &[R::Prim],
     e: &mut [R::Prim],
     own: &mut [R::Prim],
     rest: &mut [R::Prim],
 ) {
-    let n = e.len() / N * N;
-    let [logits, largest, labels] = rows.map(|row| row[..n].as_chunks::<N>().0);
-    let (e, _) = e[..n].as_chunks_mut::<N>();
-    let (own, _) = own[..n].as_chunks_mut::<N>();
-    let (rest, _) = rest[..n].as_chunks_mut::<N>();
-    let (ahead, _) = ahead.as_chunks::<N>();
-    for k in 0..n / N {
-        prefetch_part(ahead, k);
-        let (logits, largest, labels) = (&logits[k], &largest[k], &labels[k]);
-        let (e, own, rest) = (&mut e[k], &mut own[k], &mut rest[k]);
-        for i in 0..N {
-            let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-            let is_own = labels[i] == class;
-            // Of a selection between `d` and what is there, LLVM would make a store under a mask, which takes AMD's cores
-            // without AVX-512 several times as long.
-            own[i] = (R::new(own[i]) + R::select(is_own, d, R::zero())).get();
-            rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
-            e[i] = y.get();
-        }
-    }
+    let n = whole_len(e.len());
+    each_block!(n, [logits, largest, labels], [e, own, rest], ahead, |i| {
+        let (d, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+        let is_own = labels[i] == class;
+        let kept = if SHIFTED { keep(d, y) } else { y };
+        own[i] = (R::new(own[i]) + R::select(is_own, kept, R::zero())).get();
+        rest[i] = (R::new(rest[i]) + R::select(is_own, R::zero(), y)).get();
+        e[i] = y.get();
+    });
 }
 
 /// A class's exponentials, and what they add to the sum of all classes.
 #[inline(always)]
-fn add_exponentials<R: Real, const SHIFTED: bool, const N: usize>(
-    rows: [&[R::Prim]; 2],
+fn add_exponentials<R: Real, const SHIFTED: bool>(
+    [logits, largest]: [&[R::Prim]; 2],
     ahead: &[R::Prim],
     e: &mut [R::Prim],
     sum: &mut [R::Prim],
 ) {
-    let n = e.len() / N * N;
-    let [logits, largest] = rows.map(|row| row[..n].as_chunks::<N>().0);
-    let (e, _) = e[..n].as_chunks_mut::<N>();
-    let (sum, _) = sum[..n].as_chunks_mut::<N>();
-    let (ahead, _) = ahead.as_chunks::<N>();
-    for k in 0..n / N {
-        prefetch_part(ahead, k);
-        let (logits, largest) = (&logits[k], &largest[k]);
-        let (e, sum) = (&mut e[k], &mut sum[k]);
-        for i in 0..N {
-            let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
-            sum[i] = (R::new(sum[i]) + y).get();
-            e[i] = y.get();
-        }
-    }
+    let n = whole_len(e.len());
+    each_block!(n, [logits, largest], [e, sum], ahead, |i| {
+        let (_, y) = exponential::<R, SHIFTED>(logits[i], largest[i]);
+        sum[i] = (R::new(sum[i]) + y).get();
+        e[i] = y.get();
+    });
 }
 
 /// A logit, shifted by the largest or not, and its exponential.

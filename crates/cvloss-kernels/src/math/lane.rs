@@ -77,6 +77,24 @@ fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f64; N]) -> R {
     sum
 }
 
+/// As [`polynomial`], of ten coefficients in three chains: a few operations more, but fewer one after the other, which a core
+/// has to wait for.
+#[inline(always)]
+fn three_chains<R: Real>(x: R, square: R, coefficients: [f64; 10]) -> R {
+    let [a, b, c, d, e, f, high @ ..] = coefficients;
+    let cube = square * x;
+    let high = polynomial(x, high);
+    high.mul_add(cube, polynomial(x, [d, e, f]))
+        .mul_add(cube, polynomial(x, [a, b, c]))
+}
+
+/// As [`polynomial`], of seven coefficients in two chains.
+#[inline(always)]
+fn two_chains<R: Real>(x: R, coefficients: [f64; 7]) -> R {
+    let [a, b, c, high @ ..] = coefficients;
+    polynomial(x, high).mul_add(x * x * x, polynomial(x, [a, b, c]))
+}
+
 macro_rules! shared_methods {
     ($t:ty) => {
         type Prim = $t;
@@ -245,13 +263,20 @@ impl<const F: bool> Lane<f32, F> {
     /// `2^(self · factor)`, given a polynomial of `2^f`.
     #[inline(always)]
     fn exp2_of<const N: usize>(self, factor: Self, exp2: [f64; N]) -> Self {
+        let (fraction, power) = self.split_exp2(factor);
+        // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
+        polynomial(fraction, exp2) * power
+    }
+
+    /// The fraction and the integer part of `self · factor`, this one as a power of two.
+    #[inline(always)]
+    fn split_exp2(self, factor: Self) -> (Self, Self) {
         // As in `exp_core!`.
         let magic = Self(12_582_912.0 + 127.0);
         let shifted = self.mul_add(factor, magic);
         let k = shifted - magic;
-        let fraction = self.mul_add(factor, -k);
-        // Multiplied, not added to the exponent's bits: those of a NaN would become a number.
-        polynomial(fraction, exp2) * Self(f32::from_bits(shifted.0.to_bits() << 23))
+        let power = Self(f32::from_bits(shifted.0.to_bits() << 23));
+        (self.mul_add(factor, -k), power)
     }
 
     #[inline(always)]
@@ -305,9 +330,9 @@ impl<const F: bool> Real for Lane<f32, F> {
 
     #[inline(always)]
     fn exp_minus_abs(self) -> Self {
-        self.abs()
-            .at_most(Self(86.0))
-            .exp2_of(Self(-std::f32::consts::LOG2_E), EXP2_F32)
+        let x = self.abs().at_most(Self(86.0));
+        let (fraction, power) = x.split_exp2(Self(-std::f32::consts::LOG2_E));
+        two_chains(fraction, EXP2_F32) * power
     }
 
     #[inline(always)]
@@ -345,8 +370,10 @@ impl<const F: bool> Real for Lane<f32, F> {
     /// `e + e²·q(e)`.
     #[inline(always)]
     fn ln_1p_unit(self) -> Self {
-        let q = polynomial(
+        let square = self * self;
+        let q = three_chains(
             self,
+            square,
             [
                 -0.499_999_995_2,
                 0.333_332_373_5,
@@ -360,7 +387,7 @@ impl<const F: bool> Real for Lane<f32, F> {
                 0.002_801_641_993,
             ],
         );
-        (self * self).mul_add(q, self)
+        square.mul_add(q, self)
     }
 
     /// `z + z³·q(z²)`.

@@ -6,7 +6,7 @@
 use crate::labels::IGNORED;
 use crate::loops::site::{Formula, Tile};
 use crate::loops::softmax::{
-    PIXELS, Row, TrueClass, clear_columns, exponentiate, largest_logits, whole_len,
+    PIXELS, Row, TrueClass, clear_columns, exponentiate, keep, largest_logits, whole_len,
 };
 use crate::loops::sum::sum;
 use crate::math::Real;
@@ -192,7 +192,7 @@ fn evaluate<R: Real>(
     let (values, own, rest) = (&mut values[..n], &mut own[..n], &mut rest[..n]);
     for i in 0..n {
         let d = R::new(own[i]) - R::new(largest[i]);
-        let found = TrueClass::new(d, R::new(rest[i]));
+        let found = TrueClass::new(keep(d, d.exp_nonpositive()), R::new(rest[i]));
         let is_kept = labels[i] != R::Prim::of(IGNORED);
         let kept = |x: R| R::select(is_kept, x, R::zero()).get();
         values[i] = kept(found.minus_ln_p * R::new(weights[i]));

@@ -2,11 +2,12 @@
 
 mod gradient;
 
+use crate::loops::blocks::each_block;
 use crate::loops::softmax::{Apart, Exponentials, TrueClass, is_moderate, whole_len};
 use crate::loops::sum::{Lanes, add_class};
 use crate::math::Real;
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::{Isa, LANES, Task, dispatch};
 
 use super::terms::Terms;
 use super::{HardExtra, ItemSums, Site, Work};
@@ -96,7 +97,7 @@ fn exponentials<P: Prim>(
     site.drop_weightless(&mut work.target[..n]);
 }
 
-/// One over the sums of exponentials; and what the true class's logit, in `true_class.i`, says of it.
+/// One over the sums of exponentials; and what is kept of the true class, in `true_class.i`, says of it.
 struct Inverses<'a, P> {
     weights: &'a [P],
     true_class: Option<&'a mut Terms<P>>,
@@ -131,19 +132,18 @@ fn true_class<R: Real>(
     sums: &mut [R::Prim],
 ) -> bool {
     let n = whole_len(sums.len());
-    let (weights, sums) = (&weights[..n], &mut sums[..n]);
-    let (own, p, q) = (&mut terms.i[..n], &mut terms.p[..n], &mut terms.t[..n]);
-    let mut outside = 0u32;
-    for i in 0..n {
+    let Terms { i: own, p, t: q } = terms;
+    let mut outside = [0; LANES];
+    each_block!(n, [weights], [sums, own, p, q], |i| {
         let found = TrueClass::new(R::new(own[i]), R::new(sums[i]));
         let counts = weights[i] != R::Prim::default();
-        outside += u32::from(counts & !is_moderate(found.sum));
+        outside[i] |= u32::from(counts & !found.is_moderate());
         own[i] = found.minus_ln_p.get();
         p[i] = found.p.get();
         q[i] = found.q.get();
         sums[i] = found.one_over_sum.get();
-    }
-    outside == 0
+    });
+    outside == [0; LANES]
 }
 
 /// As [`true_class`], of the sums alone.

@@ -1,7 +1,7 @@
 //! Blocks of elements, tile by tile.
 
 use crate::loops::sum::Total;
-use crate::math::Real;
+use crate::math::{Logistic, Real};
 use crate::parallel::{self, parts};
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -349,7 +349,7 @@ impl<F: Pointwise, P: Prim> Task for Eval<'_, F, P> {
         let Self { formula, rows } = self;
         let one = <P::Lane<I>>::one();
         let mut unread = [P::default(); CHUNK];
-        let operands = operands(rows.x, rows.t, rows.a, rows.w);
+        let operands = operands([rows.x, rows.t, rows.a, rows.w]);
         let values = rows.values.as_chunks_mut().0;
         for (operands, values) in operands.zip(values) {
             chunk(formula, rows.ignore, one, operands, values, &mut unread);
@@ -364,7 +364,7 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
     fn run<I: Isa>(self) {
         let Eval { formula, rows } = self.task;
         let scale = <P::Lane<I>>::new(self.scale);
-        let operands = operands(rows.x, rows.t, rows.a, rows.w);
+        let operands = operands([rows.x, rows.t, rows.a, rows.w]);
         let values = rows.values.as_chunks_mut().0;
         let slopes = self.slopes.as_chunks_mut().0;
         for ((operands, values), slopes) in operands.zip(values).zip(slopes) {
@@ -375,13 +375,8 @@ impl<F: Pointwise, P: Prim> Task for WithSlopes<'_, '_, F, P> {
 
 /// The chunks of each operand.
 #[inline(always)]
-fn operands<'a, P>(
-    x: &'a [P],
-    t: &'a [P],
-    a: &'a [P],
-    w: &'a [P],
-) -> impl Iterator<Item = [&'a [P; CHUNK]; 4]> {
-    let [x, t, a, w] = [x, t, a, w].map(|row| row.as_chunks().0);
+fn operands<P>(rows: [&[P]; 4]) -> impl Iterator<Item = [&[P; CHUNK]; 4]> {
+    let [x, t, a, w] = rows.map(|row| row.as_chunks().0);
     let chunks = x.iter().zip(t).zip(a).zip(w);
     chunks.map(|(((x, t), a), w)| [x, t, a, w])
 }
@@ -397,10 +392,25 @@ fn chunk<F: Pointwise, R: Real>(
     values: &mut [R::Prim; CHUNK],
     slopes: &mut [R::Prim; CHUNK],
 ) {
+    // In loops of their own: the constants of one loop would not fit the registers, and it would wait for each of its steps.
+    let is_staged = F::LOGISTIC && R::Prim::IS_WIDE;
+    let (mut e, mut l) = ([R::Prim::default(); CHUNK], [R::Prim::default(); CHUNK]);
+    if is_staged {
+        for k in 0..CHUNK {
+            e[k] = R::new(x[k]).exp_minus_abs().get();
+        }
+        for k in 0..CHUNK {
+            l[k] = R::new(e[k]).ln_1p_unit().get();
+        }
+    }
     for k in 0..CHUNK {
-        let (t, w) = (R::new(t[k]), R::new(w[k]));
+        let [x, t, a, w, e, l] = [x[k], t[k], a[k], w[k], e[k], l[k]].map(R::new);
         let keep = t != R::new(ignore);
-        let (value, slope) = formula.eval(R::new(x[k]), t, R::new(a[k]));
+        let (value, slope) = if is_staged {
+            formula.eval_at(Logistic::with(x, e, l), x, t, a)
+        } else {
+            formula.eval(x, t, a)
+        };
         values[k] = R::select(keep, value * w, R::zero()).get();
         let w = R::select(keep, w, R::zero());
         slopes[k] = (R::select(keep, slope, R::zero()) * (w * scale)).get();

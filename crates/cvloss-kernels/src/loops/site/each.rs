@@ -143,8 +143,8 @@ impl<T: Term, P: Prim> Classes<'_, '_, '_, '_, T, P> {
     }
 }
 
-/// The true class's value; what a logit lacks to be `ln p` in place of the largest logit, its derivative in place of its
-/// own logit and in `all`, and one over the sum in place of the other classes' sum.
+/// The true class's value; what a logit lacks to be `ln p` in place of the largest logit, its derivative in place of what
+/// was kept of it and in `all`, and one over the sum in place of the other classes' sum.
 #[inline(always)]
 fn true_class<T: Term, R: Real>(
     term: T,

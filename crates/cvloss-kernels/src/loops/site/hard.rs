@@ -1,13 +1,14 @@
 //! A term of the true class's probability, in one tile.
 
 use crate::labels::IGNORED;
+use crate::loops::blocks::each_block;
 use crate::loops::softmax::{
-    Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, is_moderate, whole_len,
+    Apart, Exponentials, Row, Sink, Source, TrueClass, clear_columns, whole_len,
 };
 use crate::loops::sum::Total;
 use crate::math::Real;
 use crate::scalar::Prim;
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::{Isa, LANES, Task, dispatch};
 
 use super::Term;
 
@@ -90,7 +91,7 @@ struct Pixels<'a, T, P> {
     weights: &'a [P],
     scale: P,
     values: &'a mut [P],
-    /// The true class's logit; becomes its slope.
+    /// What is kept of the true class; becomes its slope.
     own: &'a mut [P],
     /// The other classes' sum; becomes the factor of their exponentials.
     rest: &'a mut [P],
@@ -125,21 +126,19 @@ fn pixels<T: Term, R: Real>(
     rest: &mut [R::Prim],
 ) -> bool {
     let n = whole_len(values.len());
-    let (labels, weights) = (&labels[..n], &weights[..n]);
-    let (values, own, rest) = (&mut values[..n], &mut own[..n], &mut rest[..n]);
-    let mut outside = 0u32;
-    for i in 0..n {
+    let mut outside = [0; LANES];
+    each_block!(n, [labels, weights], [values, own, rest], |i| {
         let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
         let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
         let weight = R::new(weights[i]);
         let keep = labels[i] != R::Prim::of(IGNORED);
-        outside += u32::from(keep & !is_moderate(found.sum));
+        outside[i] |= u32::from(keep & !found.is_moderate());
         values[i] = R::select(keep, value * weight, R::zero()).get();
         let pull = R::select(keep, pull * weight * R::new(scale), R::zero());
         rest[i] = R::select(keep, pull * found.one_over_sum, R::zero()).get();
         own[i] = R::select(keep, -(pull * found.q), R::zero()).get();
-    }
-    outside == 0
+    });
+    outside == [0; LANES]
 }
 
 /// The gradient of a tile.

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::parallel;
 use crate::scalar::Prim;
-use crate::simd::{prefetch, prefetch_ends, stream};
+use crate::simd::{prefetch_ends, stream};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -333,14 +333,6 @@ impl Sink<'_, '_> {
 pub(crate) const AHEAD: usize = 3;
 /// As [`AHEAD`], of rows that are written, which takes less time than reading them.
 const AHEAD_OF_ENDS: usize = 6;
-
-/// Brings part `k` of a row to come into the cache, between those of a loop: all at once, they would keep it waiting.
-#[inline(always)]
-pub(crate) fn prefetch_part<P, const N: usize>(row: &[[P; N]], k: usize) {
-    if let Some(part) = row.get(k) {
-        prefetch(part);
-    }
-}
 
 /// Sets the pixels that `drop` names to 0 in every row of a tile, unless none `may_be` there: a multiplication by 0 would
 /// keep NaN.
