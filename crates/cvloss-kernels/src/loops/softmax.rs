@@ -81,7 +81,9 @@ pub(crate) fn exponentiate<R: Real>(logits: &[R::Prim], largest: &[R::Prim], e: 
 pub(crate) struct TrueClass<R> {
     pub(crate) sum: R,
     pub(crate) one_over_sum: R,
-    pub(crate) minus_ln_p: R,
+    /// Of this the logarithm, and `added`, are `−ln p`.
+    pub(crate) inner: R,
+    pub(crate) added: R,
     pub(crate) p: R,
     pub(crate) q: R,
 }
@@ -100,14 +102,19 @@ impl<R: Real> TrueClass<R> {
         let ratio = others / e;
         let inner = ratio + R::one();
         let lost = (ratio - (inner - R::one())) * p;
-        let inner = R::select(is_far, sum, inner);
         Self {
             sum,
             one_over_sum,
-            minus_ln_p: inner.ln_normal() + R::select(is_far, -kept, lost),
+            inner: R::select(is_far, sum, inner),
+            added: R::select(is_far, -kept, lost),
             p,
             q: others * one_over_sum,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn minus_ln_p(&self) -> R {
+        self.inner.ln_normal() + self.added
     }
 
     /// Whether exponentials of logits that were not shifted have all their digits.

@@ -3,7 +3,7 @@
 //! Rows are taken in blocks of [`LANES`]: arrays of a fixed size stay in registers and add up as vectors, which a plain
 //! sum does not.
 
-use crate::loops::softmax::{PART, PIXELS, WHOLE};
+use crate::loops::softmax::PIXELS;
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task};
@@ -97,23 +97,19 @@ pub(crate) fn add_class<R: Real, const WEIGHTED: bool>(
     rows: [&[R::Prim]; 4],
     class: R::Prim,
 ) {
-    if rows[0].len().is_multiple_of(PART) {
-        add_class_parts::<R, WEIGHTED, PART>(into, rows, class);
-    } else {
-        add_class_parts::<R, WEIGHTED, WHOLE>(into, rows, class);
-    }
-}
-
-#[inline(always)]
-fn add_class_parts<R: Real, const WEIGHTED: bool, const N: usize>(
-    into: &mut [Lanes; 3],
-    rows: [&[R::Prim]; 4],
-    class: R::Prim,
-) {
     let mut sums = Sums::<R>::new();
-    let [e, f, w, labels] = rows.map(|row| row.as_chunks::<N>().0);
+    let [e, f, w, labels] = rows.map(|row| row.as_chunks::<LANES>().0);
     for (((e, f), w), labels) in e.iter().zip(f).zip(w).zip(labels) {
-        sums.add_class::<WEIGHTED, N>([e, f, w, labels], class);
+        // Copies, which nothing else can point to: sums stay in registers.
+        let (e, f, w, labels) = (*e, *f, *w, *labels);
+        for k in 0..LANES {
+            let own = |x| R::select(labels[k] == class, x, R::zero());
+            let w = if WEIGHTED { R::new(w[k]) } else { R::one() };
+            let (e, f) = (R::new(e[k]), R::new(f[k]) * w);
+            sums.both[k] = own(e).mul_add(f, sums.both[k]);
+            sums.p[k] = e.mul_add(f, sums.p[k]);
+            sums.t[k] += own(w);
+        }
     }
     sums.widen(into);
 }
@@ -121,19 +117,17 @@ fn add_class_parts<R: Real, const WEIGHTED: bool, const N: usize>(
 /// Adds `[Σ p t w, Σ p w, Σ t w]` of a tile's rows.
 #[inline(always)]
 pub(crate) fn add_plain<R: Real>(into: &mut [Lanes; 3], rows: [&[R::Prim]; 3]) {
-    if rows[0].len().is_multiple_of(PART) {
-        add_plain_parts::<R, PART>(into, rows);
-    } else {
-        add_plain_parts::<R, WHOLE>(into, rows);
-    }
-}
-
-#[inline(always)]
-fn add_plain_parts<R: Real, const N: usize>(into: &mut [Lanes; 3], rows: [&[R::Prim]; 3]) {
     let mut sums = Sums::<R>::new();
-    let [p, t, w] = rows.map(|row| row.as_chunks::<N>().0);
+    let [p, t, w] = rows.map(|row| row.as_chunks::<LANES>().0);
     for ((p, t), w) in p.iter().zip(t).zip(w) {
-        sums.add_plain::<N>([p, t, w]);
+        let (p, t, w) = (*p, *t, *w);
+        for k in 0..LANES {
+            let w = R::new(w[k]);
+            let (p, t) = (R::new(p[k]) * w, R::new(t[k]));
+            sums.both[k] = p.mul_add(t, sums.both[k]);
+            sums.p[k] += p;
+            sums.t[k] = t.mul_add(w, sums.t[k]);
+        }
     }
     sums.widen(into);
 }
@@ -146,9 +140,7 @@ fn pad<P: Prim, const N: usize>(rest: &[P], with: P) -> [P; N] {
     block
 }
 
-/// LLVM keeps these in memory: it is there that a loop waits for itself, so that the numbers of a part are added up before
-/// they meet them. Vectors that straddle cache lines would wait longer.
-#[repr(align(64))]
+/// Three sums that grow together.
 pub(crate) struct Sums<R> {
     both: [R; LANES],
     p: [R; LANES],
@@ -166,52 +158,10 @@ impl<R: Real> Sums<R> {
         }
     }
 
-    #[inline(always)]
-    fn add_class<const WEIGHTED: bool, const N: usize>(
-        &mut self,
-        [e, f, w, labels]: [&[R::Prim; N]; 4],
-        class: R::Prim,
-    ) {
-        for k in 0..LANES {
-            let [mut both, mut p, mut t] = [R::zero(); 3];
-            for i in (k..N).step_by(LANES) {
-                let own = |x| R::select(labels[i] == class, x, R::zero());
-                let w = if WEIGHTED { R::new(w[i]) } else { R::one() };
-                let (e, f) = (R::new(e[i]), R::new(f[i]) * w);
-                both = own(e).mul_add(f, both);
-                p = e.mul_add(f, p);
-                t += own(w);
-            }
-            self.add(k, [both, p, t]);
-        }
-    }
-
-    #[inline(always)]
-    fn add_plain<const N: usize>(&mut self, [p, t, w]: [&[R::Prim; N]; 3]) {
-        for k in 0..LANES {
-            let [mut both, mut volume, mut target] = [R::zero(); 3];
-            for i in (k..N).step_by(LANES) {
-                let w = R::new(w[i]);
-                let (p, t) = (R::new(p[i]) * w, R::new(t[i]));
-                both = p.mul_add(t, both);
-                volume += p;
-                target = t.mul_add(w, target);
-            }
-            self.add(k, [both, volume, target]);
-        }
-    }
-
     /// Adds `[p t, p, t]`.
     #[inline(always)]
     pub(crate) fn add_product(&mut self, k: usize, p: R, t: R) {
         self.both[k] = p.mul_add(t, self.both[k]);
-        self.p[k] += p;
-        self.t[k] += t;
-    }
-
-    #[inline(always)]
-    fn add(&mut self, k: usize, [both, p, t]: [R; 3]) {
-        self.both[k] += both;
         self.p[k] += p;
         self.t[k] += t;
     }

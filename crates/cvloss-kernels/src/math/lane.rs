@@ -289,8 +289,10 @@ impl<const F: bool> Lane<f32, F> {
     /// `ln(2^k (1 + f))`.
     #[inline(always)]
     fn ln_of(k: Self, f: Self) -> Self {
-        let q = polynomial(
+        let square = f * f;
+        let q = three_chains(
             f,
+            square,
             [
                 -0.499_999_999_4,
                 0.333_333_227_9,
@@ -304,7 +306,7 @@ impl<const F: bool> Lane<f32, F> {
                 0.067_690_241_14,
             ],
         );
-        let small = k.mul_add(Self(-2.121_944_4e-4), f * f * q);
+        let small = k.mul_add(Self(-2.121_944_4e-4), square * q);
         k.mul_add(Self(0.693_359_4), small + f)
     }
 }

@@ -195,7 +195,7 @@ fn evaluate<R: Real>(
         let found = TrueClass::new(keep(d, d.exp_nonpositive()), R::new(rest[i]));
         let is_kept = labels[i] != R::Prim::of(IGNORED);
         let kept = |x: R| R::select(is_kept, x, R::zero()).get();
-        values[i] = kept(found.minus_ln_p * R::new(weights[i]));
+        values[i] = kept(found.minus_ln_p() * R::new(weights[i]));
         let factor = R::new(weights[i]) * scale;
         rest[i] = kept(factor * found.one_over_sum);
         own[i] = kept(-(factor * found.q));

@@ -88,6 +88,7 @@ fn exponentials<P: Prim>(
             weights: &site.points.weights[..n],
             true_class: with_true_class.then_some(terms),
             sums,
+            buffer: &mut input[..n],
         });
         if are_moderate {
             break;
@@ -102,6 +103,7 @@ struct Inverses<'a, P> {
     weights: &'a [P],
     true_class: Option<&'a mut Terms<P>>,
     sums: &'a mut [P],
+    buffer: &'a mut [P],
 }
 
 impl<P: Prim> Task for Inverses<'_, P> {
@@ -118,7 +120,7 @@ impl<P: Prim> Inverses<'_, P> {
     #[inline(always)]
     fn eval<R: Real<Prim = P>>(self) -> bool {
         match self.true_class {
-            Some(terms) => true_class::<R>(self.weights, terms, self.sums),
+            Some(terms) => true_class::<R>(self.weights, terms, self.sums, self.buffer),
             None => invert::<R>(self.weights, self.sums),
         }
     }
@@ -130,18 +132,24 @@ fn true_class<R: Real>(
     weights: &[R::Prim],
     terms: &mut Terms<R::Prim>,
     sums: &mut [R::Prim],
+    added: &mut [R::Prim],
 ) -> bool {
     let n = whole_len(sums.len());
     let Terms { i: own, p, t: q } = terms;
     let mut outside = [0; LANES];
-    each_block!(n, [weights], [sums, own, p, q], |i| {
+    each_block!(n, [weights], [sums, added, own, p, q], |i| {
         let found = TrueClass::new(R::new(own[i]), R::new(sums[i]));
         let counts = weights[i] != R::Prim::default();
         outside[i] |= u32::from(counts & !found.is_moderate());
-        own[i] = found.minus_ln_p.get();
+        own[i] = found.inner.get();
+        added[i] = found.added.get();
         p[i] = found.p.get();
         q[i] = found.q.get();
         sums[i] = found.one_over_sum.get();
+    });
+    // In a loop of its own, whose constants fit the registers.
+    each_block!(n, [added], [own], |i| {
+        own[i] = (R::new(own[i]).ln_normal() + R::new(added[i])).get();
     });
     outside == [0; LANES]
 }

@@ -160,7 +160,7 @@ fn true_class<T: Term, R: Real>(
     let (own, rest, all) = (&mut own[..n], &mut rest[..n], &mut all[..n]);
     for i in 0..n {
         let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
-        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
+        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p(), found.p, found.q);
         values[i] = value.get();
         largest[i] = (R::new(largest[i]) + found.sum.ln()).get();
         rest[i] = found.one_over_sum.get();

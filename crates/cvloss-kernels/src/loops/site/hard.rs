@@ -129,7 +129,7 @@ fn pixels<T: Term, R: Real>(
     let mut outside = [0; LANES];
     each_block!(n, [labels, weights], [values, own, rest], |i| {
         let found = TrueClass::new(R::new(own[i]), R::new(rest[i]));
-        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p, found.p, found.q);
+        let (value, pull) = term.eval_of(R::new(labels[i]), found.minus_ln_p(), found.p, found.q);
         let weight = R::new(weights[i]);
         let keep = labels[i] != R::Prim::of(IGNORED);
         outside[i] |= u32::from(keep & !found.is_moderate());

@@ -48,8 +48,7 @@ impl<P, const N: usize> DerefMut for RowOf<P, N> {
 pub(crate) const WHOLE: usize = 32;
 /// Elements in a tile, where there are few enough classes: half of a first-level cache.
 const ELEMENTS: usize = 8 * 1024;
-/// Full tiles have a multiple of so many pixels, which loops take at a time; fewer in all, and what is done once per row
-/// would show.
+/// Full tiles have a multiple of so many pixels; fewer in all, and what is done once per row would show.
 pub(crate) const PART: usize = 64;
 /// The least number of elements worth a thread.
 const LEAST: usize = 16 * 1024;
