@@ -9,13 +9,13 @@ use cvloss_kernels::{
 };
 use ndarray::{ArrayView3, ArrayViewMut3};
 
-/// How far the true class lies above the other.
+/// How far the true class lies above the other, or below.
 const LEADS: [f64; 20] = [
     0.0, 1e-3, 1.0, 9.0, 20.0, 43.0, 59.9, 60.1, 68.0, 69.5, 79.9, 80.1, 85.9, 86.1, 88.0, 104.0,
     699.0, 701.0, 746.0, 3e4,
 ];
 
-/// Value, slope of the true class and sum of region statistics, for the logits `base − lead` of the other and `base`.
+/// Of a pixel of the second class: cross-entropy, its slope there, and what rides along with a region loss's sums.
 fn evaluate<T: Scalar + Into<f64>>(logits: [T; 2], target: &View<'_>) -> Result<(f64, f64, f64)>
 where
     for<'a> View<'a>: From<ArrayView3<'a, T>>,
