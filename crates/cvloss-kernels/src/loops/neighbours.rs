@@ -6,6 +6,9 @@
 //! A grid is slabs along its first axis. Neighbours within a slab lie a stride apart: those before all points of a line but
 //! the first, and after all but the last, are slices.
 
+use std::array;
+
+use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
 
@@ -161,6 +164,9 @@ impl<P: Prim> Field<P> {
     }
 }
 
+/// Points that are compared together.
+const BLOCK: usize = 16;
+
 /// See [`Field::meet`].
 struct Meet<'a, P, const LARGEST: bool>(&'a mut [P], &'a [P]);
 
@@ -169,12 +175,14 @@ impl<P: Prim, const LARGEST: bool> Task for Meet<'_, P, LARGEST> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        for (to, from) in self.0.iter_mut().zip(self.1) {
-            *to = if beats::<P, LARGEST>(*to, *from) {
-                *from
-            } else {
-                *to
-            };
+        let (to, rest) = self.0.as_chunks_mut::<BLOCK>();
+        let (from, from_rest) = self.1.as_chunks::<BLOCK>();
+        for (to, from) in to.iter_mut().zip(from) {
+            let here = unfolded::<P, I>(*to);
+            *to = array::from_fn(|i| best::<P, LARGEST>(here[i], from[i]));
+        }
+        for (to, from) in rest.iter_mut().zip(from_rest) {
+            *to = best::<P, LARGEST>(*to, *from);
         }
     }
 }
@@ -190,57 +198,42 @@ impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (to, from) = self.values;
-        let (sources, from_sources) = self.sources;
-        let into = to.chunks_mut(BLOCK).zip(sources.chunks_mut(BLOCK));
-        let from = from.chunks(BLOCK).zip(from_sources.chunks(BLOCK));
-        for ((to, sources), (from, from_sources)) in into.zip(from) {
-            match to.len() {
-                BLOCK => take_block::<P, LARGEST>(to, sources, from, from_sources),
-                _ => take::<P, LARGEST>(to, sources, from, from_sources),
+        let (to, rest) = self.values.0.as_chunks_mut::<BLOCK>();
+        let (from, from_rest) = self.values.1.as_chunks::<BLOCK>();
+        let (sources, sources_rest) = self.sources.0.as_chunks_mut::<BLOCK>();
+        let (from_sources, from_sources_rest) = self.sources.1.as_chunks::<BLOCK>();
+        let into = to.iter_mut().zip(sources);
+        for ((to, sources), (from, others)) in into.zip(from.iter().zip(from_sources)) {
+            // Copies, which may be read whether they are taken or not.
+            let (from, others, own) = (*from, *others, *sources);
+            let here = unfolded::<P, I>(*to);
+            *sources = array::from_fn(|i| match beats::<P, LARGEST>(here[i], from[i]) {
+                true => others[i],
+                false => own[i],
+            });
+            *to = array::from_fn(|i| best::<P, LARGEST>(here[i], from[i]));
+        }
+        let into = rest.iter_mut().zip(sources_rest);
+        for ((to, source), (from, other)) in into.zip(from_rest.iter().zip(from_sources_rest)) {
+            if beats::<P, LARGEST>(*to, *from) {
+                (*to, *source) = (*from, *other);
             }
         }
     }
 }
 
-/// Points that are compared together.
-const BLOCK: usize = 16;
-
-/// Two memories at once are vector code only if nothing is stored before all of a block is chosen.
+/// Not as it is read, or LLVM would store the better ones alone, under a mask, which takes AMD's cores without AVX-512 many
+/// times as long.
 #[inline(always)]
-fn take_block<P: Prim, const LARGEST: bool>(
-    to: &mut [P],
-    sources: &mut [u32],
-    from: &[P],
-    from_sources: &[u32],
-) {
-    let (mut values, mut indices) = ([P::default(); BLOCK], [0; BLOCK]);
-    let (from, from_sources) = (&from[..BLOCK], &from_sources[..BLOCK]);
-    for i in 0..BLOCK {
-        let is_better = beats::<P, LARGEST>(to[i], from[i]);
-        values[i] = if is_better { from[i] } else { to[i] };
-        indices[i] = if is_better {
-            from_sources[i]
-        } else {
-            sources[i]
-        };
-    }
-    to.copy_from_slice(&values);
-    sources.copy_from_slice(&indices);
+fn unfolded<P: Prim, I: Isa>(block: [P; BLOCK]) -> [P; BLOCK] {
+    block.map(|x| (P::Lane::<I>::new(x) + P::Lane::<I>::zero()).get())
 }
 
 #[inline(always)]
-fn take<P: Prim, const LARGEST: bool>(
-    to: &mut [P],
-    sources: &mut [u32],
-    from: &[P],
-    from_sources: &[u32],
-) {
-    for i in 0..to.len() {
-        if beats::<P, LARGEST>(to[i], from[i]) {
-            to[i] = from[i];
-            sources[i] = from_sources[i];
-        }
+fn best<P: Prim, const LARGEST: bool>(to: P, from: P) -> P {
+    match beats::<P, LARGEST>(to, from) {
+        true => from,
+        false => to,
     }
 }
 
