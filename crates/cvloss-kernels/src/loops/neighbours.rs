@@ -222,13 +222,14 @@ impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
     }
 }
 
-/// Not as it is read, or LLVM would store the better ones alone, under a mask, which takes AMD's cores without AVX-512 many
-/// times as long.
+/// Not as it is read, or LLVM would store the better ones alone, under a mask, which takes AMD's cores without AVX-512
+/// several times as long. `−0` becomes 0. Sources, for which no sum does this, are still stored so.
 #[inline(always)]
 fn unfolded<P: Prim, I: Isa>(block: [P; BLOCK]) -> [P; BLOCK] {
     block.map(|x| (P::Lane::<I>::new(x) + P::Lane::<I>::zero()).get())
 }
 
+/// `from` if it beats what is here.
 #[inline(always)]
 fn best<P: Prim, const LARGEST: bool>(to: P, from: P) -> P {
     match beats::<P, LARGEST>(to, from) {
