@@ -1,12 +1,13 @@
-//! Class indices: checked once, then read as numbers of the compute type.
+//! Class indices: checked once, at the latest as they are first read, as numbers of the compute type.
+
+use std::ops::Range;
 
 use ndarray::{ArrayView1, s};
 
 use crate::error::{Error, Result};
-use crate::loops::softmax::PART;
 use crate::parallel;
 use crate::scalar::{DType, Prim, Scalar};
-use crate::simd::{Isa, Task, dispatch, prefetch};
+use crate::simd::{Ahead, Isa, Task, dispatch};
 use crate::view::{View, check_view};
 
 /// The number that stands for an ignored point in a label row. No class has it.
@@ -18,7 +19,8 @@ const PIECE: usize = 64 * 1024;
 /// A class target: one index per pixel, or one probability per class and pixel.
 #[derive(Clone, Debug)]
 pub(crate) enum Target<'a> {
-    /// (N, 1, S) indices, all checked, and the one that is ignored, if it occurs.
+    /// (N, 1, S) indices, all checked unless they are [still to be](Self::unchecked), and the one that is ignored, if it may
+    /// occur.
     Indices(View<'a>, Option<i64>),
     /// (N, C, S) probabilities.
     Soft(View<'a>),
@@ -49,6 +51,16 @@ impl<'a> Target<'a> {
                 Ok((Self::Soft(view.reborrow()), items * space))
             }
         }
+    }
+
+    /// As [`new`](Self::new), but no index is looked at: that is left to whoever [reads](Self::read_labels) them.
+    pub(crate) fn unchecked(
+        view: &'a View<'_>,
+        [items, _, space]: [usize; 3],
+        ignore: Option<i64>,
+    ) -> Result<Self> {
+        check_view("target", [items, 1, space], view)?;
+        Ok(Self::Indices(view.reborrow(), ignore))
     }
 
     /// As [`new`](Self::new) of what was checked, and `occurs` if it does.
@@ -97,81 +109,125 @@ impl<'a> Target<'a> {
         self.occurring().is_some()
     }
 
-    /// Reads indices, [`IGNORED`] where a point is ignored. Leaves the row alone for soft targets, which ignore
-    /// no point.
-    pub(crate) fn read_labels<P: Prim>(&self, n: usize, start: usize, row: &mut [P]) {
+    /// Up to `len` indices from `start` on, none unless they lie side by side.
+    pub(crate) fn ahead(&self, n: usize, start: usize, len: usize) -> Ahead<'_> {
+        fn ahead<T>(row: ArrayView1<'_, T>, len: usize) -> Ahead<'_> {
+            let row = row.to_slice().unwrap_or_default();
+            Ahead::new(&row[..len.min(row.len())], 0)
+        }
         match self {
-            Self::Soft(_) => {}
+            Self::Indices(View::U8(all), _) => ahead(all.slice(s![n, 0, start..]), len),
+            Self::Indices(View::U32(all), _) => ahead(all.slice(s![n, 0, start..]), len),
+            Self::Indices(View::I64(all), _) => ahead(all.slice(s![n, 0, start..]), len),
+            Self::Indices(..) | Self::Soft(_) => Ahead::none(),
+        }
+    }
+
+    /// Fails if one of these indices, some pixels of an item, is neither ignored nor a class.
+    #[cold]
+    pub(crate) fn check(&self, n: usize, range: Range<usize>, classes: usize) -> Result<()> {
+        if let Self::Indices(view, ignore) = self {
+            let ignore = *ignore;
+            Count { classes, ignore }.of(view, n, range)?;
+        }
+        Ok(())
+    }
+
+    /// Reads indices, [`IGNORED`] where a point is ignored, and says what was seen of them. Leaves the row alone for soft
+    /// targets, which ignore no point.
+    pub(crate) fn read_labels<P: Prim>(&self, n: usize, start: usize, row: &mut [P]) -> Seen {
+        match self {
+            Self::Soft(_) => Seen::default(),
             Self::Indices(view, ignore) => match view {
                 View::U8(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
                 View::U32(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
                 View::I64(all) => read(all.slice(s![n, 0, start..]), *ignore, row),
-                _ => {}
+                _ => Seen::default(),
             },
         }
     }
 }
 
-/// The first labels as numbers, [`IGNORED`] where one is `ignore`; as many behind them, the next tile's, are brought into
-/// the cache.
+/// The first labels as numbers, [`IGNORED`] where one is `ignore`.
 fn read<T: Scalar + Into<i64>, P: Prim>(
     labels: ArrayView1<'_, T>,
     ignore: Option<i64>,
     row: &mut [P],
-) {
+) -> Seen {
     match labels.to_slice() {
         Some(labels) => {
-            let (labels, behind) = labels.split_at(row.len());
+            let labels = &labels[..row.len()];
             dispatch(ReadTask {
                 labels,
-                behind,
                 ignore,
                 row,
-            });
+            })
         }
         None => {
+            let mut seen = Seen::default();
             for (to, label) in row.iter_mut().zip(labels) {
-                *to = number((*label).into(), ignore);
+                *to = seen.number((*label).into(), ignore);
             }
+            seen
         }
     }
 }
 
-/// A class, which fits 32 bits where it was checked, costs less to convert than 64 bits do.
-#[inline(always)]
-fn number<P: Prim>(label: i64, ignore: Option<i64>) -> P {
-    if Some(label) == ignore {
-        P::of(IGNORED)
-    } else {
-        P::of(f64::from(label as i32))
+/// What was seen of some labels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// How many are ignored.
+    pub(crate) ignored: u32,
+    /// The largest of the lower halves of the others.
+    largest: u32,
+    /// All bits that are set in upper halves of the others.
+    upper: u32,
+}
+
+impl Seen {
+    /// Whether each that is not ignored is below `classes`.
+    pub(crate) fn are_below(self, classes: usize) -> bool {
+        self.upper == 0 && (self.largest as usize) < classes
+    }
+
+    /// Adds a label, and says whether it is ignored. Halves: there is no maximum of 64 bits before AVX-512.
+    #[inline(always)]
+    fn add(&mut self, label: i64, ignore: Option<i64>) -> bool {
+        let is_ignored = Some(label) == ignore;
+        let counts = if is_ignored { 0 } else { label };
+        self.ignored += u32::from(is_ignored);
+        self.largest = self.largest.max(counts as u32);
+        self.upper |= (counts >> 32) as u32;
+        is_ignored
+    }
+
+    /// Adds a label; what it is in a row of numbers. A class fits 32 bits, and costs less to convert than 64 bits do.
+    #[inline(always)]
+    fn number<P: Prim>(&mut self, label: i64, ignore: Option<i64>) -> P {
+        if self.add(label, ignore) {
+            P::of(IGNORED)
+        } else {
+            P::of(f64::from(label as i32))
+        }
     }
 }
 
 struct ReadTask<'a, T, P> {
     labels: &'a [T],
-    behind: &'a [T],
     ignore: Option<i64>,
     row: &'a mut [P],
 }
 
 impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
     type Prim = P;
-    type Output = ();
+    type Output = Seen;
     #[inline(always)]
-    fn run<I: Isa>(self) {
-        let Self {
-            labels,
-            behind,
-            ignore,
-            row,
-        } = self;
-        let mut behind = behind.chunks(PART);
-        for (row, labels) in row.chunks_mut(PART).zip(labels.chunks(PART)) {
-            prefetch(behind.next().unwrap_or_default());
-            for (to, label) in row.iter_mut().zip(labels) {
-                *to = number((*label).into(), ignore);
-            }
+    fn run<I: Isa>(self) -> Seen {
+        let mut seen = Seen::default();
+        for (to, label) in self.row.iter_mut().zip(self.labels) {
+            *to = seen.number((*label).into(), self.ignore);
         }
+        seen
     }
 }
 
@@ -185,15 +241,9 @@ fn count_ignored(view: &View<'_>, classes: usize, ignore: Option<i64>) -> Result
     let [items, _, space] = view.shape();
     let len = parallel::piece_len(space, PIECE, PIECE);
     let pieces = (0..items).flat_map(|n| (0..space).step_by(len).map(move |start| (n, start)));
-    let counts = parallel::map(pieces, |(n, start)| {
-        let range = start..space.min(start + len);
-        let count = Count { classes, ignore };
-        match &view {
-            View::U8(labels) => count.run(labels.slice(s![n, 0, range])),
-            View::U32(labels) => count.run(labels.slice(s![n, 0, range])),
-            View::I64(labels) => count.run(labels.slice(s![n, 0, range])),
-            _ => Ok(0),
-        }
+    let count = Count { classes, ignore };
+    let counts = parallel::map_back(pieces, |(n, start)| {
+        count.of(&view, n, start..space.min(start + len))
     });
     counts.into_iter().sum()
 }
@@ -206,13 +256,30 @@ struct Count {
 }
 
 impl Count {
+    /// In some pixels of an item.
+    fn of(self, view: &View<'_>, n: usize, range: Range<usize>) -> Result<usize> {
+        match view {
+            View::U8(labels) => self.run(labels.slice(s![n, 0, range])),
+            View::U32(labels) => self.run(labels.slice(s![n, 0, range])),
+            View::I64(labels) => self.run(labels.slice(s![n, 0, range])),
+            _ => Ok(0),
+        }
+    }
+
     fn run<T: Scalar + Into<i64>>(self, labels: ArrayView1<'_, T>) -> Result<usize> {
-        let (largest, ignored) = match labels.to_slice() {
-            Some(labels) => dispatch(CountTask(self, labels)),
-            None => self.largest(labels.iter().copied()),
+        let seen = match labels.to_slice() {
+            Some(labels) => dispatch(CountTask(self.ignore, labels)),
+            None => {
+                let mut seen = Seen::default();
+                for label in labels {
+                    seen.add((*label).into(), self.ignore);
+                }
+                seen
+            }
         };
-        if ignored == labels.len() as u64 || largest < self.classes as u64 {
-            return Ok(ignored as usize);
+        let ignored = seen.ignored as usize;
+        if ignored == labels.len() || seen.are_below(self.classes) {
+            return Ok(ignored);
         }
         let mut all = labels.iter().map(|label| (*label).into());
         let class = all
@@ -223,37 +290,21 @@ impl Count {
             classes: self.classes,
         })
     }
-
-    /// The largest label that is not ignored, where one below 0 counts as huge, and how many are ignored.
-    #[inline(always)]
-    fn largest<T: Into<i64>>(self, labels: impl Iterator<Item = T>) -> (u64, u64) {
-        let (mut largest, mut ignored) = (0, 0);
-        match self.ignore {
-            None => {
-                for label in labels {
-                    largest = largest.max(label.into() as u64);
-                }
-            }
-            Some(ignore) => {
-                for label in labels {
-                    let label = label.into();
-                    let is_ignored = label == ignore;
-                    ignored += u64::from(is_ignored);
-                    largest = largest.max(if is_ignored { 0 } else { label as u64 });
-                }
-            }
-        }
-        (largest, ignored)
-    }
 }
 
-struct CountTask<'a, T>(Count, &'a [T]);
+/// What is seen of labels, and the one to be ignored.
+struct CountTask<'a, T>(Option<i64>, &'a [T]);
 
 impl<T: Scalar + Into<i64>> Task for CountTask<'_, T> {
     type Prim = f32;
-    type Output = (u64, u64);
+    type Output = Seen;
     #[inline(always)]
-    fn run<I: Isa>(self) -> (u64, u64) {
-        self.0.largest(self.1.iter().copied())
+    fn run<I: Isa>(self) -> Seen {
+        let Self(ignore, labels) = self;
+        let mut seen = Seen::default();
+        for label in labels {
+            seen.add((*label).into(), ignore);
+        }
+        seen
     }
 }

@@ -11,13 +11,33 @@ pub(crate) fn map<T: Send, R: Send>(
     pieces: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> R + Sync + Send,
 ) -> Vec<R> {
+    visit(pieces, work, false)
+}
+
+/// As [`map`], the last pieces first: what a sweep before this one saw last is still in a cache.
+pub(crate) fn map_back<T: Send, R: Send>(
+    pieces: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> R + Sync + Send,
+) -> Vec<R> {
+    visit(pieces, work, true)
+}
+
+fn visit<T: Send, R: Send>(
+    pieces: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> R + Sync + Send,
+    back: bool,
+) -> Vec<R> {
     let slots = pieces.into_iter().map(|piece| Slot {
         piece: Some(piece),
         result: None,
         work: &work,
     });
     let mut slots: Vec<_> = slots.collect();
-    run(slots.iter_mut().map(|slot| slot as _).collect());
+    let mut order: Vec<_> = slots.iter_mut().map(|slot| slot as _).collect();
+    if back {
+        order.reverse();
+    }
+    run(order);
     let mut results = Vec::with_capacity(slots.len());
     results.extend(slots.into_iter().filter_map(|slot| slot.result));
     results

@@ -6,6 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::math::{Lane, Real};
@@ -171,6 +172,63 @@ pub(crate) fn prefetch<T>(row: &[T]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;
+}
+
+/// Memory to be brought into the cache block by block, between other work: all at once, it would keep that waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    start: *const i8,
+    len: usize,
+    per_block: usize,
+    row: PhantomData<&'a ()>,
+}
+
+impl<'a> Ahead<'a> {
+    /// As many numbers of `row` with each block.
+    #[inline(always)]
+    pub(crate) fn new<T>(row: &'a [T], numbers: usize) -> Self {
+        Self {
+            start: row.as_ptr().cast(),
+            len: size_of_val(row),
+            per_block: numbers * size_of::<T>(),
+            row: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn none() -> Self {
+        Self::new::<u8>(&[], 0)
+    }
+
+    /// The `nth` of so many parts, a line with each block.
+    #[inline(always)]
+    pub(crate) fn part(self, nth: usize, parts: usize) -> Self {
+        let len = self.len.div_ceil(parts.max(1)).next_multiple_of(LINE);
+        let first = (nth * len).min(self.len);
+        Self {
+            start: self.start.wrapping_add(first),
+            len: len.min(self.len - first),
+            per_block: LINE,
+            ..self
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bring(self, block: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let first = block * self.per_block;
+            for offset in (first..first + self.per_block).step_by(LINE) {
+                if offset < self.len {
+                    // SAFETY: a prefetch reads nothing, and `offset` lies inside the row.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start.add(offset)) };
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = block;
+    }
 }
 
 /// As [`prefetch`], of the first and the last number where they lie within a cache line.

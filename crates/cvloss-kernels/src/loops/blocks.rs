@@ -8,22 +8,20 @@
 /// whether rows overlap and keeps a second loop, without vectors, in case they do; the constants of that one then take the
 /// registers that the first lacks.
 ///
-/// With `ahead`, a row, before the body, each block of that is brought into the cache: all at once, they would keep it
-/// waiting.
+/// What is [`ahead`](crate::simd::Ahead) is brought into the cache block by block.
 macro_rules! each_block {
     ($len:expr, [$($read:ident),*], [$($written:ident),*], |$i:ident| $body:block) => {{
-        let ahead: &[f32] = &[];
+        let ahead = [crate::simd::Ahead::none(); 0];
         each_block!($len, [$($read),*], [$($written),*], ahead, |$i| $body)
     }};
     ($len:expr, [$($read:ident),*], [$($written:ident),*], $ahead:ident, |$i:ident| $body:block) => {{
-        use crate::simd::{LANES, prefetch};
+        use crate::simd::LANES;
         let len = $len / LANES * LANES;
         $(let $read = $read[..len].as_chunks::<LANES>().0;)*
         $(let $written = $written[..len].as_chunks_mut::<LANES>().0;)*
-        let $ahead = $ahead.as_chunks::<LANES>().0;
         for block in 0..len / LANES {
-            if let Some(ahead) = $ahead.get(block) {
-                prefetch(ahead);
+            for ahead in $ahead {
+                ahead.bring(block);
             }
             let results = {
                 $(let $read = $read[block];)*

@@ -22,7 +22,7 @@ use crate::parallel;
 use crate::scalar::{DType, Prim};
 use crate::view::{View, ViewMut};
 
-use block::{Block, Site, Work};
+use block::{Block, Site, Work, labels_of};
 pub use extras::{Extras, HardExtra, NoExtra, SigmoidExtra, SoftmaxExtra};
 use products::pull_rows;
 use riders::{Pulled, Riders, RidersIn, Summed};
@@ -256,10 +256,16 @@ fn first_sweep(
     operands: &Operands<'_>,
     stash: Option<ViewMut<'_>>,
 ) -> Result<FirstSweep> {
-    let block = check(options, riders.are_present(), operands, None)?;
-    let occurs = block.target.occurring();
-    let cuts = pieces(block.input.shape());
-    let (all, left) = block.sum_pieces(riders, cuts, stash);
+    // Nothing is written before every index was looked at.
+    let labels = match stash {
+        Some(_) => Labels::New,
+        None => Labels::AsRead,
+    };
+    let block = check(options, riders.are_present(), operands, labels)?;
+    let shape @ [items, _, space] = block.input.shape();
+    let (all, left) = block.sum_pieces(riders, pieces(shape), stash)?;
+    let kept: f64 = all.iter().map(|item: &ItemStatistics| item.points).sum();
+    let occurs = operands.ignore.filter(|_| kept < (items * space) as f64);
     Ok((all, occurs, left))
 }
 
@@ -284,12 +290,12 @@ pub(crate) fn sweep_items(
         softmax: NoExtra,
         sigmoid: NoExtra,
     };
-    let block = check(options, false, operands, None)?;
+    let block = check(options, false, operands, Labels::New)?;
     let known = Known {
         ignored: block.target.occurring(),
         left: None,
     };
-    let again = check(options, false, operands, Some(&known))?;
+    let again = check(options, false, operands, Labels::Known(&known))?;
     let stashes = stashes::<NoExtra>(options, operands, &mut gradient);
     let (scale, store) = (gradient.scale, Store::new(shape, gradient.accumulate));
     let item = (1, space);
@@ -298,13 +304,14 @@ pub(crate) fn sweep_items(
     let work = block.split(item).zip(again.split(item)).zip(views);
     let run = |((block, again), mut view): ((Block<'_>, Block<'_>), ViewMut<'_>)| {
         let stash = stashes.then(|| view.reborrow());
-        let (found, left) = block.sum_pieces(riders, cuts, stash);
+        let (found, left) = block.sum_pieces(riders, cuts, stash)?;
         let slopes: Vec<_> = found.iter().map(slopes).collect();
         let how = (scale, store, stashes.then_some(left));
-        again.pull_pieces(riders, cuts, view, &slopes, how);
-        found
+        again.pull_pieces(riders, cuts, view, &slopes, how)?;
+        Ok(found)
     };
-    Ok(parallel::map(work, run).into_iter().flatten().collect())
+    let all: Result<Vec<_>> = parallel::map(work, run).into_iter().collect();
+    Ok(all?.into_iter().flatten().collect())
 }
 
 /// The second sweep: the gradient, from each item's slopes.
@@ -340,11 +347,20 @@ fn sweep_back(
 ) -> Result<()> {
     let shape = operands.input.shape();
     check_shape("gradient", shape, gradient.view.shape())?;
-    let block = check(options, riders.are_present(), operands, known.as_ref())?;
+    let labels = known.as_ref().map_or(Labels::New, Labels::Known);
+    let block = check(options, riders.are_present(), operands, labels)?;
     let store = Store::new(shape, gradient.accumulate);
     let how = (gradient.scale, store, known.and_then(|known| known.left));
-    block.pull_pieces(riders, pieces(shape), gradient.view, slopes, how);
-    Ok(())
+    block.pull_pieces(riders, pieces(shape), gradient.view, slopes, how)
+}
+
+/// When indices are looked at.
+enum Labels<'k> {
+    New,
+    /// In the sweep, which fails at one that is neither ignored nor a class.
+    AsRead,
+    /// They were.
+    Known(&'k Known),
 }
 
 /// What is to be swept.
@@ -352,7 +368,7 @@ fn check<'i>(
     options: &Options,
     are_riders: bool,
     operands: &'i Operands<'_>,
-    known: Option<&Known>,
+    labels: Labels<'_>,
 ) -> Result<Block<'i>> {
     let shape @ [items, classes, space] = operands.input.shape();
     let input = operands.input.reborrow();
@@ -381,10 +397,11 @@ fn check<'i>(
         Some(weight) => Some(weight.broadcast("weight", [items, 1, space])?),
         None => None,
     };
-    // One channel is foreground (1) against background (0).
-    let target = match known {
-        Some(known) => Target::known(&operands.target, known.ignored),
-        None => Target::new(&operands.target, shape, classes.max(2), operands.ignore)?.0,
+    let (target, ignore) = (&operands.target, operands.ignore);
+    let target = match labels {
+        Labels::Known(known) => Target::known(target, known.ignored),
+        Labels::AsRead if target.dtype().is_index() => Target::unchecked(target, shape, ignore)?,
+        Labels::New | Labels::AsRead => Target::new(target, shape, labels_of(shape), ignore)?.0,
     };
     Ok(Block {
         options: *options,
@@ -415,7 +432,7 @@ impl<'i> Block<'i> {
         riders: &dyn Riders,
         cuts: (usize, usize),
         stash: Option<ViewMut<'_>>,
-    ) -> (Vec<ItemStatistics>, Vec<Remains>) {
+    ) -> Result<(Vec<ItemStatistics>, Vec<Remains>)> {
         let [items, classes, space] = self.input.shape();
         let (cut_items, cut_pixels) = cuts;
         let is_f64 = self.input.dtype() == DType::F64;
@@ -425,7 +442,7 @@ impl<'i> Block<'i> {
         let is_alone = !riders.are_present();
         let run = |(block, mut stash): (Block<'_>, Option<ViewMut<'_>>)| {
             if is_alone && let Some(found) = block.sum_rows(stash.as_mut()) {
-                return (totals(found), Remains::Products);
+                return Ok((totals(found), Remains::Products));
             }
             match is_f64 {
                 true => block.statistics::<f64>(riders, stash),
@@ -436,14 +453,15 @@ impl<'i> Block<'i> {
         let mut left = Vec::with_capacity(found.len());
         let mut all = vec![ItemStatistics::empty(classes); items];
         let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
-        for (piece, (found, left_there)) in found.into_iter().enumerate() {
+        for (piece, found) in found.into_iter().enumerate() {
+            let (found, left_there) = found?;
             let first = piece / per_row * cut_items;
             for (item, found) in all[first..].iter_mut().zip(&found) {
                 item.merge(found);
             }
             left.push(left_there);
         }
-        (all, left)
+        Ok((all, left))
     }
 
     /// Writes the gradient of every item.
@@ -454,7 +472,7 @@ impl<'i> Block<'i> {
         view: ViewMut<'_>,
         slopes: &[ItemSlopes],
         (scale, store, left): (f64, Store, Option<Vec<Remains>>),
-    ) {
+    ) -> Result<()> {
         let (cut_items, cut_pixels) = cuts;
         let per_row = self.input.shape()[2].div_ceil(cut_pixels.max(1)).max(1);
         let store = match left {
@@ -469,25 +487,28 @@ impl<'i> Block<'i> {
         let run = |((index, (block, mut view)), left): ((usize, (Block<'_>, ViewMut<'_>)), _)| {
             let slopes = &slopes[index / per_row * cut_items..];
             let left = match left {
-                Some(Remains::Products) => return pull_rows(&mut view, slopes, scale),
+                Some(Remains::Products) => {
+                    pull_rows(&mut view, slopes, scale);
+                    return Ok(());
+                }
                 Some(Remains::Tiles(left)) => Some(left),
                 None => None,
             };
             let how = (scale, store, left);
             if block.input.dtype() == DType::F64 {
-                block.gradient::<f64>(riders, &mut view, slopes, how);
+                block.gradient::<f64>(riders, &mut view, slopes, how)
             } else {
-                block.gradient::<f32>(riders, &mut view, slopes, how);
+                block.gradient::<f32>(riders, &mut view, slopes, how)
             }
         };
-        parallel::map(work, run);
+        parallel::map_back(work, run).into_iter().collect()
     }
 
     fn statistics<P: Prim>(
         self,
         riders: &dyn RidersIn<P>,
         mut stash: Option<ViewMut<'_>>,
-    ) -> (Vec<ItemStatistics>, Remains) {
+    ) -> Result<(Vec<ItemStatistics>, Remains)> {
         let [items, classes, _] = self.input.shape();
         let mut all: Vec<_> = (0..items).map(|_| ItemSums::empty(classes)).collect();
         let mut left = Vec::new();
@@ -506,8 +527,8 @@ impl<'i> Block<'i> {
                 found,
                 stash,
             });
-        });
-        (totals(all), Remains::Tiles(left))
+        })?;
+        Ok((totals(all), Remains::Tiles(left)))
     }
 
     fn gradient<P: Prim>(
@@ -516,7 +537,7 @@ impl<'i> Block<'i> {
         view: &mut ViewMut<'_>,
         slopes: &[ItemSlopes],
         (scale, store, left): (f64, Store, Option<Vec<Left>>),
-    ) {
+    ) -> Result<()> {
         let slopes = &slopes[..self.input.shape()[0]];
         let hard_slopes: Vec<_> = slopes.iter().map(|item| item.hard(scale)).collect();
         let turns = view.is_channels_last();
@@ -537,6 +558,6 @@ impl<'i> Block<'i> {
                 });
             };
             write_turned(view, place, store, turned, &mut pull);
-        });
+        })
     }
 }

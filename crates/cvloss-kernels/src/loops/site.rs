@@ -293,7 +293,7 @@ pub(crate) fn target_row<'b, R: Real>(
     buffer: &'b mut [R::Prim],
 ) -> &'b [R::Prim] {
     match target {
-        Target::Soft(view) => Source { view, place }.row(c, buffer),
+        Target::Soft(view) => Source::new(None, view, place).row(c, buffer),
         Target::Indices(..) => {
             let class = R::Prim::of(c as f64);
             for (t, label) in buffer.iter_mut().zip(labels) {

@@ -5,13 +5,13 @@ mod tiles;
 use crate::loops::blocks::each_block;
 use crate::math::Real;
 use crate::scalar::{Prim, with_scratch};
-use crate::simd::{Isa, Task, dispatch};
+use crate::simd::{Ahead, Isa, Task, dispatch};
 
 use crate::view::View;
 
 pub(crate) use tiles::{
-    AHEAD, PART, PIXELS, Place, Row, RowOf, Sink, Source, Store, WHOLE, clear_columns, cut,
-    cut_mut, pieces, tile_pixels, turn, turned_len, whole_len, write_turned,
+    PIXELS, Place, Row, RowOf, Sink, Source, Store, WHOLE, clear_columns, cut, cut_mut, pieces,
+    tile_pixels, turn, turned_len, whole_len, write_turned,
 };
 
 /// The largest logit of each pixel, into `largest`, whose length counts; NaN where there is one.
@@ -186,7 +186,7 @@ impl<P: Prim> Exponentials<'_, '_, P> {
             apart.own.fill(P::default());
         }
         for (c, e) in self.tile.chunks_exact_mut(n).enumerate() {
-            let ahead = source.ahead::<P>(c + AHEAD);
+            let ahead = source.ahead::<P>(c);
             let logits = source.row(c, &mut buffer[..n]);
             match &mut self.apart {
                 Some(Apart { labels, own }) => {
@@ -204,7 +204,7 @@ impl<P: Prim> Exponentials<'_, '_, P> {
 fn add_apart<R: Real, const SHIFTED: bool>(
     class: R::Prim,
     [logits, largest, labels]: [&[R::Prim]; 3],
-    ahead: &[R::Prim],
+    ahead: [Ahead<'_>; 2],
     e: &mut [R::Prim],
     own: &mut [R::Prim],
     rest: &mut [R::Prim],
@@ -224,7 +224,7 @@ fn add_apart<R: Real, const SHIFTED: bool>(
 #[inline(always)]
 fn add_exponentials<R: Real, const SHIFTED: bool>(
     [logits, largest]: [&[R::Prim]; 2],
-    ahead: &[R::Prim],
+    ahead: [Ahead<'_>; 2],
     e: &mut [R::Prim],
     sum: &mut [R::Prim],
 ) {
@@ -261,7 +261,7 @@ pub(crate) fn probability_tiles<P: Prim>(
                 let pixels = stride.min(space - start);
                 let tile = &mut tile[..classes * pixels];
                 let place = Place { n, start, pixels };
-                let source = Source { view: input, place };
+                let source = Source::new(None, input, place);
                 dispatch(Softmax {
                     source,
                     tile,

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 
+use crate::error::Result;
 use crate::labels::{IGNORED, Target};
 use crate::loops::site::target_row;
 use crate::loops::softmax::{
@@ -43,13 +44,14 @@ pub(super) struct Work<P> {
 pub(super) struct Points<P> {
     pub(super) labels: LongRow<P>,
     pub(super) weights: LongRow<P>,
+    /// Whether any weight may not be 1.
+    are_weighted: bool,
     pub(super) kept: f64,
 }
 
 /// What a thread keeps between pieces: to make it anew would take as long as a tile.
 struct Memory<P> {
     work: Work<P>,
-    /// All weights are 1.
     points: Points<P>,
 }
 
@@ -80,6 +82,7 @@ impl<P: Prim> Memory<P> {
             points: Points {
                 labels: zeros,
                 weights: LongRow::filled(P::of(1.0)),
+                are_weighted: false,
                 kept: 0.0,
             },
         }
@@ -93,13 +96,13 @@ impl Block<'_> {
     }
 
     /// Visits every tile: its surroundings, with its points or not; work memory for one number per class and pixel, as much
-    /// as said for its gradient to be turned round, and rows.
+    /// as said for its gradient to be turned round, and rows. Fails at an index that is neither ignored nor a class.
     pub(super) fn tiles<P: Prim>(
         &self,
         reads_points: bool,
         turns_gradient: bool,
         mut visit: impl FnMut(&Site<'_, '_, P>, &mut [P], &mut [P], &mut Work<P>),
-    ) {
+    ) -> Result<()> {
         let [items, classes, space] = self.input.shape();
         let is_turned = self.input.is_channels_last() || turns_gradient;
         let (stride, work) = match self.options.activation {
@@ -111,6 +114,7 @@ impl Block<'_> {
         let turned_gradient = turned_len(turns_gradient, classes, stride);
         let len = work + turned_input + turned_gradient;
         let mut visit_all = |scratch: &mut [P], Memory { work: rows, points }: &mut Memory<P>| {
+            points.forget_weights();
             let (tile, scratch) = scratch.split_at_mut(work);
             let (input, gradient) = scratch.split_at_mut(turned_input);
             for n in 0..items {
@@ -118,7 +122,7 @@ impl Block<'_> {
                     let pixels = stride.min(space - start);
                     let place = Place { n, start, pixels };
                     if reads_points {
-                        self.load_points(points, place);
+                        self.load_points(points, place)?;
                     }
                     let beyond = pixels..pixels.next_multiple_of(WHOLE);
                     let len = classes * beyond.end;
@@ -128,7 +132,8 @@ impl Block<'_> {
                     let site = Site {
                         block: self,
                         points,
-                        input: Source::new(turned.as_ref(), &self.input, place),
+                        input: Source::new(turned.as_ref(), &self.input, place)
+                            .with_labels(&self.target, place),
                         place,
                     };
                     let gradient = &mut gradient[..len.min(turned_gradient)];
@@ -136,55 +141,71 @@ impl Block<'_> {
                     points.weights[beyond].fill(P::of(1.0));
                 }
             }
-            if self.weight.is_some() || self.target.ignores() {
-                points.weights.fill(P::of(1.0));
-            }
+            Ok(())
         };
         with_scratch(len, |scratch: &mut [P]| {
-            Memory::lend(|memory| visit_all(scratch, memory));
-        });
+            Memory::lend(|memory| visit_all(scratch, memory))
+        })
     }
 
-    fn load_points<P: Prim>(&self, points: &mut Points<P>, place: Place) {
+    fn load_points<P: Prim>(&self, points: &mut Points<P>, place: Place) -> Result<()> {
         let Place { n, start, pixels } = place;
-        let (labels, weights) = (&mut points.labels[..pixels], &mut points.weights[..pixels]);
-        self.target.read_labels(n, start, labels);
-        points.kept = pixels as f64;
-        if let Some(weight) = &self.weight {
-            weight.read_row(n, 0, start, weights);
+        let labels = &mut points.labels[..pixels];
+        let seen = self.target.read_labels(n, start, labels);
+        let classes = labels_of(self.input.shape());
+        if !seen.are_below(classes) {
+            self.target.check(n, start..start + pixels, classes)?;
         }
-        if self.target.ignores() {
-            points.kept = dispatch(DropIgnored {
-                labels,
-                weights,
-                refill: self.weight.is_none(),
-            });
+        points.kept = (pixels - seen.ignored as usize) as f64;
+        let are_weighted = self.weight.is_some() || seen.ignored > 0;
+        if !are_weighted {
+            points.forget_weights();
+            return Ok(());
+        }
+        points.are_weighted = true;
+        let weights = &mut points.weights[..pixels];
+        match &self.weight {
+            Some(weight) => weight.read_row(n, 0, start, weights),
+            None => weights.fill(P::of(1.0)),
+        }
+        if seen.ignored > 0 {
+            dispatch(DropIgnored { labels, weights });
+        }
+        Ok(())
+    }
+}
+
+impl<P: Prim> Points<P> {
+    /// Has all weights be 1.
+    fn forget_weights(&mut self) {
+        if self.are_weighted {
+            self.weights.fill(P::of(1.0));
+            self.are_weighted = false;
         }
     }
 }
 
-/// Gives ignored pixels weight 0, and others 1 if `refill`; counts the others.
+/// How many indices there are: one channel is foreground (1) against background (0).
+pub(super) fn labels_of([_, classes, _]: [usize; 3]) -> usize {
+    classes.max(2)
+}
+
+/// Gives ignored pixels weight 0.
 struct DropIgnored<'a, P> {
     labels: &'a [P],
     weights: &'a mut [P],
-    refill: bool,
 }
 
 impl<P: Prim> Task for DropIgnored<'_, P> {
     type Prim = P;
-    type Output = f64;
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> f64 {
+    fn run<I: Isa>(self) {
         let (labels, weights) = (self.labels, &mut self.weights[..self.labels.len()]);
-        let (zero, one, ignored) = (P::of(0.0), P::of(1.0), P::of(IGNORED));
-        let mut kept = 0u32;
         for i in 0..labels.len() {
-            let keep = labels[i] != ignored;
-            let weight = if self.refill { one } else { weights[i] };
-            weights[i] = if keep { weight } else { zero };
-            kept += u32::from(keep);
+            let keep = labels[i] != P::of(IGNORED);
+            weights[i] = if keep { weights[i] } else { P::default() };
         }
-        f64::from(kept)
     }
 }
 
@@ -227,7 +248,7 @@ impl<P: Prim> Site<'_, '_, P> {
     /// Whether any weight may not be 1.
     pub(super) fn is_weighted(&self) -> bool {
         let is_cut = !self.place.pixels.is_multiple_of(WHOLE);
-        self.block.target.ignores() || self.block.weight.is_some() || is_cut
+        self.points.are_weighted || is_cut
     }
 
     /// Adds the pixels' weights.

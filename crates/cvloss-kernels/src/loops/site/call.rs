@@ -245,7 +245,8 @@ impl Piece<'_, '_, '_> {
         let mut total = 0.0;
         let mut evaluate = |gradient: Option<Sink<'_, '_>>| {
             total = kernel(Tile {
-                input: Source::new(turned.as_ref(), &self.input, place),
+                input: Source::new(turned.as_ref(), &self.input, place)
+                    .with_labels(&self.target, place),
                 place,
                 memory: &mut *memory,
                 rows: &mut *work,

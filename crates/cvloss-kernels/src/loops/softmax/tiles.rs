@@ -2,9 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::labels::Target;
 use crate::parallel;
 use crate::scalar::Prim;
-use crate::simd::{prefetch_ends, stream};
+use crate::simd::{Ahead, LANES, prefetch_ends, stream};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -49,7 +50,7 @@ pub(crate) const WHOLE: usize = 32;
 /// Elements in a tile, where there are few enough classes: half of a first-level cache.
 const ELEMENTS: usize = 8 * 1024;
 /// Full tiles have a multiple of so many pixels; fewer in all, and what is done once per row would show.
-pub(crate) const PART: usize = 64;
+const PART: usize = 64;
 /// The least number of elements worth a thread.
 const LEAST: usize = 16 * 1024;
 
@@ -173,18 +174,35 @@ pub(crate) fn write_turned<P: Prim>(
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a, 'i> {
     pub(crate) view: &'a View<'i>,
-    pub(crate) place: Place,
+    place: Place,
+    labels_ahead: Ahead<'a>,
 }
 
 impl<'a, 'i> Source<'a, 'i> {
     /// A tile that was turned round, or else where it lies.
     pub(crate) fn new(turned: Option<&'a View<'i>>, view: &'a View<'i>, place: Place) -> Self {
-        match turned {
-            Some(view) => Self {
-                view,
-                place: Place::all(view.shape()),
-            },
-            None => Self { view, place },
+        let (view, place) = match turned {
+            Some(view) => (view, Place::all(view.shape())),
+            None => (view, place),
+        };
+        let labels_ahead = Ahead::none();
+        Self {
+            view,
+            place,
+            labels_ahead,
+        }
+    }
+
+    /// With the labels of the tile behind this one, to be brought into the cache meanwhile.
+    pub(crate) fn with_labels(
+        self,
+        target: &'a Target<'_>,
+        Place { n, start, pixels }: Place,
+    ) -> Self {
+        let labels_ahead = target.ahead(n, start + pixels, pixels);
+        Self {
+            labels_ahead,
+            ..self
         }
     }
 
@@ -209,13 +227,18 @@ impl<'a, 'i> Source<'a, 'i> {
         beyond.fill(P::default());
     }
 
-    /// The pixels of class `c`, those behind the last class being the next tile's, to be brought into the cache: rows of
-    /// different classes lie far apart, where hardware does not foresee them. None if they are not to be read as they are.
+    /// What is to be brought into the cache while class `c` is worked on: the pixels of a class to come, those behind the
+    /// last being the next tile's, and a part of its labels. Rows of different classes lie far apart, where hardware does not
+    /// foresee them.
     #[inline(always)]
-    pub(crate) fn ahead<P: Prim>(self, c: usize) -> &'a [P] {
-        let (c, start, len) = ahead(self.view.shape(), c, self.place);
-        let row = self.view.row::<P>(self.place.n, c, start, len);
-        row.unwrap_or_default()
+    pub(crate) fn ahead<P: Prim>(self, c: usize) -> [Ahead<'a>; 2] {
+        let shape = self.view.shape();
+        let (class, start, len) = ahead(shape, c + AHEAD, self.place);
+        let row = self.view.row::<P>(self.place.n, class, start, len);
+        [
+            Ahead::new(row.unwrap_or_default(), LANES),
+            self.labels_ahead.part(c, shape[1]),
+        ]
     }
 }
 
@@ -329,7 +352,7 @@ impl Sink<'_, '_> {
 }
 
 /// How many classes ahead rows are brought into the cache.
-pub(crate) const AHEAD: usize = 3;
+const AHEAD: usize = 3;
 /// As [`AHEAD`], of rows that are written, which takes less time than reading them.
 const AHEAD_OF_ENDS: usize = 6;
 

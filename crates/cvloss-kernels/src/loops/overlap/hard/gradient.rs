@@ -219,7 +219,9 @@ impl<P: Prim> Slopes<'_, '_, '_, P> {
         let labels = &site.points.labels[..n];
         // Times the weight: what a class's exponential is to be multiplied by.
         let factors = self.one_over_sum;
-        multiply::<R>(&site.points.weights[..n], factors);
+        if site.is_weighted() {
+            multiply::<R>(&site.points.weights[..n], factors);
+        }
         for (c, e) in self.tile.chunks_exact(n).enumerate() {
             let (class, own, other) = slopes_of::<R>(self.slopes, c);
             let rows = [e, labels, &*factors, self.dot];
