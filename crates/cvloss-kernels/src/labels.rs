@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayView1, s};
 
 use crate::error::{Error, Result};
-use crate::parallel;
+use crate::parallel::{self, Order};
 use crate::scalar::{DType, Prim, Scalar};
 use crate::simd::{Ahead, Isa, Task, dispatch};
 use crate::view::{View, check_view};
@@ -242,7 +242,7 @@ fn count_ignored(view: &View<'_>, classes: usize, ignore: Option<i64>) -> Result
     let len = parallel::piece_len(space, PIECE, PIECE);
     let pieces = (0..items).flat_map(|n| (0..space).step_by(len).map(move |start| (n, start)));
     let count = Count { classes, ignore };
-    let counts = parallel::map_back(pieces, |(n, start)| {
+    let counts = parallel::map_in(Order::Back, pieces, |(n, start)| {
         count.of(&view, n, start..space.min(start + len))
     });
     counts.into_iter().sum()

@@ -11,21 +11,23 @@ pub(crate) fn map<T: Send, R: Send>(
     pieces: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> R + Sync + Send,
 ) -> Vec<R> {
-    visit(pieces, work, false)
+    map_in(Order::Forth, pieces, work)
 }
 
-/// As [`map`], the last pieces first: what a sweep before this one saw last is still in a cache.
-pub(crate) fn map_back<T: Send, R: Send>(
-    pieces: impl IntoIterator<Item = T>,
-    work: impl Fn(T) -> R + Sync + Send,
-) -> Vec<R> {
-    visit(pieces, work, true)
+/// Which pieces come first. What a sweep saw last is still in a cache for one that goes the other way.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    /// The first.
+    Forth,
+    /// The last.
+    Back,
 }
 
-fn visit<T: Send, R: Send>(
+/// As [`map`]. Results are in the order of pieces all the same.
+pub(crate) fn map_in<T: Send, R: Send>(
+    order: Order,
     pieces: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> R + Sync + Send,
-    back: bool,
 ) -> Vec<R> {
     let slots = pieces.into_iter().map(|piece| Slot {
         piece: Some(piece),
@@ -33,11 +35,12 @@ fn visit<T: Send, R: Send>(
         work: &work,
     });
     let mut slots: Vec<_> = slots.collect();
-    let mut order: Vec<_> = slots.iter_mut().map(|slot| slot as _).collect();
-    if back {
-        order.reverse();
+    let mut ordered: Vec<_> = slots.iter_mut().map(|slot| slot as _).collect();
+    match order {
+        Order::Forth => {}
+        Order::Back => ordered.reverse(),
     }
-    run(order);
+    run(ordered);
     let mut results = Vec::with_capacity(slots.len());
     results.extend(slots.into_iter().filter_map(|slot| slot.result));
     results

@@ -18,7 +18,7 @@ use std::cell::Cell;
 use crate::error::{Error, Result, check_shape};
 use crate::labels::Target;
 use crate::options::Gradient;
-use crate::parallel;
+use crate::parallel::{self, Order};
 use crate::scalar::{DType, Prim};
 use crate::view::{View, ViewMut};
 
@@ -436,6 +436,10 @@ impl<'i> Block<'i> {
         let [items, classes, space] = self.input.shape();
         let (cut_items, cut_pixels) = cuts;
         let is_f64 = self.input.dtype() == DType::F64;
+        let order = match stash {
+            Some(_) => Order::Forth,
+            None => Order::Back,
+        };
         let mut stash = stash.map(|view| cut_mut(view, cuts).into_iter());
         let work = self.split(cuts);
         let work = work.map(|block| (block, stash.as_mut().and_then(Iterator::next)));
@@ -449,7 +453,7 @@ impl<'i> Block<'i> {
                 false => block.statistics::<f32>(riders, stash),
             }
         };
-        let found = parallel::map(work, run);
+        let found = parallel::map_in(order, work, run);
         let mut left = Vec::with_capacity(found.len());
         let mut all = vec![ItemStatistics::empty(classes); items];
         let per_row = space.div_ceil(cut_pixels.max(1)).max(1);
@@ -475,10 +479,10 @@ impl<'i> Block<'i> {
     ) -> Result<()> {
         let (cut_items, cut_pixels) = cuts;
         let per_row = self.input.shape()[2].div_ceil(cut_pixels.max(1)).max(1);
-        let store = match left {
+        let (store, order) = match left {
             // What is there has just been read.
-            Some(_) => Store::Write,
-            None => store,
+            Some(_) => (Store::Write, Order::Back),
+            None => (store, Order::Forth),
         };
         let mut left = left.map(Vec::into_iter);
         let views = cut_mut(view, cuts);
@@ -501,7 +505,7 @@ impl<'i> Block<'i> {
                 block.gradient::<f32>(riders, &mut view, slopes, how)
             }
         };
-        parallel::map_back(work, run).into_iter().collect()
+        parallel::map_in(order, work, run).into_iter().collect()
     }
 
     fn statistics<P: Prim>(
