@@ -227,7 +227,7 @@ impl<'a> Ahead<'a> {
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = block;
+        let _ = (block, self.per_block);
     }
 }
 
