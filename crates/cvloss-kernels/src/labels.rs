@@ -1,4 +1,4 @@
-//! Class indices: checked once, at the latest as they are first read, as numbers of the compute type.
+//! Class indices: checked once, before or as they are read as numbers of the compute type.
 
 use std::ops::Range;
 
@@ -113,7 +113,7 @@ impl<'a> Target<'a> {
     pub(crate) fn ahead(&self, n: usize, start: usize, len: usize) -> Ahead<'_> {
         fn ahead<T>(row: ArrayView1<'_, T>, len: usize) -> Ahead<'_> {
             let row = row.to_slice().unwrap_or_default();
-            Ahead::new(&row[..len.min(row.len())], 0)
+            Ahead::new(&row[..len.min(row.len())])
         }
         match self {
             Self::Indices(View::U8(all), _) => ahead(all.slice(s![n, 0, start..]), len),
@@ -163,14 +163,35 @@ fn read<T: Scalar + Into<i64>, P: Prim>(
                 row,
             })
         }
-        None => {
-            let mut seen = Seen::default();
-            for (to, label) in row.iter_mut().zip(labels) {
-                *to = seen.number((*label).into(), ignore);
-            }
-            seen
-        }
+        None => numbers(labels.iter(), ignore, row),
     }
+}
+
+/// Of any labels: what [`ReadTask`] does.
+#[inline(always)]
+fn numbers<'l, T: Scalar + Into<i64>, P: Prim>(
+    labels: impl Iterator<Item = &'l T>,
+    ignore: Option<i64>,
+    row: &mut [P],
+) -> Seen {
+    let mut seen = Seen::default();
+    for (to, label) in row.iter_mut().zip(labels) {
+        *to = seen.number((*label).into(), ignore);
+    }
+    seen
+}
+
+/// Of any labels: what [`CountTask`] does.
+#[inline(always)]
+fn see<'l, T: Scalar + Into<i64>>(
+    labels: impl Iterator<Item = &'l T>,
+    ignore: Option<i64>,
+) -> Seen {
+    let mut seen = Seen::default();
+    for label in labels {
+        seen.add((*label).into(), ignore);
+    }
+    seen
 }
 
 /// What was seen of some labels.
@@ -223,11 +244,7 @@ impl<T: Scalar + Into<i64>, P: Prim> Task for ReadTask<'_, T, P> {
     type Output = Seen;
     #[inline(always)]
     fn run<I: Isa>(self) -> Seen {
-        let mut seen = Seen::default();
-        for (to, label) in self.row.iter_mut().zip(self.labels) {
-            *to = seen.number((*label).into(), self.ignore);
-        }
-        seen
+        numbers(self.labels.iter(), self.ignore, self.row)
     }
 }
 
@@ -269,13 +286,7 @@ impl Count {
     fn run<T: Scalar + Into<i64>>(self, labels: ArrayView1<'_, T>) -> Result<usize> {
         let seen = match labels.to_slice() {
             Some(labels) => dispatch(CountTask(self.ignore, labels)),
-            None => {
-                let mut seen = Seen::default();
-                for label in labels {
-                    seen.add((*label).into(), self.ignore);
-                }
-                seen
-            }
+            None => see(labels.iter(), self.ignore),
         };
         let ignored = seen.ignored as usize;
         if ignored == labels.len() || seen.are_below(self.classes) {
@@ -292,7 +303,7 @@ impl Count {
     }
 }
 
-/// What is seen of labels, and the one to be ignored.
+/// The label to be ignored, and all.
 struct CountTask<'a, T>(Option<i64>, &'a [T]);
 
 impl<T: Scalar + Into<i64>> Task for CountTask<'_, T> {
@@ -301,10 +312,6 @@ impl<T: Scalar + Into<i64>> Task for CountTask<'_, T> {
     #[inline(always)]
     fn run<I: Isa>(self) -> Seen {
         let Self(ignore, labels) = self;
-        let mut seen = Seen::default();
-        for label in labels {
-            seen.add((*label).into(), ignore);
-        }
-        seen
+        see(labels.iter(), ignore)
     }
 }

@@ -184,20 +184,21 @@ pub(crate) struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    /// As many numbers of `row` with each block.
+    /// A row, a block of it with each block.
     #[inline(always)]
-    pub(crate) fn new<T>(row: &'a [T], numbers: usize) -> Self {
+    pub(crate) fn new<T>(row: &'a [T]) -> Self {
         Self {
             start: row.as_ptr().cast(),
             len: size_of_val(row),
-            per_block: numbers * size_of::<T>(),
+            per_block: LANES * size_of::<T>(),
             row: PhantomData,
         }
     }
 
+    /// Nothing.
     #[inline(always)]
     pub(crate) fn none() -> Self {
-        Self::new::<u8>(&[], 0)
+        Self::new::<u8>(&[])
     }
 
     /// The `nth` of so many parts, a line with each block.
@@ -213,6 +214,7 @@ impl<'a> Ahead<'a> {
         }
     }
 
+    /// Brings what belongs to a block of [`LANES`].
     #[inline(always)]
     pub(crate) fn bring(self, block: usize) {
         #[cfg(target_arch = "x86_64")]

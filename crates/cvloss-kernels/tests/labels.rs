@@ -111,45 +111,57 @@ fn what_is_no_class_is_refused() -> Result<()> {
     refuses(1u8, 255)
 }
 
-/// Ignored points are as points of weight 0, be they in each tile, in one, or in none.
+/// Ignored points are as points of weight 0, be they in each tile, in one, or in none, and whatever weights there are.
 #[test]
 fn ignored_where_they_occur() -> Result<()> {
-    let one_tile = |i: usize| (600..700).contains(&i);
-    let is_ignored: [&dyn Fn(usize) -> bool; 4] =
-        [&|_| false, &one_tile, &|i| i % 5 == 0, &|i| i == POINTS - 1];
+    let places: [&dyn Fn(usize) -> bool; 4] = [
+        &|_| false,
+        &|i| (600..700).contains(&i),
+        &|i| i % 5 == 0,
+        &|i| i == POINTS - 1,
+    ];
+    let weights: Vec<_> = (0..POINTS).map(|i| (i % 3 + 1) as f32).collect();
     for ignore in [255, i64::MIN, 1 << 33, 2] {
-        for options in losses() {
-            for is_ignored in is_ignored {
-                let class = |i: usize| (i / 7 % 2) as i64;
-                let labels: Vec<_> = (0..POINTS)
-                    .map(|i| if is_ignored(i) { ignore } else { class(i) })
-                    .collect();
-                let weight: Vec<_> = (0..POINTS)
-                    .map(|i| f32::from(u8::from(!is_ignored(i))))
-                    .collect();
-                let (value, gradient) =
-                    evaluate(&options, View::new(&labels, PIXELS)?, None, Some(ignore));
-                let classes: Vec<_> = (0..POINTS).map(class).collect();
-                let (expected, slopes) =
-                    evaluate(&options, View::new(&classes, PIXELS)?, Some(&weight), None);
-                let (value, expected) = (value?, expected?);
-                let is_mean = matches!(options.extra, Extra::CrossEntropy { .. });
-                // The mean of cross-entropy is over the points that are not ignored, or over all.
-                if !is_mean {
-                    assert!((value - expected).abs() < 1e-6, "{value} {expected}");
-                    let pairs = gradient.iter().zip(&slopes);
-                    assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-9));
-                }
-                assert!(value.is_finite());
-                for (i, slopes) in gradient.chunks(SPACE).enumerate() {
-                    let first = i / CLASSES * SPACE;
-                    let at = slopes.iter().enumerate();
-                    for (at, slope) in at {
-                        assert_eq!(*slope == 0.0, is_ignored(first + at), "{i} {at}");
-                    }
-                }
+        for (is_ignored, weights) in places
+            .into_iter()
+            .flat_map(|of| [(of, None), (of, Some(&weights))])
+        {
+            for options in losses() {
+                compare(&options, ignore, is_ignored, weights.map(Vec::as_slice))?;
             }
         }
+    }
+    Ok(())
+}
+
+fn compare(
+    options: &Options,
+    ignore: i64,
+    is_ignored: &dyn Fn(usize) -> bool,
+    weights: Option<&[f32]>,
+) -> Result<()> {
+    let classes: Vec<_> = (0..POINTS).map(|i| (i / 7 % 2) as i64).collect();
+    let mut labels = classes.clone();
+    let mut masked = weights.map_or_else(|| vec![1.0; POINTS], <[f32]>::to_vec);
+    for i in (0..POINTS).filter(|i| is_ignored(*i)) {
+        (labels[i], masked[i]) = (ignore, 0.0);
+    }
+    let target = View::new(&labels, PIXELS)?;
+    let (value, gradient) = evaluate(options, target, weights, Some(ignore));
+    let target = View::new(&classes, PIXELS)?;
+    let (expected, slopes) = evaluate(options, target, Some(&masked), None);
+    let (value, expected) = (value?, expected?);
+    for (i, slopes) in gradient.chunks(SPACE).enumerate() {
+        let first = i / CLASSES * SPACE;
+        for (at, slope) in slopes.iter().enumerate() {
+            assert_eq!(*slope == 0.0, is_ignored(first + at), "{i} {at}");
+        }
+    }
+    // A mean of cross-entropy is over points that are not ignored, whatever their weight: it differs.
+    if options.extra == Extra::None {
+        assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        let mut pairs = gradient.iter().zip(&slopes);
+        assert!(pairs.all(|(a, b)| (a - b).abs() < 1e-9));
     }
     Ok(())
 }

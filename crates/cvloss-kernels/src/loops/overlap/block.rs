@@ -164,12 +164,15 @@ impl Block<'_> {
         }
         points.are_weighted = true;
         let weights = &mut points.weights[..pixels];
-        match &self.weight {
-            Some(weight) => weight.read_row(n, 0, start, weights),
-            None => weights.fill(P::of(1.0)),
+        if let Some(weight) = &self.weight {
+            weight.read_row(n, 0, start, weights);
         }
         if seen.ignored > 0 {
-            dispatch(DropIgnored { labels, weights });
+            dispatch(DropIgnored {
+                labels,
+                weights,
+                refill: self.weight.is_none(),
+            });
         }
         Ok(())
     }
@@ -190,10 +193,11 @@ pub(super) fn labels_of([_, classes, _]: [usize; 3]) -> usize {
     classes.max(2)
 }
 
-/// Gives ignored pixels weight 0.
+/// Gives ignored pixels weight 0, and others 1 if `refill`.
 struct DropIgnored<'a, P> {
     labels: &'a [P],
     weights: &'a mut [P],
+    refill: bool,
 }
 
 impl<P: Prim> Task for DropIgnored<'_, P> {
@@ -202,9 +206,13 @@ impl<P: Prim> Task for DropIgnored<'_, P> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let (labels, weights) = (self.labels, &mut self.weights[..self.labels.len()]);
+        let (one, zero) = (P::of(1.0), P::Lane::<I>::zero());
         for i in 0..labels.len() {
             let keep = labels[i] != P::of(IGNORED);
-            weights[i] = if keep { weights[i] } else { P::default() };
+            // Not as it is read: see `at_least_row`.
+            let old = (P::Lane::<I>::new(weights[i]) + zero).get();
+            let weight = if self.refill { one } else { old };
+            weights[i] = if keep { weight } else { P::default() };
         }
     }
 }

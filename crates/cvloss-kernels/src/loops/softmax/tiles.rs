@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use crate::labels::Target;
 use crate::parallel;
 use crate::scalar::Prim;
-use crate::simd::{Ahead, LANES, prefetch_ends, stream};
+use crate::simd::{Ahead, prefetch_ends, stream};
 use crate::view::{View, ViewMut};
 
 /// The most pixels in a tile.
@@ -236,7 +236,7 @@ impl<'a, 'i> Source<'a, 'i> {
         let (class, start, len) = ahead(shape, c + AHEAD, self.place);
         let row = self.view.row::<P>(self.place.n, class, start, len);
         [
-            Ahead::new(row.unwrap_or_default(), LANES),
+            Ahead::new(row.unwrap_or_default()),
             self.labels_ahead.part(c, shape[1]),
         ]
     }
