@@ -6,8 +6,6 @@
 //! A grid is slabs along its first axis. Neighbours within a slab lie a stride apart: those before all points of a line but
 //! the first, and after all but the last, are slices.
 
-use std::array;
-
 use crate::math::Real;
 use crate::scalar::Prim;
 use crate::simd::{Isa, Task, dispatch};
@@ -164,9 +162,6 @@ impl<P: Prim> Field<P> {
     }
 }
 
-/// Points that are compared together.
-const BLOCK: usize = 16;
-
 /// See [`Field::meet`].
 struct Meet<'a, P, const LARGEST: bool>(&'a mut [P], &'a [P]);
 
@@ -175,14 +170,8 @@ impl<P: Prim, const LARGEST: bool> Task for Meet<'_, P, LARGEST> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (to, rest) = self.0.as_chunks_mut::<BLOCK>();
-        let (from, from_rest) = self.1.as_chunks::<BLOCK>();
-        for (to, from) in to.iter_mut().zip(from) {
-            let here = unfolded::<P, I>(*to);
-            *to = array::from_fn(|i| best::<P, LARGEST>(here[i], from[i]));
-        }
-        for (to, from) in rest.iter_mut().zip(from_rest) {
-            *to = best::<P, LARGEST>(*to, *from);
+        for (to, from) in self.0.iter_mut().zip(self.1) {
+            *to = best::<P, LARGEST>(unfolded::<P, I>(*to), *from);
         }
     }
 }
@@ -198,26 +187,15 @@ impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (to, rest) = self.values.0.as_chunks_mut::<BLOCK>();
-        let (from, from_rest) = self.values.1.as_chunks::<BLOCK>();
-        let (sources, sources_rest) = self.sources.0.as_chunks_mut::<BLOCK>();
-        let (from_sources, from_sources_rest) = self.sources.1.as_chunks::<BLOCK>();
-        let into = to.iter_mut().zip(sources);
-        for ((to, sources), (from, others)) in into.zip(from.iter().zip(from_sources)) {
-            // Copies, which may be read whether they are taken or not.
-            let (from, others, own) = (*from, *others, *sources);
-            let here = unfolded::<P, I>(*to);
-            *sources = array::from_fn(|i| match beats::<P, LARGEST>(here[i], from[i]) {
-                true => others[i],
-                false => own[i],
-            });
-            *to = array::from_fn(|i| best::<P, LARGEST>(here[i], from[i]));
-        }
-        let into = rest.iter_mut().zip(sources_rest);
-        for ((to, source), (from, other)) in into.zip(from_rest.iter().zip(from_sources_rest)) {
-            if beats::<P, LARGEST>(*to, *from) {
-                (*to, *source) = (*from, *other);
-            }
+        let n = self.values.0.len();
+        let (to, from) = (self.values.0, &self.values.1[..n]);
+        let (sources, others) = (&mut self.sources.0[..n], &self.sources.1[..n]);
+        for i in 0..n {
+            let here = unfolded::<P, I>(to[i]);
+            let mask = 0u32.wrapping_sub(u32::from(beats::<P, LARGEST>(here, from[i])));
+            // `others[i]` or what is here. LLVM makes a branch for each point of an `if`, or gathers blocks of them.
+            sources[i] ^= (sources[i] ^ others[i]) & mask;
+            to[i] = best::<P, LARGEST>(here, from[i]);
         }
     }
 }
@@ -225,8 +203,8 @@ impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
 /// Not as it is read, or LLVM would store the better ones alone, under a mask, which takes AMD's cores without AVX-512
 /// several times as long. `−0` becomes 0. Sources, for which no sum does this, are still stored so.
 #[inline(always)]
-fn unfolded<P: Prim, I: Isa>(block: [P; BLOCK]) -> [P; BLOCK] {
-    block.map(|x| (P::Lane::<I>::new(x) + P::Lane::<I>::zero()).get())
+fn unfolded<P: Prim, I: Isa>(x: P) -> P {
+    (P::Lane::<I>::new(x) + P::Lane::<I>::zero()).get()
 }
 
 /// `from` if it beats what is here.

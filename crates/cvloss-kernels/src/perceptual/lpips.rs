@@ -63,16 +63,16 @@ impl<T: Prim> Task for Pixels<'_, T> {
         } = self.piece;
         let mut total = 0.0;
         for (at, (x, y)) in input.chunks(lanes).zip(target.chunks(lanes)).enumerate() {
-            let (x, y) = (x.as_chunks::<CHUNK>().0, y.as_chunks::<CHUNK>().0);
-            let pixel = Pixel::<T::Lane<I>>::new::<T>(x, y, self.head.as_chunks::<CHUNK>().0);
+            let [of_x, of_y, head] = [x, y, self.head].map(|row| row.as_chunks::<CHUNK>().0);
+            let pixel = Pixel::<T::Lane<I>>::new::<T>(of_x, of_y, head);
             total += pixel.value.get().to_f64();
             let scale = <T::Lane<I>>::of(2.0 * self.scale);
             if let Some(slopes) = &mut input_slopes {
-                let slopes = slopes[at * lanes..][..lanes].as_chunks_mut::<CHUNK>().0;
+                let slopes = &mut slopes[at * lanes..][..lanes];
                 pixel.slopes::<T>((x, y), self.head, scale, slopes);
             }
             if let Some(slopes) = &mut target_slopes {
-                let slopes = slopes[at * lanes..][..lanes].as_chunks_mut::<CHUNK>().0;
+                let slopes = &mut slopes[at * lanes..][..lanes];
                 // d of the swapped pair is −d, and so is e.
                 pixel
                     .swapped()
@@ -143,26 +143,21 @@ impl<R: Real> Pixel<R> {
 
     /// With respect to `x`, times `scale / 2`.
     #[inline(always)]
-    fn slopes<T: Prim>(
-        &self,
-        (x, y): (&[[T; CHUNK]], &[[T; CHUNK]]),
-        head: &[T],
-        scale: R,
-        slopes: &mut [[T; CHUNK]],
-    ) where
+    fn slopes<T: Prim>(&self, (x, y): (&[T], &[T]), head: &[T], scale: R, slopes: &mut [T])
+    where
         R: Real<Prim = T>,
     {
         let is_zero = self.norms[0] == R::zero();
         let norm = R::select(is_zero, R::one(), self.norms[0]);
         let factor = R::select(is_zero, R::zero(), scale * self.inverse[0]);
         let back = self.along[0] * self.inverse[0] / norm;
-        let head = head.as_chunks::<CHUNK>().0;
-        for (((x, y), w), slopes) in x.iter().zip(y).zip(head).zip(slopes) {
-            for k in 0..CHUNK {
-                let (x, y) = (R::new(x[k]), R::new(y[k]));
-                let d = x * self.inverse[0] - y * self.inverse[1];
-                slopes[k] = ((R::new(w[k]) * d - x * back) * factor).get();
-            }
+        // Not by chunks: without a sum, LLVM takes the same number of several chunks together, and gathers.
+        let n = slopes.len();
+        let (of_x, of_y, w) = (&x[..n], &y[..n], &head[..n]);
+        for k in 0..n {
+            let (x, y) = (R::new(of_x[k]), R::new(of_y[k]));
+            let d = x * self.inverse[0] - y * self.inverse[1];
+            slopes[k] = ((R::new(w[k]) * d - x * back) * factor).get();
         }
     }
 }
