@@ -804,13 +804,12 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> str:
-    """The processor and how many cores there are."""
-    models = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{models[0]}, {len(models)} cores"
+    """The processor, its vectors, and how many cores there are."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
+    flags = next((line.split() for line in info if line.startswith("flags")), [])
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    return f"{models[0]} with {vectors}, {len(models)} cores"
 
 
 def save(path: Path, records: list[Record]) -> None:

@@ -193,7 +193,7 @@ impl<P: Prim, const LARGEST: bool> Task for MeetAndTrack<'_, P, LARGEST> {
         for i in 0..n {
             let here = unfolded::<P, I>(to[i]);
             let mask = 0u32.wrapping_sub(u32::from(beats::<P, LARGEST>(here, from[i])));
-            // `others[i]` or what is here. LLVM makes a branch for each point of an `if`, or gathers blocks of them.
+            // Takes `others[i]` if the mask is set. An `if` would be a branch for each point; in blocks, a gather.
             sources[i] ^= (sources[i] ^ others[i]) & mask;
             to[i] = best::<P, LARGEST>(here, from[i]);
         }
